@@ -1,0 +1,196 @@
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+using System.Text.Json.Serialization;
+
+namespace Ssb.Conn;
+
+/// <summary>A multiserver address: one or more routes to a peer, such as
+/// <c>net:192.168.1.4:8008~shs:BASE64KEY=</c>.</summary>
+/// <remarks>
+/// <para>Immutable and thread-safe. Two addresses are equal when their texts are. The syntax accepted is exactly that of
+/// <c>check</c> of npm multiserver-address 1.0.1; what a valid text means is told by <see cref="Routes"/>.</para>
+/// <para>An address may carry a secret (the seed of an invite, <c>shs:KEY:SEED</c>). <see cref="ToString"/> masks it;
+/// <see cref="Text"/> and JSON do not.</para>
+/// </remarks>
+[DebuggerDisplay("{ToString(),nq}")]
+[JsonConverter(typeof(MultiserverAddressJsonConverter))]
+public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanParsable<MultiserverAddress>
+{
+    /// <summary>The longest text that is accepted unless the caller says otherwise: 4,096 characters.</summary>
+    public const int DefaultMaxLength = 4_096;
+
+    private readonly int _hash;
+
+    private MultiserverAddress(string text)
+    {
+        Text = text;
+        _hash = AddressComparer.Hash(text);
+    }
+
+    /// <summary>The whole text, to dial and to store. It may hold a secret seed: show <see cref="ToString"/> to people.</summary>
+    public string Text { get; }
+
+    /// <summary>The identity this address names: the feed id (<c>@...=.ed25519</c>, padded) of its first <c>shs</c> part,
+    /// or null when there is none or it does not name 32 bytes. Computed at each call.</summary>
+    public string? Key
+    {
+        get
+        {
+            Span<byte> key = stackalloc byte[FeedKey.Size];
+            return TryGetKey(key) ? FeedKey.ToFeedId(key) : null;
+        }
+    }
+
+    /// <summary>The routes, in order, decoded. Computed at each call.</summary>
+    public IReadOnlyList<MultiserverRoute> Routes => MultiserverRoute.ReadAll(Text);
+
+    /// <summary>Why this address makes no sense although its syntax is right, or null when it does: the first
+    /// <see cref="MultiserverRoute.Problem"/> of its routes, or that they name different keys. Computed at each call.</summary>
+    public string? Problem
+    {
+        get
+        {
+            IReadOnlyList<MultiserverRoute> routes = Routes;
+            return routes.Select(r => r.Problem).FirstOrDefault(p => p is not null)
+                ?? (routes.Select(r => r.Key).OfType<string>().Distinct().Skip(1).Any() ? "its routes name different keys" : null);
+        }
+    }
+
+    /// <summary>Is <paramref name="text"/> a valid multiserver address of at most <paramref name="maxLength"/> characters?</summary>
+    public static bool IsValid(ReadOnlySpan<char> text, int maxLength = DefaultMaxLength) =>
+        text.Length <= maxLength && AddressGrammar.FirstError(text) < 0;
+
+    /// <summary>Reads an address.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="maxLength">The longest text accepted, in characters.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="text"/> is null.</exception>
+    /// <exception cref="FormatException"><paramref name="text"/> is not a valid address; the message says where it fails,
+    /// without repeating it, since it may hold a secret.</exception>
+    public static MultiserverAddress Parse(string text, int maxLength = DefaultMaxLength)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return Explain(text, maxLength) is { } error ? throw new FormatException(error) : new MultiserverAddress(text);
+    }
+
+    /// <inheritdoc cref="Parse(string, int)"/>
+    public static MultiserverAddress Parse(ReadOnlySpan<char> text, int maxLength = DefaultMaxLength) =>
+        Explain(text, maxLength) is { } error ? throw new FormatException(error) : new MultiserverAddress(text.ToString());
+
+    /// <summary>Reads an address, or says that it is none.</summary>
+    public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out MultiserverAddress? address)
+    {
+        address = text is not null && IsValid(text) ? new MultiserverAddress(text) : null;
+        return address is not null;
+    }
+
+    /// <summary>Reads an address, or says that it is none, which allocates nothing.</summary>
+    public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out MultiserverAddress? address)
+    {
+        address = IsValid(text) ? new MultiserverAddress(text.ToString()) : null;
+        return address is not null;
+    }
+
+    /// <summary>Puts an address together from routes; the inverse of <see cref="Routes"/>, escapes included.</summary>
+    /// <exception cref="ArgumentException">There is no route, or it would not be a valid address.</exception>
+    public static MultiserverAddress Format(params IEnumerable<MultiserverRoute> routes)
+    {
+        ArgumentNullException.ThrowIfNull(routes);
+        var text = new StringBuilder();
+        foreach (MultiserverRoute route in routes)
+            route.AppendTo(text.Length == 0 ? text : text.Append(';'));
+        string whole = text.ToString();
+        return Explain(whole, DefaultMaxLength) is { } error
+            ? throw new ArgumentException(error, nameof(routes))
+            : new MultiserverAddress(whole);
+    }
+
+    /// <summary>The text, with the seed of an <c>shs</c> part masked: <c>shs:KEY:***</c>.</summary>
+    public override string ToString()
+    {
+        // A seed is what follows the second ':' of an `shs` part; few addresses have one.
+        StringBuilder? masked = null;
+        int copied = 0;
+        for (int start = 0, end; start <= Text.Length; start = end + 1)
+        {
+            end = EndOfPart(start);
+            ReadOnlySpan<char> part = Text.AsSpan(start..end);
+            int key = part.IndexOf(':') + 1;
+            int seed = key > 0 && part.StartsWith("shs") ? part[key..].IndexOf(':') + 1 : 0;
+            if (seed == 0)
+                continue;
+            (masked ??= new StringBuilder()).Append(Text, copied, start + key + seed - copied).Append("***");
+            copied = end;
+        }
+
+        return masked?.Append(Text, copied, Text.Length - copied).ToString() ?? Text;
+    }
+
+    /// <inheritdoc/>
+    public bool Equals([NotNullWhen(true)] MultiserverAddress? other) => AddressComparer.Instance.Equals(this, other);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as MultiserverAddress);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => _hash;
+
+    /// <summary>Equality of texts.</summary>
+    public static bool operator ==(MultiserverAddress? left, MultiserverAddress? right) => AddressComparer.Instance.Equals(left, right);
+
+    /// <summary>Inequality of texts.</summary>
+    public static bool operator !=(MultiserverAddress? left, MultiserverAddress? right) => !(left == right);
+
+    static MultiserverAddress IParsable<MultiserverAddress>.Parse(string s, IFormatProvider? provider) => Parse(s);
+
+    static bool IParsable<MultiserverAddress>.TryParse(string? s, IFormatProvider? provider, [MaybeNullWhen(false)] out MultiserverAddress result) =>
+        TryParse(s, out result);
+
+    static MultiserverAddress ISpanParsable<MultiserverAddress>.Parse(ReadOnlySpan<char> s, IFormatProvider? provider) => Parse(s);
+
+    static bool ISpanParsable<MultiserverAddress>.TryParse(ReadOnlySpan<char> s, IFormatProvider? provider, [MaybeNullWhen(false)] out MultiserverAddress result) =>
+        TryParse(s, out result);
+
+    /// <summary>The 32 bytes of <see cref="Key"/>.</summary>
+    internal bool TryGetKey(Span<byte> key)
+    {
+        // As ssb-ref's getKeyFromAddress: the first part of any route whose name begins with "shs", and no other.
+        for (int start = 0, end; start <= Text.Length; start = end + 1)
+        {
+            end = EndOfPart(start);
+            ReadOnlySpan<char> part = Text.AsSpan(start..end);
+            if (!part.StartsWith("shs"))
+                continue;
+            int colon = part.IndexOf(':');
+            ReadOnlySpan<char> data = colon < 0 ? default : part[(colon + 1)..];
+            int seed = data.IndexOf(':');
+            return FeedKey.TryDecode(seed < 0 ? data : data[..seed], key);
+        }
+
+        return false;
+    }
+
+    private static string? Explain(ReadOnlySpan<char> text, int maxLength)
+    {
+        if (text.Length > maxLength)
+            return $"Not a multiserver address: {text.Length:N0} characters, where at most {maxLength:N0} are allowed.";
+        int at = AddressGrammar.FirstError(text);
+        if (at < 0)
+            return null;
+        string found = at >= text.Length ? "it ends" : $"U+{(int)text[at]:X4} stands";
+        return $"Not a multiserver address: {found} at character {at + 1} of {text.Length}; expected something like 'net:HOST:PORT~shs:KEY'.";
+    }
+
+    // '~' and ';' end a protocol part unless '!' escapes them.
+    private int EndOfPart(int start)
+    {
+        int i = start;
+        for (; i < Text.Length && Text[i] is not ('~' or ';'); i++)
+        {
+            if (Text[i] == '!')
+                i++;
+        }
+
+        return i;
+    }
+}

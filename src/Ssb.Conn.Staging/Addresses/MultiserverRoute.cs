@@ -1,0 +1,231 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace Ssb.Conn;
+
+/// <summary>What kind of host a <see cref="MultiserverRoute"/> leads to.</summary>
+public enum MultiserverHostKind
+{
+    /// <summary>There is no host (a unix socket, a tunnel, a protocol that is not known).</summary>
+    None,
+
+    /// <summary>An IPv4 address.</summary>
+    IPv4,
+
+    /// <summary>An IPv6 address, perhaps with a zone (<c>fe80::1%eth0</c>).</summary>
+    IPv6,
+
+    /// <summary>A host name to be resolved.</summary>
+    Dns,
+
+    /// <summary>A hidden service of Tor.</summary>
+    Onion,
+}
+
+/// <summary>One route of a <see cref="MultiserverAddress"/>, read: where it leads and whom it expects there.</summary>
+/// <remarks>Immutable. Reading never fails: what has the right syntax and no sense (port 99999, a key that is not 32
+/// bytes) is told by <see cref="Problem"/>, and the property concerned is null. Protocols that are not known (the set is
+/// open) have no host, and no problem.</remarks>
+public sealed class MultiserverRoute
+{
+    private readonly List<string> _problems = [];
+
+    /// <summary>A route of these parts.</summary>
+    /// <exception cref="ArgumentException">There is no part.</exception>
+    public MultiserverRoute(params IReadOnlyList<MultiserverProtocol> protocols)
+    {
+        ArgumentNullException.ThrowIfNull(protocols);
+        if (protocols.Count == 0)
+            throw new ArgumentException("A route has at least one protocol part.", nameof(protocols));
+        Protocols = [.. protocols];
+        ReadTransport(Protocols[0]);
+        if (Protocols.FirstOrDefault(p => p.Name.StartsWith("shs", StringComparison.Ordinal)) is { } shs)
+            ReadSecretHandshake(shs);
+    }
+
+    /// <summary>The parts, transport first.</summary>
+    public IReadOnlyList<MultiserverProtocol> Protocols { get; }
+
+    /// <summary>The name of the first part: <c>net</c>, <c>ws</c>, <c>wss</c>, <c>onion</c>, <c>unix</c>, <c>tunnel</c>
+    /// or another.</summary>
+    public string Transport => Protocols[0].Name;
+
+    /// <summary>The host of <c>net</c>, <c>onion</c>, <c>ws</c> or <c>wss</c>; IPv6 unescaped and without brackets.</summary>
+    public string? Host { get; private set; }
+
+    /// <summary>What <see cref="Host"/> is.</summary>
+    public MultiserverHostKind HostKind { get; private set; }
+
+    /// <summary>The port, 1 to 65,535.</summary>
+    public int? Port { get; private set; }
+
+    /// <summary>The path of a <c>unix</c> socket.</summary>
+    public string? Path { get; private set; }
+
+    /// <summary>The room that a <c>tunnel</c> goes through: its feed id.</summary>
+    public string? TunnelPortal { get; private set; }
+
+    /// <summary>The peer at the far end of a <c>tunnel</c>: its feed id.</summary>
+    public string? TunnelTarget { get; private set; }
+
+    /// <summary>Whom the <c>shs</c> part expects: a feed id (<c>@...=.ed25519</c>, padded).</summary>
+    public string? Key { get; private set; }
+
+    /// <summary>Does the <c>shs</c> part carry a secret seed (an invite)?</summary>
+    public bool HasSeed { get; private set; }
+
+    /// <summary>Why this route makes no sense although its syntax is right; null when it does.</summary>
+    public string? Problem => _problems.Count == 0 ? null : string.Join("; ", _problems);
+
+    /// <summary>The route, without what follows the key of an <c>shs</c> part, which may be secret.</summary>
+    public override string ToString()
+    {
+        var text = new StringBuilder();
+        foreach (MultiserverProtocol part in Protocols)
+        {
+            bool isSecret = part.Name.StartsWith("shs", StringComparison.Ordinal) && part.Data.Count > 1;
+            (isSecret ? part with { Data = [part.Data[0], "***"] } : part).AppendTo(text.Length == 0 ? text : text.Append('~'));
+        }
+
+        return text.ToString();
+    }
+
+    internal static IReadOnlyList<MultiserverRoute> ReadAll(string text)
+    {
+        var routes = new List<MultiserverRoute>();
+        var parts = new List<MultiserverProtocol>();
+        int start = 0;
+        for (int i = 0; i <= text.Length; i++)
+        {
+            if (i < text.Length && text[i] == '!')
+            {
+                i++;
+                continue;
+            }
+
+            if (i < text.Length && text[i] is not ('~' or ';'))
+                continue;
+            parts.Add(MultiserverProtocol.Read(text.AsSpan(start, i - start)));
+            start = i + 1;
+            if (i < text.Length && text[i] == '~')
+                continue;
+            routes.Add(new MultiserverRoute([.. parts]));
+            parts.Clear();
+        }
+
+        return routes.AsReadOnly();
+    }
+
+    internal void AppendTo(StringBuilder text)
+    {
+        for (int i = 0; i < Protocols.Count; i++)
+            Protocols[i].AppendTo(i == 0 ? text : text.Append('~'));
+    }
+
+    private void ReadTransport(MultiserverProtocol transport)
+    {
+        switch (transport.Name)
+        {
+            case "net" or "onion":
+                // IPv6 stands unescaped: the host is every field but the last. An empty host means this machine.
+                if (transport.Data.Count < 2)
+                {
+                    _problems.Add($"'{transport.Name}' needs a host and a port");
+                    break;
+                }
+
+                ReadHost(string.Join(':', transport.Data.SkipLast(1)), bracketed: false);
+                ReadPort(transport.Data[^1]);
+                break;
+            case "ws" or "wss":
+                ReadUrl(transport);
+                break;
+            case "unix":
+                Path = string.Join(':', transport.Data);
+                if (Path.Length == 0)
+                    _problems.Add("'unix' needs a path");
+                break;
+            case "tunnel":
+                TunnelPortal = ReadFeedId(transport.Data.ElementAtOrDefault(0), "the room of a tunnel");
+                TunnelTarget = ReadFeedId(transport.Data.ElementAtOrDefault(1), "the target of a tunnel");
+                break;
+        }
+    }
+
+    // `ws://host:port/path` and `ws:host:port`; the port may be missing, as in a URL.
+    private void ReadUrl(MultiserverProtocol transport)
+    {
+        string rest = string.Join(':', transport.Data);
+        rest = rest.StartsWith("//", StringComparison.Ordinal) ? rest[2..] : rest;
+        int slash = rest.IndexOf('/');
+        string authority = slash < 0 ? rest : rest[..slash];
+        int colon = authority.LastIndexOf(':');
+        if (colon >= 0 && !authority.EndsWith(']'))
+        {
+            ReadPort(authority[(colon + 1)..]);
+            authority = authority[..colon];
+        }
+        else
+        {
+            Port = transport.Name == "ws" ? 80 : 443;
+        }
+
+        if (authority.Length == 0)
+            _problems.Add($"'{transport.Name}' needs a host");
+        else
+            ReadHost(authority, bracketed: true);
+    }
+
+    private void ReadHost(string host, bool bracketed)
+    {
+        bool hasBrackets = host.StartsWith('[') && host.EndsWith(']');
+        if (hasBrackets && bracketed)
+            host = host[1..^1];
+        if (host.Length == 0)
+            host = "localhost";
+
+        HostKind = host.EndsWith(".onion", StringComparison.OrdinalIgnoreCase) ? MultiserverHostKind.Onion
+            : !IPAddress.TryParse(host, out IPAddress? ip) || (hasBrackets && !bracketed) ? MultiserverHostKind.Dns
+            : ip.AddressFamily == AddressFamily.InterNetworkV6 ? MultiserverHostKind.IPv6 : MultiserverHostKind.IPv4;
+        if (HostKind == MultiserverHostKind.Dns && !IsHostName(host))
+        {
+            HostKind = MultiserverHostKind.None;
+            _problems.Add($"'{host}' is no host name and no IP address"
+                + (host.StartsWith('[') ? " (IPv6 is written without brackets)" : ""));
+            return;
+        }
+
+        Host = host;
+    }
+
+    private void ReadPort(string port)
+    {
+        if (int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value is >= 1 and <= 65_535)
+            Port = value;
+        else
+            _problems.Add($"port '{port}' is not a number from 1 to 65535");
+    }
+
+    private void ReadSecretHandshake(MultiserverProtocol shs)
+    {
+        HasSeed = shs.Data.Count > 1;
+        Key = FeedKey.Canonical(shs.Data.ElementAtOrDefault(0));
+        if (Key is null)
+            _problems.Add($"the key of '{shs.Name}' is not 32 bytes in base64");
+    }
+
+    private string? ReadFeedId(string? text, string what)
+    {
+        string? id = text is not null && text.StartsWith('@') ? FeedKey.Canonical(text) : null;
+        if (id is null)
+            _problems.Add($"{what} is not a feed id (@...=.ed25519)");
+        return id;
+    }
+
+    // Letters, digits, '-' and '_' (seen in local names) in labels of 1 to 63; a dot may end it.
+    private static bool IsHostName(string host) =>
+        host.Length <= 254 && host.TrimEnd('.').Split('.').All(label =>
+            label.Length is >= 1 and <= 63 && label.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'));
+}
