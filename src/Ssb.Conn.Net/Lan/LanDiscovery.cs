@@ -76,7 +76,7 @@ public sealed class LanDiscovery : IAsyncDisposable
     {
         Stop();
         foreach (LanListener listener in _listeners) // no more are added once stopped
-            await listener.DisposeAsync().ConfigureAwait(false);
+            listener.Dispose();
         await _cancelled.DisposeAsync().ConfigureAwait(false);
         _meter.Dispose();
     }
@@ -98,7 +98,7 @@ public sealed class LanDiscovery : IAsyncDisposable
         {
             try
             {
-                _listeners.Add(new LanListener(_options, format, _receiver, _problems, Hand));
+                _listeners.Add(new LanListener(_options, format, _receiver, _problems, Hand, e => _heard.Writer.TryComplete(e)));
             }
             catch (SocketException e)
             {
