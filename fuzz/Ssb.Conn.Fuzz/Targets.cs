@@ -14,7 +14,8 @@ internal static class Targets
         ["boxed-datagram"] = bytes => BoxedDatagram(bytes),
     };
 
-    private static readonly KeyPair s_keys = KeyPair.FromSeed(Enumerable.Repeat((byte)1, 32).ToArray());
+    // Made at its first use: instrumented code must not run before somebody gave it its map of branches.
+    private static KeyPair Keys => field ??= KeyPair.FromSeed(Enumerable.Repeat((byte)1, 32).ToArray());
 
     /// <summary>Parsing an address, reading it, and writing it again.</summary>
     public static void Address(ReadOnlySpan<byte> bytes)
@@ -30,8 +31,7 @@ internal static class Targets
         _ = address.ToString();
         string? key = address.Key;
         Require(key is null || FeedId.TryParse(key, out _), "A key that is no feed id.");
-        Require(MultiserverAddress.Format(address.Routes).Routes.Count == address.Routes.Count, "Routes were lost.");
-        Require(address.Text == text, "The text changed.");
+        Require(MultiserverAddress.Format(address.Routes) == address, "Reading and writing again changed it.");
         foreach (MultiserverRoute route in address.Routes)
             Require(route.Port is null or (>= 1 and <= 65_535), "A port that is none.");
     }
@@ -40,7 +40,7 @@ internal static class Targets
     public static void Datagram(ReadOnlySpan<byte> bytes)
     {
         Check(LanDatagram.TryDecodeNormal(bytes, NetworkKey.Main, null, out LanClaim? claim, out LanReject reject), claim, reject);
-        Check(LanDatagram.TryDecodeLegacy(bytes, s_keys.Id, out claim, out reject), claim, reject);
+        Check(LanDatagram.TryDecodeLegacy(bytes, Keys.Id, out claim, out reject), claim, reject);
     }
 
     /// <summary>The normal format, the bytes being what is in the box. Every other input is signed as it should be.</summary>
@@ -58,7 +58,7 @@ internal static class Targets
         {
             try
             {
-                s_keys.Sign(JavaScriptJson.Indented(bytes), datagram.AsSpan(^KeyPair.SignatureSize..));
+                Keys.Sign(JavaScriptJson.Indented(bytes), datagram.AsSpan(^KeyPair.SignatureSize..));
             }
             catch (FormatException)
             {
