@@ -111,8 +111,11 @@ public sealed record StagedData
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Key, Type, Verified, _fields.Count);
 
-    /// <summary>The data as JSON.</summary>
-    public override string ToString() => JsonSerializer.Serialize(this, StagingJsonContext.Default.StagedData);
+    /// <summary>Key and type, and of the further fields the names alone: a value may be an address that carries a secret seed.
+    /// The whole, as JSON, is what a serialiser writes.</summary>
+    public override string ToString() => $"key {Key ?? "none"}, type {Type ?? "none"}"
+        + (Verified is { } verified ? verified ? ", verified" : ", not verified" : "")
+        + (_fields.Count == 0 ? "" : $", with {string.Join(", ", _fields.Keys)}");
 
     /// <summary>Shallow merge, as the original does: fields given replace, fields not given stay.</summary>
     internal StagedData Merge(StagedData given, bool keepVerified = true)
