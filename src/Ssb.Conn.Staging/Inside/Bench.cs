@@ -132,7 +132,8 @@ internal sealed class Bench
                 _keys.Add(_slots[slot]?.Identity, slot);
         }
 
-        return [.. _keys.SlotsOf(feedId).Select(slot => this[slot])];
+        // A route that is updated moves to the end of its list; slots tell the order of staging.
+        return [.. _keys.SlotsOf(feedId).Order().Select(slot => this[slot])];
     }
 
     private byte JoinAges(int slot, StagedPeer peer, uint now)
