@@ -294,7 +294,7 @@ public sealed class ConnStaging : IDisposable
     {
         // Foreign code, such as a clock, is not called under the lock.
         long wall = _time.GetUtcNow().ToUnixTimeMilliseconds();
-        uint now = Now();
+        long now = Now();
         StageResult result;
         byte age;
         int expired = 0, evicted = 0;
@@ -372,7 +372,7 @@ public sealed class ConnStaging : IDisposable
 
     private bool SetPin(string text, MultiserverAddress? address, bool isPinned)
     {
-        uint now = Now();
+        long now = Now();
         byte age = 0;
         bool isStaged, startsTimer, hasChanged = false;
         lock (Gate)
@@ -392,7 +392,7 @@ public sealed class ConnStaging : IDisposable
     }
 
     // Who may come when it is crowded. A source at or below its fair share never loses a peer, whatever the others do.
-    private RefusalReason? MakeRoom_NeedsLock(SourceShare? share, uint now, ref int expired, ref int evicted)
+    private RefusalReason? MakeRoom_NeedsLock(SourceShare? share, long now, ref int expired, ref int evicted)
     {
         bool isSourceFull = share?.Count >= _options.SourceCapacity;
         bool isBenchFull = _bench.Count >= _options.Capacity;
@@ -427,12 +427,12 @@ public sealed class ConnStaging : IDisposable
             _events++;
     }
 
-    private int Expire_NeedsLock(uint now, int atMost)
+    private int Expire_NeedsLock(long now, int atMost)
     {
         int expired = 0;
         foreach (AgeQueue queue in _bench.Ages.All)
         {
-            for (; expired < atMost && _bench.Ages.TryPeek(queue, now, out int slot, out int dueIn) && dueIn <= 0; expired++)
+            for (; expired < atMost && _bench.Ages.TryPeek(queue, now, out int slot, out long dueIn) && dueIn <= 0; expired++)
                 Remove_NeedsLock(slot, UnstageReason.Expired);
         }
 
@@ -473,8 +473,9 @@ public sealed class ConnStaging : IDisposable
         bool isDone = false;
         while (!isDone)
         {
-            uint now = Now();
-            int expired, dueIn;
+            long now = Now();
+            int expired;
+            long dueIn;
             bool isEmpty;
             StagingReader? waiting;
             lock (Gate)
@@ -497,7 +498,7 @@ public sealed class ConnStaging : IDisposable
     }
 
     // Milliseconds since the bench began, by the clock that never steps; only ages need it.
-    private uint Now() => _timers.Length == 0 ? 0 : (uint)(long)_time.GetElapsedTime(_start).TotalMilliseconds;
+    private long Now() => _timers.Length == 0 ? 0 : (long)_time.GetElapsedTime(_start).TotalMilliseconds;
 
     private ChangeRing NewRing() => new(_options.ChangeBuffer, Sequence);
 

@@ -18,8 +18,8 @@ internal sealed class AgeQueues
     private readonly Dictionary<string, byte> _byType = []; // number of the queue, from 1; 0 lives for ever
     private readonly AgeQueue[] _queues;
     private SlotLinks _links = new();
-    private ChunkedArray<uint> _news = new(); // when there was news of a slot, in milliseconds on a clock that may wrap
-    private uint _now;
+    private ChunkedArray<uint> _news = new(); // when there was news of a slot: the low bits of milliseconds
+    private long _now; // the latest that was heard; threads read the clock before they take the lock
 
     public AgeQueues(IReadOnlyDictionary<string, TimeSpan> timeToLive)
     {
@@ -34,13 +34,11 @@ internal sealed class AgeQueues
 
     public AgeQueue this[byte number] => _queues[number - 1];
 
-    public void Append(byte number, int slot, uint now)
+    public void Append(byte number, int slot, long now)
     {
-        // Threads read the clock before they take the lock; the queue must stay in order all the same.
-        if ((int)(now - _now) > 0)
-            _now = now;
+        _now = Math.Max(_now, now); // so that the queue stays in order
         _news.Reach(slot);
-        _news[slot] = _now;
+        _news[slot] = (uint)_now;
         _links.Append(ref this[number].Slots, slot);
     }
 
@@ -48,13 +46,15 @@ internal sealed class AgeQueues
 
     /// <summary>The first in the queue, and in how many milliseconds it is due (0 or less: now).</summary>
     /// <returns>false when the queue is empty.</returns>
-    public bool TryPeek(AgeQueue queue, uint now, out int slot, out int dueIn)
+    public bool TryPeek(AgeQueue queue, long now, out int slot, out long dueIn)
     {
         slot = queue.Slots.First;
         dueIn = 0;
         if (slot == SlotLinks.None)
             return false;
-        dueIn = (int)(_news[slot] + queue.TimeToLive - now);
+        // The low bits tell an age up to 49.7 days. Who was asleep for longer finds a peer that is due at most its time to live late.
+        _now = Math.Max(_now, now);
+        dueIn = (long)queue.TimeToLive - ((uint)_now - _news[slot]);
         return true;
     }
 

@@ -40,7 +40,7 @@ internal sealed class Bench
     public StagingSnapshot Snapshot(long sequence) => _slots.Snapshot(Count, sequence);
 
     /// <returns>The number of its age queue.</returns>
-    public byte Insert(StagedPeer peer, uint now)
+    public byte Insert(StagedPeer peer, long now)
     {
         int slot = _slots.Append(peer);
         _index.Add(peer.Address, slot);
@@ -53,7 +53,7 @@ internal sealed class Bench
     }
 
     /// <returns>The number of its age queue; 0 when it is pinned.</returns>
-    public byte Update(int slot, StagedPeer peer, uint now)
+    public byte Update(int slot, StagedPeer peer, long now)
     {
         StagedPeer previous = this[slot];
         _slots[slot] = peer;
@@ -102,7 +102,7 @@ internal sealed class Bench
 
     /// <summary>The peer is its source's again, as its latest arrival, and its life starts anew.</summary>
     /// <returns>false when it was not pinned.</returns>
-    public bool Unpin(int slot, uint now, out byte age)
+    public bool Unpin(int slot, long now, out byte age)
     {
         age = 0;
         if (!_states[slot].IsPinned)
@@ -136,7 +136,7 @@ internal sealed class Bench
         return [.. _keys.SlotsOf(feedId).Order().Select(slot => this[slot])];
     }
 
-    private byte JoinAges(int slot, StagedPeer peer, uint now)
+    private byte JoinAges(int slot, StagedPeer peer, long now)
     {
         byte age = _ages.NumberOf(peer.Type);
         _states[slot].Age = age;
