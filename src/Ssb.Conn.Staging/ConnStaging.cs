@@ -291,7 +291,7 @@ public sealed class ConnStaging : IDisposable
     private StageResult TryStage(string text, MultiserverAddress? address, StagedData data, string? source)
     {
         // Foreign code, such as a clock, is not called under the lock.
-        (long wall, uint now) = _clock.Read();
+        (long wall, long now) = _clock.Read();
         StageResult result;
         byte age;
         int expired = 0, evicted = 0;
@@ -331,7 +331,7 @@ public sealed class ConnStaging : IDisposable
             }
 
             startsTimer = TakeTimer_NeedsLock(age);
-            waiting = _waiting.TakeAll();
+            waiting = result.Outcome != StageOutcome.Refused || expired > 0 ? _waiting.TakeAll() : null;
         }
 
         StagingReader.Wake(waiting);
@@ -369,7 +369,7 @@ public sealed class ConnStaging : IDisposable
 
     private bool SetPin(string text, MultiserverAddress? address, bool isPinned)
     {
-        (_, uint now) = _clock.Read();
+        (_, long now) = _clock.Read();
         byte age = 0;
         bool isStaged, startsTimer, hasChanged = false;
         lock (Gate)
@@ -389,7 +389,7 @@ public sealed class ConnStaging : IDisposable
     }
 
     // Who may come when it is crowded. A source at or below its fair share never loses a peer, whatever the others do.
-    private RefusalReason? MakeRoom_NeedsLock(SourceShare? share, uint now, ref int expired, ref int evicted)
+    private RefusalReason? MakeRoom_NeedsLock(SourceShare? share, long now, ref int expired, ref int evicted)
     {
         bool isSourceFull = share?.Count >= _options.SourceCapacity;
         bool isBenchFull = _bench.Count >= _options.Capacity;
@@ -433,12 +433,12 @@ public sealed class ConnStaging : IDisposable
             _events++;
     }
 
-    private int Expire_NeedsLock(uint now, int atMost)
+    private int Expire_NeedsLock(long now, int atMost)
     {
         int expired = 0;
         foreach (AgeQueue queue in _bench.Ages.All)
         {
-            for (; expired < atMost && _bench.TryPeekAge(queue, now, out int slot, out int dueIn) && dueIn <= 0; expired++)
+            for (; expired < atMost && _bench.TryPeekAge(queue, now, out int slot, out long dueIn) && dueIn <= 0; expired++)
                 Remove_NeedsLock(slot, UnstageReason.Expired);
         }
 
@@ -479,8 +479,9 @@ public sealed class ConnStaging : IDisposable
         bool isDone = false;
         while (!isDone)
         {
-            (_, uint now) = _clock.Read();
-            int expired, dueIn;
+            (_, long now) = _clock.Read();
+            int expired;
+            long dueIn;
             bool isEmpty;
             StagingReader? waiting;
             lock (Gate)

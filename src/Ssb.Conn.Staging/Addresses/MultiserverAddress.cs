@@ -98,7 +98,13 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
         ArgumentNullException.ThrowIfNull(routes);
         var text = new StringBuilder();
         foreach (MultiserverRoute route in routes)
+        {
+            // Such a name would be read back as more than a name.
+            if (route.Protocols.Any(p => p.Name.AsSpan().ContainsAny(':', '~', ';')))
+                throw new ArgumentException("The name of a protocol holds a separator; expected lower-case letters, digits and '-'.", nameof(routes));
             route.AppendTo(text.Length == 0 ? text : text.Append(';'));
+        }
+
         string whole = text.ToString();
         return Explain(whole, DefaultMaxLength) is { } error
             ? throw new ArgumentException(error, nameof(routes))

@@ -18,7 +18,7 @@ internal sealed class AgeQueues
 {
     private readonly Dictionary<string, AgeQueue> _byType = [];
     private readonly AgeQueue[] _queues;
-    private uint _now;
+    private long _now; // the latest that was heard; threads read the clock before they take the lock
 
     public AgeQueues(IReadOnlyDictionary<string, TimeSpan> timeToLive)
     {
@@ -35,23 +35,23 @@ internal sealed class AgeQueues
     public byte NumberOf(string? type) =>
         type is not null && _byType.TryGetValue(type, out AgeQueue? queue) ? queue.Number : (byte)0;
 
-    public void Append(in ChunkedArray<Slot> slots, byte number, int slot, uint now)
+    public void Append(in ChunkedArray<Slot> slots, byte number, int slot, long now)
     {
         ref Slot s = ref slots[slot];
         s.AgeQueue = number;
         if (number == 0)
             return;
-        s.News = Forward(now);
+        s.News = (uint)Forward(now);
         SlotList<Slot, Links>.Append(slots, ref this[number].Slots, slot);
     }
 
     /// <summary>There was news of a peer: it is the last to leave now.</summary>
-    public void Refresh(in ChunkedArray<Slot> slots, int slot, uint now)
+    public void Refresh(in ChunkedArray<Slot> slots, int slot, long now)
     {
         ref Slot s = ref slots[slot];
         if (s.AgeQueue == 0)
             return;
-        s.News = Forward(now);
+        s.News = (uint)Forward(now);
         SlotList<Slot, Links>.MoveToEnd(slots, ref this[s.AgeQueue].Slots, slot);
     }
 
@@ -65,13 +65,14 @@ internal sealed class AgeQueues
 
     /// <summary>The first in the queue, and in how many milliseconds it is due (0 or less: now).</summary>
     /// <returns>false when the queue is empty.</returns>
-    public static bool TryPeek(in ChunkedArray<Slot> slots, AgeQueue queue, uint now, out int slot, out int dueIn)
+    public bool TryPeek(in ChunkedArray<Slot> slots, AgeQueue queue, long now, out int slot, out long dueIn)
     {
         slot = queue.Slots.First;
         dueIn = 0;
         if (slot == SlotList.None)
             return false;
-        dueIn = (int)(slots[slot].News + queue.TimeToLive - now);
+        // The low bits tell an age up to 49.7 days. Who was asleep for longer finds a peer that is due at most its time to live late.
+        dueIn = (long)queue.TimeToLive - ((uint)Forward(now) - slots[slot].News);
         return true;
     }
 
@@ -90,8 +91,8 @@ internal sealed class AgeQueues
         }
     }
 
-    // Threads read the clock before they take the lock; the queues must stay in order all the same.
-    private uint Forward(uint now) => (int)(now - _now) > 0 ? _now = now : _now;
+    // Time that stands still rather than going back keeps the queues in order.
+    private long Forward(long now) => _now = Math.Max(_now, now);
 
     public readonly struct Links : ILinksOf<Slot>
     {

@@ -51,7 +51,7 @@ internal sealed class Bench(StagingOptions options)
     public StagingSnapshot Snapshot(long sequence) => _peers.Snapshot(Count, sequence);
 
     /// <returns>The number of its age queue.</returns>
-    public byte Insert(StagedPeer peer, uint now)
+    public byte Insert(StagedPeer peer, long now)
     {
         int slot = Append(peer);
         Count++;
@@ -64,7 +64,7 @@ internal sealed class Bench(StagingOptions options)
     }
 
     /// <returns>The number of its age queue; 0 when it is pinned.</returns>
-    public byte Update(int slot, StagedPeer peer, uint now)
+    public byte Update(int slot, StagedPeer peer, long now)
     {
         StagedPeer previous = this[slot];
         _peers[slot] = peer;
@@ -119,7 +119,7 @@ internal sealed class Bench(StagingOptions options)
     /// <param name="now">The time.</param>
     /// <param name="age">The number of its age queue.</param>
     /// <returns>false when it was not pinned.</returns>
-    public bool Unpin(int slot, uint now, out byte age)
+    public bool Unpin(int slot, long now, out byte age)
     {
         age = 0;
         ref Slot s = ref _slots[slot];
@@ -143,7 +143,8 @@ internal sealed class Bench(StagingOptions options)
 
     /// <summary>The peer of a queue that is due first, and in how many milliseconds (0 or less: now).</summary>
     /// <returns>false when the queue is empty.</returns>
-    public bool TryPeekAge(AgeQueue queue, uint now, out int slot, out int dueIn) => AgeQueues.TryPeek(_slots, queue, now, out slot, out dueIn);
+    public bool TryPeekAge(AgeQueue queue, long now, out int slot, out long dueIn) =>
+        _ages.TryPeek(_slots, queue, now, out slot, out dueIn);
 
     /// <summary>The routes to an identity. The index is built when it is first asked for.</summary>
     public IReadOnlyList<StagedPeer> RoutesTo(string feedId)
@@ -155,7 +156,8 @@ internal sealed class Bench(StagingOptions options)
                 _keys.Add(_peers[slot]?.Identity, slot);
         }
 
-        return [.. _keys.SlotsOf(feedId).Select(slot => this[slot])];
+        // A route whose key was changed moves to the end of its list; slots tell the order of staging.
+        return [.. _keys.SlotsOf(feedId).Order().Select(slot => this[slot])];
     }
 
     private int FirstOf(int hash) => _buckets[hash & (_buckets.Length - 1)] - 1;

@@ -9,7 +9,7 @@ internal struct Slot
     public Link Age;
     public Link Source;
 
-    /// <summary>When there was news of the peer, in milliseconds on a clock that may wrap.</summary>
+    /// <summary>When there was news of the peer: the low bits of milliseconds.</summary>
     public uint News;
 
     /// <summary>The number of its age queue; 0 when it does not age.</summary>

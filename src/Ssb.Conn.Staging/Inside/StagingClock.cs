@@ -12,8 +12,8 @@ internal sealed class StagingClock(TimeProvider time)
     private long _offset; // from the time gone by to the time of day, in ticks
     private long _comparedAt = long.MinValue;
 
-    /// <returns>The time of day in Unix milliseconds; the milliseconds since this clock began, which may wrap.</returns>
-    public (long Wall, uint Elapsed) Read()
+    /// <returns>The time of day in Unix milliseconds; the milliseconds since this clock began.</returns>
+    public (long Wall, long Elapsed) Read()
     {
         long elapsed = time.GetElapsedTime(_start).Ticks;
         long comparedAt = Volatile.Read(ref _comparedAt);
@@ -24,7 +24,7 @@ internal sealed class StagingClock(TimeProvider time)
         }
 
         // Towards the earlier millisecond, also before 1970.
-        return (FloorToMilliseconds(Volatile.Read(ref _offset) + elapsed), (uint)(elapsed / TimeSpan.TicksPerMillisecond));
+        return (FloorToMilliseconds(Volatile.Read(ref _offset) + elapsed), elapsed / TimeSpan.TicksPerMillisecond);
     }
 
     private static long FloorToMilliseconds(long ticks) =>
