@@ -1,0 +1,27 @@
+// The npm modules as functions. Line-JSON: {"ask":NAME,"items":[STRING...]} in, {"answers":[VALUE...]} out, one for each item.
+const address = require('multiserver-address')
+const fs = require('fs')
+const path = require('path')
+
+const attempt = (f) => { try { return f() } catch (e) { return null } }
+const net = require('multiserver/plugins/net')({})
+console.error = () => {} // ssb-ref complains at length about every address it cannot read
+
+const questions = {
+  // The package's own lists of what is valid and what is not.
+  ownLists: () => {
+    const source = fs.readFileSync(path.join(path.dirname(require.resolve('multiserver-address')), 'test/index.js'), 'utf8')
+    const list = (name) => eval(new RegExp(`var ${name} = (\\[[^]*?\\n\\])`).exec(source)[1])
+    return { valid: list('valid'), invalid: list('invalid') }
+  },
+  random: () => fs.readFileSync(path.join(path.dirname(require.resolve('multiserver-address')), 'test/random.txt'), 'utf8').split('\n'),
+  check: (s) => address.check(s),
+  decode: (s) => attempt(() => address.decode(s).map((route) => route.map((part) => [part.name, ...part.data]))),
+  key: (s) => require('ssb-ref').getKeyFromAddress(s) || null,
+  net: (s) => { const r = net.parse(s); return r && [r.host, r.port] },
+}
+
+require('readline').createInterface({ input: process.stdin }).on('line', (line) => {
+  const { ask, items } = JSON.parse(line)
+  process.stdout.write(JSON.stringify({ answers: items.map((item) => questions[ask](item)) }) + '\n')
+})
