@@ -3,7 +3,10 @@ const address = require('multiserver-address')
 const fs = require('fs')
 const path = require('path')
 
+const keys = require('ssb-keys')
+
 const attempt = (f) => { try { return f() } catch (e) { return null } }
+const fromSeed = (n) => keys.generate('ed25519', Buffer.alloc(32, n))
 const net = require('multiserver/plugins/net')({})
 console.error = () => {} // ssb-ref complains at length about every address it cannot read
 
@@ -18,6 +21,13 @@ const questions = {
   check: (s) => address.check(s),
   decode: (s) => attempt(() => address.decode(s).map((route) => route.map((part) => [part.name, ...part.data]))),
   key: (s) => require('ssb-ref').getKeyFromAddress(s) || null,
+  // A text's JSON, compact and as SSB signs it; bytes as base64.
+  stringify: (s) => attempt(() => [JSON.stringify(JSON.parse(s)), JSON.stringify(JSON.parse(s), null, 2)].map((t) => Buffer.from(t).toString('base64'))),
+  sign: (s) => { const q = JSON.parse(s); return JSON.stringify(keys.signObj(fromSeed(q.seed), JSON.parse(q.text))) },
+  verify: (s) => { const q = JSON.parse(s); return attempt(() => keys.verifyObj({ public: q.id.slice(1) }, JSON.parse(q.text))) },
+  createSecret: (file) => keys.createSync(file).id,
+  // Loading it is not enough: what is signed with it has to be worth something too.
+  loadSecret: (file) => { const k = keys.loadSync(file); return [k.id, JSON.stringify(keys.signObj(k, { hello: 'world' }))] },
   net: (s) => { const r = net.parse(s); return r && [r.host, r.port] },
 }
 
