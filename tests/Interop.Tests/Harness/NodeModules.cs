@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Security.Cryptography;
 
 namespace Interop.Tests.Harness;
@@ -29,7 +28,7 @@ internal static class NodeModules
     {
         try
         {
-            _ = await RunAsync(["node", "--version"], Scripts);
+            _ = await Command.RunAsync(s_patience, Scripts, "node", "--version");
         }
         catch (System.ComponentModel.Win32Exception)
         {
@@ -53,7 +52,8 @@ internal static class NodeModules
         string[] npm = OperatingSystem.IsWindows() ? ["cmd.exe", "/c", "npm"] : ["npm"]; // npm.cmd is no program there
         try
         {
-            (int exitCode, string output) = await RunAsync([.. npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], fresh);
+            (int exitCode, string output) = await Command.RunAsync(
+                s_patience, fresh, [.. npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
             if (exitCode != 0)
                 return new Result(null, $"'npm ci' failed ({exitCode}), so there are no JavaScript modules to compare with: {output}");
         }
@@ -88,30 +88,6 @@ internal static class NodeModules
             {
                 await poll.WaitForNextTickAsync(guard.Token); // another test process is installing
             }
-        }
-    }
-
-    private static async Task<(int ExitCode, string Output)> RunAsync(string[] command, string folder)
-    {
-        using var guard = new CancellationTokenSource(s_patience, TimeProvider.System);
-        using Process process = Process.Start(new ProcessStartInfo(command[0], command.Skip(1))
-        {
-            UseShellExecute = false,
-            WorkingDirectory = folder,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!; // null only with UseShellExecute
-        try
-        {
-            Task<string> output = process.StandardOutput.ReadToEndAsync(guard.Token);
-            Task<string> errors = process.StandardError.ReadToEndAsync(guard.Token);
-            await process.WaitForExitAsync(guard.Token);
-            return (process.ExitCode, await output + await errors);
-        }
-        catch (OperationCanceledException)
-        {
-            process.Kill(entireProcessTree: true);
-            throw;
         }
     }
 }

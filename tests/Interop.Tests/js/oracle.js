@@ -28,6 +28,9 @@ const questions = {
   createSecret: (file) => keys.createSync(file).id,
   // Loading it is not enough: what is signed with it has to be worth something too.
   loadSecret: (file) => { const k = keys.loadSync(file); return [k.id, JSON.stringify(keys.signObj(k, { hello: 'world' }))] },
+  staging: (s) => require('./staging')(JSON.parse(s)),
+  lanWrite: (s) => require('./lan').write(JSON.parse(s)),
+  lanRead: (s) => require('./lan').read(JSON.parse(s)),
   net: (s) => { const r = net.parse(s); return r && [r.host, r.port] },
 }
 

@@ -1,0 +1,29 @@
+// Runs a program of calls on npm ssb-conn-staging. A program is a list of [NAME, ADDRESS?, DATA?]; beside the calls of the
+// module there is ["tick", MILLISECONDS]. Gives what each call gave, every event, and the last value of liveEntries.
+const pull = require('pull-stream')
+const ConnStaging = require('ssb-conn-staging')
+
+module.exports = function run ({ start, calls }) {
+  let now = start
+  const clock = Date.now
+  Date.now = () => now
+  try {
+    const staging = new ConnStaging()
+    const events = []
+    let live
+    pull(staging.listen(), pull.drain((event) => events.push([event.type, event.address])))
+    pull(staging.liveEntries(), pull.drain((entries) => { live = copy(entries) }))
+    const copy = (value) => JSON.parse(JSON.stringify(value === undefined ? null : value)) // entries change under our hands
+    const results = calls.map(([name, a, b]) => {
+      if (name === 'tick') return (now += a, null)
+      try {
+        return name === 'entries' ? copy([...staging.entries()]) : copy(b === undefined ? staging[name](a) : staging[name](a, b))
+      } catch (e) {
+        return 'error'
+      }
+    })
+    return { results, events, live }
+  } finally {
+    Date.now = clock
+  }
+}
