@@ -3,6 +3,9 @@
 const pull = require('pull-stream')
 const ConnStaging = require('ssb-conn-staging')
 
+// What is handed out belongs to the module and may change under our hands.
+const copy = (value) => JSON.parse(JSON.stringify(value === undefined ? null : value))
+
 module.exports = function run ({ start, calls }) {
   let now = start
   const clock = Date.now
@@ -12,8 +15,7 @@ module.exports = function run ({ start, calls }) {
     const events = []
     let live
     pull(staging.listen(), pull.drain((event) => events.push([event.type, event.address])))
-    pull(staging.liveEntries(), pull.drain((entries) => { live = copy(entries) }))
-    const copy = (value) => JSON.parse(JSON.stringify(value === undefined ? null : value)) // entries change under our hands
+    pull(staging.liveEntries(), pull.drain((entries) => { live = entries }))
     const results = calls.map(([name, a, b]) => {
       if (name === 'tick') return (now += a, null)
       try {
@@ -22,7 +24,7 @@ module.exports = function run ({ start, calls }) {
         return 'error'
       }
     })
-    return { results, events, live }
+    return { results, events, live: copy(live) } // each value is a new list, which nobody changes
   } finally {
     Date.now = clock
   }
