@@ -25,9 +25,6 @@ internal sealed class LineProcess : IAsyncDisposable
         _complaining = Task.Run(ComplainAsync);
     }
 
-    /// <summary>The id of the child.</summary>
-    public int Id => _process.Id;
-
     /// <summary>Starts a program.</summary>
     /// <param name="command">The program and its arguments.</param>
     /// <param name="folder">Where it runs.</param>
@@ -82,19 +79,6 @@ internal sealed class LineProcess : IAsyncDisposable
         catch (ChannelClosedException e)
         {
             throw new InvalidOperationException($"The child ended. {LastWords()}", e);
-        }
-    }
-
-    /// <summary>Reads on until a line satisfies the condition, and gives that line.</summary>
-    public async Task<JsonElement> ReceiveAsync(Func<JsonElement, bool> wanted, TimeSpan atMost, CancellationToken cancellationToken)
-    {
-        long start = TimeProvider.System.GetTimestamp();
-        while (true)
-        {
-            TimeSpan left = atMost - TimeProvider.System.GetElapsedTime(start);
-            JsonElement line = await ReceiveAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, cancellationToken);
-            if (wanted(line))
-                return line;
         }
     }
 

@@ -17,12 +17,12 @@ internal sealed class NetworkNamespaces : IAsyncDisposable
     private static int s_count;
 
     private readonly string _name = $"{Prefix}{Environment.ProcessId}-{Interlocked.Increment(ref s_count)}";
-    private readonly int _hosts;
+    private readonly int[] _hosts;
 
-    private NetworkNamespaces(int hosts) => _hosts = hosts;
+    private NetworkNamespaces(int[] hosts) => _hosts = hosts;
 
-    /// <summary>Makes so many hosts, numbered from 1. Skips the calling test where that is not possible.</summary>
-    public static async Task<NetworkNamespaces> CreateAsync(int hosts)
+    /// <summary>Makes hosts of these numbers, 1 to 254. Skips the calling test where that is not possible.</summary>
+    public static async Task<NetworkNamespaces> CreateAsync(params int[] hosts)
     {
         if (await s_obstacle.Value is { } obstacle)
             Needs.Missing(obstacle);
@@ -54,7 +54,7 @@ internal sealed class NetworkNamespaces : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        for (int host = 0; host <= _hosts; host++)
+        foreach (int host in (int[])[.. _hosts, 0])
             await RunAsync("ip", "netns", "del", Name(host)); // takes its interfaces along; one that was never made is none to delete
     }
 
@@ -65,7 +65,7 @@ internal sealed class NetworkNamespaces : IAsyncDisposable
         await IpAsync("netns", "add", Name(0));
         await IpAsync("-n", Name(0), "link", "add", "br0", "type", "bridge");
         await IpAsync("-n", Name(0), "link", "set", "br0", "up");
-        for (int host = 1; host <= _hosts; host++)
+        foreach (int host in _hosts)
         {
             await IpAsync("netns", "add", Name(host));
             await IpAsync("-n", Name(0), "link", "add", $"v{host}", "type", "veth", "peer", "name", "eth0", "netns", Name(host));

@@ -1,8 +1,8 @@
 // A real JavaScript SSB peer: secret-stack, ssb-conn and ssb-lan, nothing changed in them. Runs only inside a network namespace,
 // since it broadcasts. node peer.js '{"path":FOLDER,"host":"10.77.0.2","port":8008,"seed":2,"network":BASE64,"legacy":true}'
 // Line-JSON on stdout: {"ready":ID,"address":...}, then {"discovered":ADDRESS,"verified":BOOL} for each announcement it hears, and
-// {"staged":[ENTRY...]} whenever its bench changes. On stdin: {"do":"stop"} falls silent, {"do":"start"} speaks again; the end of
-// stdin ends it.
+// {"staged":[ENTRY...]} whenever its bench changes, {"announced":MS} whenever it announces itself. On stdin: {"do":"stop"} falls
+// silent, {"do":"start"} speaks again, both answered by {"done":true}, as is {"do":"nothing"}; the end of stdin ends it.
 const options = JSON.parse(process.argv[2])
 const fs = require('fs')
 const path = require('path')
@@ -31,13 +31,23 @@ const ssb = require('secret-stack')({ appKey: network, caps: { shs: network } })
     },
   })
 
-// A legacy-only peer is an ssb-local of old; ssb-lan has no such option, so its other half is silenced.
-if (options.normal === false) require('ssb-lan').prototype.writeNormal = () => {}
+// Each announcing ends with the normal format, which only tells the time here. A legacy-only peer is an ssb-local of old; ssb-lan has no
+// such option, so its other half is silenced.
+const LAN = require('ssb-lan')
+const writeNormal = LAN.prototype.writeNormal
+LAN.prototype.writeNormal = function () {
+  say({ announced: Date.now() })
+  if (options.normal !== false) writeNormal.call(this)
+}
 pull(ssb.lan.discoveredPeers(), pull.drain(({ address, verified }) => say({ discovered: address, verified })))
 pull(ssb.conn.stagedPeers(), pull.drain((entries) => say({ staged: entries })))
 ssb.once('multiserver:listening', () => say({ ready: ssb.id, address: ssb.getAddress('private') }))
 process.on('uncaughtException', (e) => { console.error(e); process.exit(1) })
 
 const input = require('readline').createInterface({ input: process.stdin })
-input.on('line', (line) => { ssb.lan[JSON.parse(line).do]() })
+input.on('line', (line) => {
+  const wish = JSON.parse(line).do
+  if (wish !== 'nothing') ssb.lan[wish]()
+  say({ done: true })
+})
 input.on('close', () => process.exit(0))
