@@ -56,14 +56,18 @@ internal static class NodeModules
                 s_patience, fresh, [.. npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
             if (exitCode != 0)
                 return new Result(null, $"'npm ci' failed ({exitCode}), so there are no JavaScript modules to compare with: {output}");
+            Directory.Move(fresh, Path.Combine(cache, hash));
+            return new Result(modules, null);
         }
         catch (System.ComponentModel.Win32Exception)
         {
             return new Result(null, "There is no 'npm' on this machine; the comparison with the JavaScript modules needs it.");
         }
-
-        Directory.Move(fresh, Path.Combine(cache, hash));
-        return new Result(modules, null);
+        finally
+        {
+            if (Directory.Exists(fresh))
+                Directory.Delete(fresh, recursive: true);
+        }
     }
 
     private static string? SourceTree()

@@ -1,5 +1,5 @@
 // Runs a program of calls on npm ssb-conn-staging. A program is a list of [NAME, ADDRESS?, DATA?]; beside the calls of the
-// module there is ["tick", MILLISECONDS]. Gives what each call gave, every event, and the last value of liveEntries.
+// module there is ["tick", MILLISECONDS]. Gives what each call gave, every event, the last value of liveEntries, and whether that ended.
 const pull = require('pull-stream')
 const ConnStaging = require('ssb-conn-staging')
 
@@ -14,8 +14,9 @@ module.exports = function run ({ start, calls }) {
     const staging = new ConnStaging()
     const events = []
     let live
+    let ended = false
     pull(staging.listen(), pull.drain((event) => events.push([event.type, event.address])))
-    pull(staging.liveEntries(), pull.drain((entries) => { live = entries }))
+    pull(staging.liveEntries(), pull.drain((entries) => { live = entries }, () => { ended = true }))
     const results = calls.map(([name, a, b]) => {
       if (name === 'tick') return (now += a, null)
       try {
@@ -24,7 +25,7 @@ module.exports = function run ({ start, calls }) {
         return 'error'
       }
     })
-    return { results, events, live: copy(live) } // each value is a new list, which nobody changes
+    return { results, events, live: copy(live), ended } // each value is a new list, which nobody changes
   } finally {
     Date.now = clock
   }
