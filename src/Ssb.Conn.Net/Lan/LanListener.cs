@@ -14,7 +14,7 @@ internal sealed class LanListener : IAsyncDisposable
     private readonly LanReceiver _receiver;
     private readonly LanProblems _problems;
     private readonly Action<LanAnnouncement> _announced;
-    private readonly CancellationTokenSource _stop = new();
+    private readonly CancellationTokenSource _stop = new(); // never disposed: it holds nothing, and Stop may come late
     private readonly Lock _gate = new();
     private readonly Task _reading;
     private Socket? _socket;
@@ -50,7 +50,6 @@ internal sealed class LanListener : IAsyncDisposable
     {
         Stop();
         await _reading.ConfigureAwait(false);
-        _stop.Dispose();
     }
 
     private async Task ReadAsync()
