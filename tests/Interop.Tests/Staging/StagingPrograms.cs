@@ -22,7 +22,7 @@ internal sealed record StagingCall(string Name, string? Address = null, string? 
 /// <summary>Random programs of calls. They keep away from the deliberate differences, and from nothing else; the numbers are
 /// those of <c>docs/differences-from-js.md</c>.</summary>
 /// <remarks>Avoided: <c>stagingBirth</c> and <c>stagingUpdated</c> as data (5); more peers than the capacity, longer addresses and more data
-/// than the limits (8); an address that names a key, staged without that key or with another (12); a <c>verified</c> that was
+/// than the limits (8); an address that names a key, first staged without that key or ever with another (12); a <c>verified</c> that was
 /// true and is then made anything else; half of a surrogate pair in data.</remarks>
 internal sealed class StagingPrograms(int seed)
 {
@@ -34,7 +34,7 @@ internal sealed class StagingPrograms(int seed)
     public List<StagingCall> Next(int length)
     {
         string[] addresses = [.. Enumerable.Range(0, _random.Next(3, 60)).Select(_ => Address())];
-        var verified = new HashSet<string>();
+        var settled = new Settled([], []);
         var calls = new List<StagingCall>();
         while (calls.Count < length - 8)
         {
@@ -42,11 +42,12 @@ internal sealed class StagingPrograms(int seed)
             switch (_random.Next(20))
             {
                 case < 9:
-                    calls.Add(new("stage", address, Data(address, verified)));
+                    calls.Add(new("stage", address, Data(address, settled)));
                     break;
                 case < 13:
                     calls.Add(new("unstage", address));
-                    verified.Remove(address);
+                    settled.Verified.Remove(address);
+                    settled.Keyed.Remove(address);
                     break;
                 case < 16:
                     calls.Add(new("get", address));
@@ -98,28 +99,34 @@ internal sealed class StagingPrograms(int seed)
         return text;
     }
 
-    private string? Data(string address, HashSet<string> verified)
+    private string? Data(string address, Settled settled)
     {
         string? key = MultiserverAddress.TryParse(address, out MultiserverAddress? valid) ? valid.Key : null;
-        if (key is null && _random.Next(6) == 0)
+        bool mayStayUnnamed = key is null || settled.Keyed.Contains(address);
+        if (mayStayUnnamed && _random.Next(6) == 0)
             return null;
 
         var fields = new Dictionary<string, string>();
-        if (key is not null)
-            fields["key"] = $"\"{key}\"";
-        else if (_random.Next(3) == 0)
+        if (key is not null && !(mayStayUnnamed && _random.Next(3) == 0))
+            fields["key"] = _random.Next(6) switch { 0 => "null", 1 => "7", 2 => $"\"{key.Replace("=", "", StringComparison.Ordinal)}\"", 3 => $"\"{key[1..45]}\"", _ => $"\"{key}\"" };
+        else if (key is null && _random.Next(3) == 0)
             fields["key"] = _random.Next(3) switch { 0 => "null", 1 => Value(), _ => "\"@7MGlRzNLqn4ac+oVXHGkmVDXiVrCIyWMdZ6rnHb5r+4=.ed25519\"" };
         if (_random.Next(2) == 0)
             fields["type"] = _random.Next(5) switch { 0 => "null", 1 => Value(), 2 => "\"room-attendant\"", _ => "\"lan\"" };
         if (_random.Next(3) == 0)
-            fields["verified"] = verified.Contains(address) ? "true" : _random.Next(6) switch { 0 => "null", 1 => Value(), 2 => "true", _ => "false" };
+            fields["verified"] = settled.Verified.Contains(address) ? "true" : _random.Next(6) switch { 0 => "null", 1 => Value(), 2 => "true", _ => "false" };
         if (fields.GetValueOrDefault("verified") == "true")
-            verified.Add(address);
+            settled.Verified.Add(address);
+        if (key is not null)
+            settled.Keyed.Add(address);
         string[] names = ["name", "note", "announcers", "stagingbirth", "0", "10", "-1", "\u00e9", "\U0001f600", "constructor", "__proto__", "toString", "", "a b", "\u2028"];
         for (int i = _random.Next(5); i > 0; i--)
             fields[names[_random.Next(names.Length)]] = Value();
         return "{" + string.Join(",", fields.OrderBy(_ => _random.Next()).Select(field => $"{NodeOracle.Quote(field.Key)}:{field.Value}")) + "}";
     }
+
+    /// <summary>Which of the addresses that are staged were given a key, and which were once verified.</summary>
+    private sealed record Settled(HashSet<string> Keyed, HashSet<string> Verified);
 
     /// <summary>A value in the one spelling that JSON.stringify has for it.</summary>
     private string Value()
