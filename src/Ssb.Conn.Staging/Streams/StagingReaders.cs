@@ -107,8 +107,14 @@ internal sealed class ChangesReader(ConnStaging pool, ChangeRing ring, Cancellat
     protected override bool TryAnnounce(out StagingChange? item)
     {
         item = null;
-        if (Pool.IsClosed || (_hasBegun && Position >= Ring.Tail))
+        if (_hasBegun && Position >= Ring.Tail)
             return false;
+        if (Pool.IsClosed)
+        {
+            Position = Ring.Head; // there is no bench any more to begin with
+            return false;
+        }
+
         if (_hasBegun)
             StagingMetrics.CountLag();
         _hasBegun = true;
