@@ -102,16 +102,21 @@ internal sealed class LineProcess : IAsyncDisposable
 
     private async Task ReadAsync()
     {
-        while (await _process.StandardOutput.ReadLineAsync() is { } line)
+        try
         {
-            // Modules print a word of their own now and then; it is kept with the complaints.
-            if (line.StartsWith('{') || line.StartsWith('['))
-                _lines.Writer.TryWrite(JsonElement.Parse(line, new JsonDocumentOptions { MaxDepth = 1_000 }));
-            else
-                Keep(line);
+            while (await _process.StandardOutput.ReadLineAsync() is { } line)
+            {
+                // Modules print a word of their own now and then; it is kept with the complaints.
+                if (line.StartsWith('{') || line.StartsWith('['))
+                    _lines.Writer.TryWrite(JsonElement.Parse(line, new JsonDocumentOptions { MaxDepth = 1_000 }));
+                else
+                    Keep(line);
+            }
         }
-
-        _lines.Writer.Complete();
+        finally
+        {
+            _lines.Writer.Complete();
+        }
     }
 
     private async Task ComplainAsync()

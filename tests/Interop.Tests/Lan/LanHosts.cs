@@ -55,9 +55,15 @@ internal sealed class LanHosts : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await Task.WhenAll(_peers.Select(peer => peer.DisposeAsync().AsTask()));
-        await _network.DisposeAsync();
-        _folder.Dispose();
+        try
+        {
+            await Task.WhenAll(_peers.Select(peer => peer.DisposeAsync().AsTask()));
+        }
+        finally
+        {
+            await _network.DisposeAsync();
+            _folder.Dispose();
+        }
     }
 
     private PeerProcess Add(LineProcess process)
