@@ -67,7 +67,7 @@ public sealed class LanDiscovery : IAsyncDisposable
         }
 
         // Outside the lock: a token that is cancelled by now runs this at once.
-        _cancelled = cancellationToken.UnsafeRegister(static self => ((LanDiscovery)self!).Stop(), this); // ! the object beside it
+        _cancelled = cancellationToken.UnsafeRegister(static self => ((LanDiscovery)self!).Stop(), this); // !: it is this
         return ReadAsync(cancellationToken);
     }
 
