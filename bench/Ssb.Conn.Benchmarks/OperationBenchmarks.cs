@@ -26,7 +26,7 @@ internal static class OperationBenchmarks
         {
             double limit = size == 100_000 ? 1.6 : 2.0;
             int repeat = Math.Max(1, 20_000 / size);
-            int rounds = size == 100_000 ? 25 : 60;
+            int rounds = size == 100_000 ? 15 : 30;
             string[] addresses = Addresses.Make(0, size);
             string[] shuffled = Addresses.Shuffled(addresses);
             MultiserverAddress[] values = [.. shuffled.Select(a => MultiserverAddress.Parse(a))];

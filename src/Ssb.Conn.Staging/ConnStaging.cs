@@ -127,30 +127,14 @@ public sealed class ConnStaging : IDisposable
     public StagedPeer? Get(MultiserverAddress address)
     {
         ArgumentNullException.ThrowIfNull(address);
-        lock (Gate)
-        {
-            ThrowIfClosed();
-            if (_bench.TryFind(address, out int slot))
-                return _bench[slot];
-        }
-
-        Check(address.Text, address);
-        return null;
+        return Get(address.Text, address, address.GetHashCode());
     }
 
     /// <inheritdoc cref="Get(MultiserverAddress)"/>
     public StagedPeer? Get(string address)
     {
         ArgumentNullException.ThrowIfNull(address);
-        lock (Gate)
-        {
-            ThrowIfClosed();
-            if (_bench.TryFind(address, out int slot))
-                return _bench[slot];
-        }
-
-        Check(address, null);
-        return null;
+        return Get(address, null, AddressHash.Of(address));
     }
 
     /// <summary>The peers now staged, in the order in which they were.</summary>
@@ -292,6 +276,7 @@ public sealed class ConnStaging : IDisposable
     {
         // Foreign code, such as a clock, is not called under the lock.
         (long wall, long now) = _clock.Read();
+        int hash = address?.GetHashCode() ?? AddressHash.Of(text);
         StageResult result;
         byte age;
         int expired = 0, evicted = 0;
@@ -301,11 +286,16 @@ public sealed class ConnStaging : IDisposable
         {
             ThrowIfClosed();
             // What is there by its text is valid, and needs no check.
-            if (address is null ? _bench.TryFind(text, out int slot) : _bench.TryFind(address, out slot))
+            if (_bench.TryFind(text, hash, out int slot))
             {
                 StagedPeer previous = _bench[slot];
-                StagedData merged = previous.Data.Merge(data);
-                CheckData(previous.Address, data.Key, merged, known: previous.Data);
+                StagedData merged = previous.Data;
+                if (!ReferenceEquals(merged, data))
+                {
+                    merged = merged.Merge(data);
+                    CheckData(previous.Address, data.Key, merged, known: previous.Data);
+                }
+
                 var peer = new StagedPeer(previous.Address, merged, previous.Share, previous.Birth, wall);
                 age = _bench.Update(slot, peer, now);
                 Record_NeedsLock(peer, previous, null);
@@ -343,16 +333,30 @@ public sealed class ConnStaging : IDisposable
         return result;
     }
 
+    private StagedPeer? Get(string text, MultiserverAddress? address, int hash)
+    {
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            if (_bench.TryFind(text, hash, out int slot))
+                return _bench[slot];
+        }
+
+        Check(text, address);
+        return null;
+    }
+
     private bool Unstage(string text, MultiserverAddress? address, UnstageReason reason)
     {
         if (reason is UnstageReason.Expired or UnstageReason.Evicted || !Enum.IsDefined(reason))
             throw new ArgumentOutOfRangeException(nameof(reason), reason, "Expected Requested, Promoted, Blocked or Dismissed.");
         StagingReader? waiting = null;
         bool isStaged;
+        int hash = address?.GetHashCode() ?? AddressHash.Of(text);
         lock (Gate)
         {
             ThrowIfClosed();
-            isStaged = address is null ? _bench.TryFind(text, out int slot) : _bench.TryFind(address, out slot);
+            isStaged = _bench.TryFind(text, hash, out int slot);
             if (isStaged)
             {
                 Remove_NeedsLock(slot, reason);
@@ -370,12 +374,13 @@ public sealed class ConnStaging : IDisposable
     private bool SetPin(string text, MultiserverAddress? address, bool isPinned)
     {
         (_, long now) = _clock.Read();
+        int hash = address?.GetHashCode() ?? AddressHash.Of(text);
         byte age = 0;
         bool isStaged, startsTimer, hasChanged = false;
         lock (Gate)
         {
             ThrowIfClosed();
-            isStaged = address is null ? _bench.TryFind(text, out int slot) : _bench.TryFind(address, out slot);
+            isStaged = _bench.TryFind(text, hash, out int slot);
             if (isStaged)
                 hasChanged = isPinned ? _bench.Pin(slot) : _bench.Unpin(slot, now, out age);
             startsTimer = TakeTimer_NeedsLock(age);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Ssb.Conn;
@@ -12,28 +13,31 @@ internal static class AddressHash
 
     public static int Of(ReadOnlySpan<char> text)
     {
+        const int Step = 32;
         ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(text);
         ulong even = s_seed ^ (uint)bytes.Length, odd = s_seed;
-        if (bytes.Length < 32)
+        if (bytes.Length < Step)
         {
-            Span<byte> padded = stackalloc byte[32];
+            Span<byte> padded = stackalloc byte[Step];
             bytes.CopyTo(padded);
-            return Finish(Fold(even, padded), Fold(odd, padded[16..]));
+            return Finish(Fold(even, ref padded[0]), Fold(odd, ref padded[Step / 2]));
         }
 
-        // Two lanes, which the processor works on at the same time.
-        ReadOnlySpan<byte> last = bytes[^32..];
-        for (; bytes.Length > 32; bytes = bytes[32..])
-            (even, odd) = (Fold(even, bytes), Fold(odd, bytes[16..]));
-        // The last 32 bytes, which may overlap those before.
-        return Finish(Fold(even, last), Fold(odd, last[16..]));
+        // Two lanes, which the processor works on at the same time. The last step may overlap the one before.
+        ref byte start = ref MemoryMarshal.GetReference(bytes);
+        int last = bytes.Length - Step;
+        for (int i = 0; i < last; i += Step)
+            (even, odd) = (Fold(even, ref Unsafe.Add(ref start, i)), Fold(odd, ref Unsafe.Add(ref start, i + (Step / 2))));
+        return Finish(Fold(even, ref Unsafe.Add(ref start, last)), Fold(odd, ref Unsafe.Add(ref start, last + (Step / 2))));
     }
 
-    private static ulong Fold(ulong hash, ReadOnlySpan<byte> bytes)
+    /// <summary>Takes in 16 bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong Fold(ulong hash, ref byte bytes)
     {
         ulong high = Math.BigMul(
-            MemoryMarshal.Read<ulong>(bytes) ^ s_fold,
-            MemoryMarshal.Read<ulong>(bytes[8..]) ^ hash,
+            Unsafe.ReadUnaligned<ulong>(ref bytes) ^ s_fold,
+            Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref bytes, 8)) ^ hash,
             out ulong low);
         return high ^ low;
     }

@@ -35,7 +35,7 @@ internal sealed class AgeQueues
     public byte NumberOf(string? type) =>
         type is not null && _byType.TryGetValue(type, out AgeQueue? queue) ? queue.Number : (byte)0;
 
-    public void Append(in ChunkedArray<Slot> slots, byte number, int slot, long now)
+    public void Append(Slot[] slots, byte number, int slot, long now)
     {
         ref Slot s = ref slots[slot];
         s.AgeQueue = number;
@@ -46,7 +46,7 @@ internal sealed class AgeQueues
     }
 
     /// <summary>There was news of a peer: it is the last to leave now.</summary>
-    public void Refresh(in ChunkedArray<Slot> slots, int slot, long now)
+    public void Refresh(Slot[] slots, int slot, long now)
     {
         ref Slot s = ref slots[slot];
         if (s.AgeQueue == 0)
@@ -55,7 +55,7 @@ internal sealed class AgeQueues
         SlotList<Slot, Links>.MoveToEnd(slots, ref this[s.AgeQueue].Slots, slot);
     }
 
-    public void Remove(in ChunkedArray<Slot> slots, int slot)
+    public void Remove(Slot[] slots, int slot)
     {
         ref Slot s = ref slots[slot];
         if (s.AgeQueue != 0)
@@ -65,7 +65,7 @@ internal sealed class AgeQueues
 
     /// <summary>The first in the queue, and in how many milliseconds it is due (0 or less: now).</summary>
     /// <returns>false when the queue is empty.</returns>
-    public bool TryPeek(in ChunkedArray<Slot> slots, AgeQueue queue, long now, out int slot, out long dueIn)
+    public bool TryPeek(Slot[] slots, AgeQueue queue, long now, out int slot, out long dueIn)
     {
         slot = queue.Slots.First;
         dueIn = 0;
@@ -77,7 +77,7 @@ internal sealed class AgeQueues
     }
 
     /// <summary>Makes the same queues of the same peers, which have other slots now.</summary>
-    public void MoveTo(in ChunkedArray<Slot> target, in ChunkedArray<Slot> slots, int[] moved)
+    public void MoveTo(Slot[] target, Slot[] slots, int[] moved)
     {
         foreach (AgeQueue queue in _queues)
         {

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Ssb.Conn;
 
 /// <summary>The entries and all that is known of each: its slot, its age, its source, its key. Not thread-safe:
@@ -6,14 +8,15 @@ namespace Ssb.Conn;
 internal sealed class Bench(StagingOptions options)
 {
     private const int NoSlot = -1;
+    private const int MinSlots = 16;
 
     private readonly AgeQueues _ages = new(options.TimeToLive);
     private PeerSlots _peers = new();
-    private ChunkedArray<Slot> _slots = new();
+    private Slot[] _slots = new Slot[MinSlots];
 
     // A hash table by address: the first slot of each bucket, plus one, so that 0 is none; the rest follow in the slots.
-    // A power of two, at least as many as slots are used.
-    private int[] _buckets = new int[16];
+    // As many as there are slots: a power of two.
+    private int[] _buckets = new int[MinSlots];
     private KeyIndex? _keys;
 
     public int Count { get; private set; }
@@ -24,25 +27,14 @@ internal sealed class Bench(StagingOptions options)
 
     public StagedPeer this[int slot] => _peers[slot]!; // a slot that is asked for is in use
 
-    public bool TryFind(MultiserverAddress address, out int slot)
+    public bool TryFind(string address, int hash, out int slot)
     {
-        int hash = address.GetHashCode();
-        for (slot = FirstOf(hash); slot != NoSlot; slot = _slots[slot].NextInBucket)
+        for (slot = _buckets[hash & (_buckets.Length - 1)] - 1; slot != NoSlot;)
         {
-            if (_slots[slot].Hash == hash && this[slot].Address is { } a && (ReferenceEquals(a, address) || a.Text == address.Text))
+            ref Slot s = ref _slots[slot];
+            if (s.Hash == hash && s.Text == address)
                 return true;
-        }
-
-        return false;
-    }
-
-    public bool TryFind(string address, out int slot)
-    {
-        int hash = AddressHash.Of(address);
-        for (slot = FirstOf(hash); slot != NoSlot; slot = _slots[slot].NextInBucket)
-        {
-            if (_slots[slot].Hash == hash && this[slot].Address.Text == address)
-                return true;
+            slot = s.NextInBucket;
         }
 
         return false;
@@ -160,17 +152,14 @@ internal sealed class Bench(StagingOptions options)
         return [.. _keys.SlotsOf(feedId).Order().Select(slot => this[slot])];
     }
 
-    private int FirstOf(int hash) => _buckets[hash & (_buckets.Length - 1)] - 1;
-
     private int Append(StagedPeer peer)
     {
-        if (_peers.Used == _buckets.Length)
-            Rehash(_buckets.Length * 2);
+        if (_peers.Used == _slots.Length)
+            Grow();
         int slot = _peers.Append(peer);
-        _slots.Reach(slot);
         int hash = peer.Address.GetHashCode();
         ref int first = ref _buckets[hash & (_buckets.Length - 1)];
-        _slots[slot] = new Slot { Hash = hash, NextInBucket = first - 1 };
+        _slots[slot] = new Slot { Text = peer.Address.Text, Hash = hash, NextInBucket = first - 1 };
         first = slot + 1;
         return slot;
     }
@@ -191,15 +180,16 @@ internal sealed class Bench(StagingOptions options)
         _slots[before].NextInBucket = s.NextInBucket;
     }
 
-    private void Rehash(int buckets)
+    private void Grow()
     {
-        _buckets = new int[buckets];
+        Array.Resize(ref _slots, _slots.Length * 2);
+        _buckets = new int[_slots.Length];
         for (int slot = 0; slot < _peers.Used; slot++)
         {
             if (_peers[slot] is null)
                 continue;
             ref Slot s = ref _slots[slot];
-            ref int first = ref _buckets[s.Hash & (buckets - 1)];
+            ref int first = ref _buckets[s.Hash & (_buckets.Length - 1)];
             s.NextInBucket = first - 1;
             first = slot + 1;
         }
@@ -210,9 +200,9 @@ internal sealed class Bench(StagingOptions options)
     private void Compact()
     {
         PeerSlots peers = _peers;
-        ChunkedArray<Slot> slots = _slots;
-        (_peers, _slots, _keys) = (new PeerSlots(), new ChunkedArray<Slot>(), null);
-        _buckets = new int[Math.Max(16, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Count * 2))];
+        Slot[] slots = _slots;
+        int size = Math.Max(MinSlots, (int)BitOperations.RoundUpToPowerOf2((uint)Count * 2));
+        (_peers, _slots, _buckets, _keys) = (new PeerSlots(), new Slot[size], new int[size], null);
         var moved = new int[peers.Used];
         for (int slot = 0; slot < peers.Used; slot++)
         {

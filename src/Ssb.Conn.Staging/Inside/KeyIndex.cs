@@ -6,7 +6,7 @@ namespace Ssb.Conn;
 internal sealed class KeyIndex
 {
     private readonly Dictionary<string, SlotList> _byKey = [];
-    private ChunkedArray<Link> _links = new();
+    private Link[] _links = new Link[16];
 
     public void Add(string? key, int slot)
     {
@@ -15,7 +15,8 @@ internal sealed class KeyIndex
         ref SlotList list = ref CollectionsMarshal.GetValueRefOrAddDefault(_byKey, key, out bool exists);
         if (!exists)
             list = new SlotList();
-        _links.Reach(slot);
+        if (slot >= _links.Length)
+            Array.Resize(ref _links, Math.Max(slot + 1, _links.Length * 2));
         SlotList<Link, Links>.Append(_links, ref list, slot);
     }
 

@@ -39,7 +39,7 @@ internal sealed class SourceShares
     /// <summary>The latest arrival of a source that has at least one.</summary>
     public static int LatestOf(SourceShare share) => share.Slots.Last;
 
-    public void Add(in ChunkedArray<Slot> slots, SourceShare share, int slot)
+    public void Add(Slot[] slots, SourceShare share, int slot)
     {
         if (share.Count == 0)
             _byName.Add(share.Name, share);
@@ -47,7 +47,7 @@ internal sealed class SourceShares
         SlotList<Slot, Links>.Append(slots, ref share.Slots, slot);
     }
 
-    public void Remove(in ChunkedArray<Slot> slots, SourceShare share, int slot)
+    public void Remove(Slot[] slots, SourceShare share, int slot)
     {
         SlotList<Slot, Links>.Remove(slots, ref share.Slots, slot);
         Recount(share, -1);
@@ -56,7 +56,7 @@ internal sealed class SourceShares
     }
 
     /// <summary>Makes the same lists of the same peers, which have other slots now.</summary>
-    public void MoveTo(in ChunkedArray<Slot> target, in ChunkedArray<Slot> slots, int[] moved)
+    public void MoveTo(Slot[] target, Slot[] slots, int[] moved)
     {
         foreach (SourceShare share in _byName.Values)
         {
