@@ -334,7 +334,8 @@ public sealed class ConnStaging : IDisposable
             }
 
             startsTimer = TakeTimer_NeedsLock(age);
-            waiting = _waiting.TakeAll();
+            // Nobody wakes for a newcomer that was refused: a flood of them must cost the readers nothing.
+            waiting = result.Outcome == StageOutcome.Refused && expired == 0 ? null : _waiting.TakeAll();
         }
 
         StagingReader.Wake(waiting);
