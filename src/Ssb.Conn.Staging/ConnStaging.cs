@@ -20,8 +20,7 @@ public sealed class ConnStaging : IDisposable
     private const int SweepBatch = 1_000; // peers that expire under one hold of the lock
 
     private readonly StagingOptions _options;
-    private readonly TimeProvider _time;
-    private readonly long _start;
+    private readonly StagingClock _clock;
     private readonly ITimer?[] _timers; // one for each age queue; runs while its queue is not empty
     private readonly bool[] _isTimed;
 
@@ -40,8 +39,7 @@ public sealed class ConnStaging : IDisposable
     public ConnStaging(StagingOptions? options = null)
     {
         _options = (options ?? new StagingOptions()).Checked();
-        _time = _options.TimeProvider;
-        _start = _time.GetTimestamp();
+        _clock = new StagingClock(_options.TimeProvider);
         _bench = new Bench(_options);
         _timers = new ITimer?[_bench.Ages.All.Count];
         _isTimed = new bool[_timers.Length];
@@ -293,8 +291,7 @@ public sealed class ConnStaging : IDisposable
     private StageResult TryStage(string text, MultiserverAddress? address, StagedData data, string? source)
     {
         // Foreign code, such as a clock, is not called under the lock.
-        long wall = _time.GetUtcNow().ToUnixTimeMilliseconds();
-        long now = Now();
+        (long wall, long now) = _clock.Read();
         StageResult result;
         byte age;
         int expired = 0, evicted = 0;
@@ -373,7 +370,7 @@ public sealed class ConnStaging : IDisposable
 
     private bool SetPin(string text, MultiserverAddress? address, bool isPinned)
     {
-        long now = Now();
+        (_, long now) = _clock.Read();
         byte age = 0;
         bool isStaged, startsTimer, hasChanged = false;
         lock (Gate)
@@ -423,7 +420,16 @@ public sealed class ConnStaging : IDisposable
     private void Record_NeedsLock(StagedPeer peer, StagedPeer? previous, UnstageReason? reason)
     {
         Sequence++;
-        _ring?.Append(new Change(peer, previous, reason, _events));
+        if (_ring is { } ring)
+        {
+            ref Change change = ref ring.Append();
+            change.Peer = peer;
+            change.Previous = previous;
+            change.EventsBefore = _events;
+            change.Reason = reason.GetValueOrDefault();
+            change.IsRemoval = reason.HasValue;
+        }
+
         if (previous is null)
             _events++;
     }
@@ -433,7 +439,7 @@ public sealed class ConnStaging : IDisposable
         int expired = 0;
         foreach (AgeQueue queue in _bench.Ages.All)
         {
-            for (; expired < atMost && _bench.Ages.TryPeek(queue, now, out int slot, out long dueIn) && dueIn <= 0; expired++)
+            for (; expired < atMost && _bench.TryPeekAge(queue, now, out int slot, out long dueIn) && dueIn <= 0; expired++)
                 Remove_NeedsLock(slot, UnstageReason.Expired);
         }
 
@@ -454,7 +460,7 @@ public sealed class ConnStaging : IDisposable
         ref ITimer? timer = ref _timers[age - 1];
         if (timer is null)
         {
-            ITimer made = _time.CreateTimer(_ => OnTimer(age), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            ITimer made = _options.TimeProvider.CreateTimer(_ => OnTimer(age), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             Volatile.Write(ref timer, made);
         }
 
@@ -474,7 +480,7 @@ public sealed class ConnStaging : IDisposable
         bool isDone = false;
         while (!isDone)
         {
-            long now = Now();
+            (_, long now) = _clock.Read();
             int expired;
             long dueIn;
             bool isEmpty;
@@ -484,7 +490,7 @@ public sealed class ConnStaging : IDisposable
                 if (_isClosed)
                     return;
                 expired = Expire_NeedsLock(now, SweepBatch);
-                isEmpty = !_bench.Ages.TryPeek(_bench.Ages[age], now, out _, out dueIn);
+                isEmpty = !_bench.TryPeekAge(_bench.Ages[age], now, out _, out dueIn);
                 if (isEmpty)
                     _isTimed[age - 1] = false;
                 waiting = expired > 0 ? _waiting.TakeAll() : null;
@@ -497,9 +503,6 @@ public sealed class ConnStaging : IDisposable
                 _timers[age - 1]!.Change(TimeSpan.FromMilliseconds(dueIn), Timeout.InfiniteTimeSpan); // it is running this
         }
     }
-
-    // Milliseconds since the bench began, by the clock that never steps; only ages need it.
-    private long Now() => _timers.Length == 0 ? 0 : (long)_time.GetElapsedTime(_start).TotalMilliseconds;
 
     private ChangeRing NewRing() => new(_options.ChangeBuffer, Sequence);
 

@@ -25,7 +25,7 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     private MultiserverAddress(string text)
     {
         Text = text;
-        _hash = AddressComparer.Hash(text);
+        _hash = AddressHash.Of(text);
     }
 
     /// <summary>The whole text, to dial and to store. It may hold a secret seed: show <see cref="ToString"/> to people.</summary>
@@ -133,7 +133,7 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     }
 
     /// <inheritdoc/>
-    public bool Equals([NotNullWhen(true)] MultiserverAddress? other) => AddressComparer.Instance.Equals(this, other);
+    public bool Equals([NotNullWhen(true)] MultiserverAddress? other) => other is not null && Text == other.Text;
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => Equals(obj as MultiserverAddress);
@@ -142,7 +142,8 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     public override int GetHashCode() => _hash;
 
     /// <summary>Equality of texts.</summary>
-    public static bool operator ==(MultiserverAddress? left, MultiserverAddress? right) => AddressComparer.Instance.Equals(left, right);
+    public static bool operator ==(MultiserverAddress? left, MultiserverAddress? right) =>
+        left is null ? right is null : left.Equals(right);
 
     /// <summary>Inequality of texts.</summary>
     public static bool operator !=(MultiserverAddress? left, MultiserverAddress? right) => !(left == right);
