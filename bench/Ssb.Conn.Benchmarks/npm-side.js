@@ -15,10 +15,21 @@ const address = (i) => {
   return `net:p${String(i).padStart(7, '0')}.lan.example.me:${10000 + (i % 50000)}~shs:${key.toString('base64')}`
 }
 
+// of the same length, and of four kinds in turn
+const mixed = (i) => {
+  const host = [
+    `net:p${String(i).padStart(7, '0')}.lan.example.me:${10000 + i}`,
+    `net:192.168.${i % 256}.${i % 100}:${10000 + i}`,
+    `ws://p${i}.example.com:${10000 + i}`,
+    `onion:${'a'.repeat(10)}${String(i).padStart(6, '0')}.onion:${10000 + i}`
+  ][i % 4].padEnd(33, '0')
+  return host + address(i).slice(33)
+}
+
 const jobs = {
   // one check of each of `count` addresses, `rounds` times; nanoseconds for one
   check ({ count, rounds }) {
-    const all = Array.from({ length: count }, (_, i) => address(i))
+    const all = Array.from({ length: count }, (_, i) => mixed(i))
     let valid = 0
     for (let r = 0; r < 20; r++) for (const a of all) valid += check(a) ? 1 : 0
     const start = clock()

@@ -18,7 +18,7 @@ internal sealed class AgeQueues
 {
     private readonly Dictionary<string, AgeQueue> _byType = [];
     private readonly AgeQueue[] _queues;
-    private long _now; // the latest that was heard
+    private long _now; // the latest that was heard; threads read the clock before they take the lock
 
     public AgeQueues(IReadOnlyDictionary<string, TimeSpan> timeToLive)
     {
@@ -41,7 +41,7 @@ internal sealed class AgeQueues
         s.AgeQueue = number;
         if (number == 0)
             return;
-        s.News = Forward(now);
+        s.News = (uint)Forward(now);
         SlotList<Slot, Links>.Append(slots, ref this[number].Slots, slot);
     }
 
@@ -51,7 +51,7 @@ internal sealed class AgeQueues
         ref Slot s = ref slots[slot];
         if (s.AgeQueue == 0)
             return;
-        s.News = Forward(now);
+        s.News = (uint)Forward(now);
         SlotList<Slot, Links>.MoveToEnd(slots, ref this[s.AgeQueue].Slots, slot);
     }
 
@@ -71,8 +71,8 @@ internal sealed class AgeQueues
         dueIn = 0;
         if (slot == SlotList.None)
             return false;
-        // The low bits tell an age of up to 49.7 days. After a longer sleep a peer leaves at most its time to live too late.
-        dueIn = (long)queue.TimeToLive - (Forward(now) - slots[slot].News);
+        // The low bits tell an age up to 49.7 days. Who was asleep for longer finds a peer that is due at most its time to live late.
+        dueIn = (long)queue.TimeToLive - ((uint)Forward(now) - slots[slot].News);
         return true;
     }
 
@@ -91,8 +91,8 @@ internal sealed class AgeQueues
         }
     }
 
-    // Threads read the clock before they take the lock; the queues must stay in order all the same.
-    private uint Forward(long now) => (uint)(_now = Math.Max(_now, now));
+    // Time that stands still rather than going back keeps the queues in order.
+    private long Forward(long now) => _now = Math.Max(_now, now);
 
     public readonly struct Links : ILinksOf<Slot>
     {

@@ -143,7 +143,8 @@ internal sealed class Bench(StagingOptions options)
 
     /// <summary>The peer of a queue that is due first, and in how many milliseconds (0 or less: now).</summary>
     /// <returns>false when the queue is empty.</returns>
-    public bool TryPeekAge(AgeQueue queue, long now, out int slot, out long dueIn) => _ages.TryPeek(_slots, queue, now, out slot, out dueIn);
+    public bool TryPeekAge(AgeQueue queue, long now, out int slot, out long dueIn) =>
+        _ages.TryPeek(_slots, queue, now, out slot, out dueIn);
 
     /// <summary>The routes to an identity. The index is built when it is first asked for.</summary>
     public IReadOnlyList<StagedPeer> RoutesTo(string feedId)
@@ -155,7 +156,7 @@ internal sealed class Bench(StagingOptions options)
                 _keys.Add(_peers[slot]?.Identity, slot);
         }
 
-        // A route that is updated moves to the end of its list; slots tell the order of staging.
+        // A route whose key was changed moves to the end of its list; slots tell the order of staging.
         return [.. _keys.SlotsOf(feedId).Order().Select(slot => this[slot])];
     }
 

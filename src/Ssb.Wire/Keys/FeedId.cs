@@ -1,0 +1,124 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
+using Ssb.Wire.Sodium;
+
+namespace Ssb.Wire;
+
+/// <summary>
+/// An SSB identity: the 32 bytes of an Ed25519 public key, written <c>@BASE64=.ed25519</c> (53 characters).
+/// </summary>
+/// <remarks>A value; comparing never allocates. <c>default</c> is the all-zero key, which signs nothing.</remarks>
+[StructLayout(LayoutKind.Sequential, Pack = 1)] // exactly the 32 bytes, read and written as they lie in memory
+public readonly struct FeedId : IEquatable<FeedId>, ISpanParsable<FeedId>
+{
+    /// <summary>Bytes of a public key: 32.</summary>
+    public const int Size = Ed25519.PublicKeySize;
+
+    /// <summary>Characters of the text: 53.</summary>
+    public const int TextLength = 1 + Base64Length + 8;
+
+    private const int Base64Length = 44;
+    private const string Suffix = ".ed25519";
+
+    private readonly ulong _a, _b, _c, _d;
+
+    /// <summary>The identity with this public key.</summary>
+    /// <exception cref="ArgumentException"><paramref name="publicKey"/> is not 32 bytes.</exception>
+    public FeedId(ReadOnlySpan<byte> publicKey)
+    {
+        if (publicKey.Length != Size)
+            throw new ArgumentException($"A public key is {Size} bytes, not {publicKey.Length}.", nameof(publicKey));
+
+        this = MemoryMarshal.Read<FeedId>(publicKey);
+    }
+
+    /// <summary>Reads <c>@BASE64=.ed25519</c>: canonical, padded base64 of 32 bytes and nothing else.</summary>
+    /// <exception cref="FormatException">The text is anything else.</exception>
+    public static FeedId Parse(ReadOnlySpan<char> text) =>
+        TryParse(text, out FeedId id) ? id : throw new FormatException(
+            $"'{Shown(text)}' is not a feed id: expected '@', 44 characters of base64 that hold 32 bytes, and '{Suffix}'.");
+
+    /// <summary><see cref="Parse(ReadOnlySpan{char})"/> without the exception.</summary>
+    public static bool TryParse(ReadOnlySpan<char> text, out FeedId id)
+    {
+        id = default;
+        if (text.Length != TextLength || text[0] != '@' || !text[(1 + Base64Length)..].SequenceEqual(Suffix))
+            return false;
+
+        ReadOnlySpan<char> base64 = text.Slice(1, Base64Length);
+        Span<byte> key = stackalloc byte[Size + 1]; // 44 characters may decode to 33 bytes
+        if (!Convert.TryFromBase64Chars(base64, key, out int written) || written != Size)
+            return false;
+
+        // Decoding forgives blanks and loose bits in the last character; two texts for one key are not forgiven here.
+        var decoded = new FeedId(key[..Size]);
+        Span<char> canonical = stackalloc char[TextLength];
+        decoded.Format(canonical);
+        if (!text.SequenceEqual(canonical))
+            return false;
+
+        id = decoded;
+        return true;
+    }
+
+    static FeedId IParsable<FeedId>.Parse(string s, IFormatProvider? provider) => Parse(s);
+
+    static FeedId ISpanParsable<FeedId>.Parse(ReadOnlySpan<char> s, IFormatProvider? provider) => Parse(s);
+
+    static bool IParsable<FeedId>.TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out FeedId result) =>
+        TryParse(s, out result);
+
+    static bool ISpanParsable<FeedId>.TryParse(ReadOnlySpan<char> s, IFormatProvider? provider, out FeedId result) =>
+        TryParse(s, out result);
+
+    /// <summary>Whether the owner of this identity signed exactly these bytes.</summary>
+    /// <param name="message">The bytes that were signed.</param>
+    /// <param name="signature">64 bytes; with any other length the answer is false.</param>
+    public bool Verify(ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature)
+    {
+        Span<byte> key = stackalloc byte[Size];
+        CopyTo(key);
+        return Ed25519.Verify(signature, message, key);
+    }
+
+    /// <summary>Writes the 32 bytes of the public key.</summary>
+    /// <exception cref="ArgumentException"><paramref name="destination"/> is shorter than 32 bytes.</exception>
+    public void CopyTo(Span<byte> destination)
+    {
+        if (destination.Length < Size)
+            throw new ArgumentException($"{Size} bytes are needed, not {destination.Length}.", nameof(destination));
+
+        MemoryMarshal.Write(destination, in this);
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(FeedId other) => _a == other._a && _b == other._b && _c == other._c && _d == other._d;
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => obj is FeedId other && Equals(other);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(_a, _b, _c, _d);
+
+    /// <summary>Whether both hold the same key.</summary>
+    public static bool operator ==(FeedId left, FeedId right) => left.Equals(right);
+
+    /// <summary>Whether they hold different keys.</summary>
+    public static bool operator !=(FeedId left, FeedId right) => !left.Equals(right);
+
+    /// <summary>The text, <c>@BASE64=.ed25519</c>.</summary>
+    public override string ToString() => string.Create(TextLength, this, static (text, id) => id.Format(text));
+
+    private void Format(Span<char> text)
+    {
+        Span<byte> key = stackalloc byte[Size];
+        CopyTo(key);
+        text[0] = '@';
+        _ = Convert.TryToBase64Chars(key, text.Slice(1, Base64Length), out _);
+        Suffix.CopyTo(text[(1 + Base64Length)..]);
+    }
+
+    // A message repeats the value, not a novel that somebody pasted.
+    private static string Shown(ReadOnlySpan<char> text) =>
+        text.Length <= 64 ? text.ToString() : string.Concat(text[..64], "...");
+}
