@@ -238,7 +238,8 @@ public sealed class ConnStaging : IDisposable
         }
     }
 
-    /// <summary>Ends all streams, after what they have not read yet, and frees what is held. Closing again does nothing.</summary>
+    /// <summary>Ends all streams and frees what is held. Readers of <see cref="Listen"/> and <see cref="Changes"/> still get what
+    /// they have not read; but there is no bench any more, so nobody gets a snapshot of it. Closing again does nothing.</summary>
     public void Close()
     {
         StagingReader? waiting;

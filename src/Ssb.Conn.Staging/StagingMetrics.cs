@@ -41,24 +41,37 @@ internal static class StagingMetrics
 
     public static void Count(in StageResult result)
     {
-        if (result.Outcome == StageOutcome.Inserted && s_staged.Enabled)
-            s_staged.Add(1);
-        else if (result.Outcome == StageOutcome.Updated && s_refreshed.Enabled)
-            s_refreshed.Add(1);
-        else if (result.Outcome == StageOutcome.Refused && s_refused.Enabled)
-            s_refused.Add(1, new KeyValuePair<string, object?>("reason", result.Reason == RefusalReason.BenchFull ? "bench-full" : "source-full"));
+        if (result.Outcome == StageOutcome.Inserted)
+            Add(s_staged, 1);
+        else if (result.Outcome == StageOutcome.Updated)
+            Add(s_refreshed, 1);
+        else
+            Add(s_refused, 1, result.Reason == RefusalReason.BenchFull ? "bench-full" : "source-full");
     }
 
     public static void CountUnstaged(UnstageReason reason, int count)
     {
-        if (count > 0 && s_unstaged.Enabled)
-            s_unstaged.Add(count, new KeyValuePair<string, object?>("reason", StagingJson.NameOf(reason)));
+        if (count > 0)
+            Add(s_unstaged, count, StagingJson.NameOf(reason));
     }
 
-    public static void CountLag()
+    public static void CountLag() => Add(s_lagged, 1);
+
+    private static void Add(Counter<long> counter, int by, string? reason = null)
     {
-        if (s_lagged.Enabled)
-            s_lagged.Add(1);
+        if (!counter.Enabled)
+            return;
+        try
+        {
+            if (reason is null)
+                counter.Add(by);
+            else
+                counter.Add(by, new KeyValuePair<string, object?>("reason", reason));
+        }
+        catch (Exception)
+        {
+            // A listener is foreign code: it can make no call to the bench fail, nor end the timer that expires peers.
+        }
     }
 
     private static IEnumerable<Measurement<long>> EntriesByType()

@@ -58,6 +58,9 @@ internal abstract class StagingReader<T>(ConnStaging pool, CancellationToken str
 
     protected ConnStaging Pool => pool;
 
+    /// <summary>Does the item just read tell that the reader had lagged?</summary>
+    protected bool HasLagged { private get; set; }
+
     public IAsyncEnumerator<T> GetAsyncEnumerator(CancellationToken cancellationToken = default)
     {
         if (Interlocked.Exchange(ref _isEnumerated, 1) != 0)
@@ -80,18 +83,27 @@ internal abstract class StagingReader<T>(ConnStaging pool, CancellationToken str
             return ValueTask.FromCanceled<bool>(_token);
         if (_state == State.Idle && TryTakeRead(out _current))
             return ValueTask.FromResult(true);
+        bool hasItem;
         lock (pool.Gate)
         {
             if (_state == State.Disposed)
                 return ValueTask.FromResult(false);
             if (_state == State.Waiting)
                 throw new InvalidOperationException("The call before has not completed.");
-            if (TryRead(out _current))
-                return ValueTask.FromResult(true);
-            if (pool.IsClosed)
+            hasItem = TryRead(out _current);
+            if (!hasItem && pool.IsClosed)
                 return ValueTask.FromResult(false);
-            _wait.Reset();
-            _state = State.Waiting;
+            if (!hasItem)
+            {
+                _wait.Reset();
+                _state = State.Waiting;
+            }
+        }
+
+        if (hasItem)
+        {
+            CountLag();
+            return ValueTask.FromResult(true);
         }
 
         // It looks once more, after whatever else the thread pool has to do, before it waits to be woken: while changes come
@@ -137,6 +149,7 @@ internal abstract class StagingReader<T>(ConnStaging pool, CancellationToken str
         Wake(next);
         if (!goesOn)
             return;
+        CountLag();
         if (isCanceled)
             _wait.SetException(new OperationCanceledException(_token));
         else
@@ -159,6 +172,15 @@ internal abstract class StagingReader<T>(ConnStaging pool, CancellationToken str
     {
         item = default;
         return false;
+    }
+
+    // Not under the lock: who measures is foreign code.
+    private void CountLag()
+    {
+        if (!HasLagged)
+            return;
+        HasLagged = false;
+        StagingMetrics.CountLag();
     }
 
     private void EndWaiting()

@@ -80,7 +80,7 @@ internal sealed class ListenReader(ConnStaging pool, ChangeRing ring, long event
         Position = Ring.Tail;
         if (missed == 0)
             return false; // only updates, which are not told here
-        StagingMetrics.CountLag();
+        HasLagged = true;
         item = new StagingEvent(StagingEventType.Missed, null, null, missed);
         return true;
     }
@@ -117,8 +117,7 @@ internal sealed class ChangesReader(ConnStaging pool, ChangeRing ring, Cancellat
             return false;
         }
 
-        if (_hasBegun)
-            StagingMetrics.CountLag();
+        HasLagged = _hasBegun;
         _hasBegun = true;
         StagingSnapshot snapshot = Pool.TakeSnapshot();
         Position = _told = snapshot.Sequence;
