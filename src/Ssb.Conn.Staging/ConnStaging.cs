@@ -294,18 +294,18 @@ public sealed class ConnStaging : IDisposable
                 if (!ReferenceEquals(merged, data))
                 {
                     merged = merged.Merge(data);
-                    CheckData(previous.Address, data.Key, merged, known: previous.Data);
+                    CheckData(text, data.Key, merged, known: previous.Data);
                 }
 
-                var peer = new StagedPeer(previous.Address, merged, previous.Share, previous.Birth, wall);
+                var peer = new StagedPeer(previous, merged, previous.Share, wall);
                 age = _bench.Update(slot, peer, now);
                 Record_NeedsLock(peer, previous, null);
                 result = new StageResult(StageOutcome.Updated);
             }
             else
             {
-                CheckLength(address ??= ParseNew(text));
-                CheckData(address, data.Key, data, known: StagedData.Empty);
+                CheckAddress(text, isValue: address is not null);
+                CheckData(text, data.Key, data, known: StagedData.Empty);
                 SourceShare? share = source is null ? null : _bench.Sources.Find(source);
                 if (MakeRoom_NeedsLock(share, now, ref expired, ref evicted) is { } refusal)
                 {
@@ -314,8 +314,8 @@ public sealed class ConnStaging : IDisposable
                 }
                 else
                 {
-                    var peer = new StagedPeer(address, data, share, wall, wall);
-                    age = _bench.Insert(peer, now);
+                    var peer = new StagedPeer((object?)address ?? text, data, share, wall, wall);
+                    age = _bench.Insert(peer, hash, now);
                     Record_NeedsLock(peer, null, null);
                     result = new StageResult(StageOutcome.Inserted);
                 }
@@ -343,7 +343,7 @@ public sealed class ConnStaging : IDisposable
                 return _bench[slot];
         }
 
-        Check(text, address);
+        CheckAddress(text, isValue: address is not null);
         return null;
     }
 
@@ -366,7 +366,7 @@ public sealed class ConnStaging : IDisposable
         }
 
         if (!isStaged)
-            Check(text, address);
+            CheckAddress(text, isValue: address is not null);
         StagingReader.Wake(waiting);
         StagingMetrics.CountUnstaged(reason, isStaged ? 1 : 0);
         return isStaged;
@@ -388,7 +388,7 @@ public sealed class ConnStaging : IDisposable
         }
 
         if (!isStaged)
-            Check(text, address);
+            CheckAddress(text, isValue: address is not null);
         if (startsTimer)
             StartTimer(age);
         return hasChanged;
@@ -511,27 +511,15 @@ public sealed class ConnStaging : IDisposable
 
     private ChangeRing NewRing() => new(_options.ChangeBuffer, Sequence);
 
-    private MultiserverAddress ParseNew(string address)
+    // The syntax of a value was checked when it was made, its length against another limit.
+    private void CheckAddress(string address, bool isValue)
     {
-        try
-        {
-            return MultiserverAddress.Parse(address, _options.MaxAddressLength);
-        }
-        catch (FormatException e)
-        {
-            throw new ArgumentException(e.Message, nameof(address), e);
-        }
+        int limit = _options.MaxAddressLength;
+        if ((!isValue || address.Length > limit) && MultiserverAddress.Explain(address, limit) is { } error)
+            throw new ArgumentException(error, nameof(address));
     }
 
-    private void Check(string text, MultiserverAddress? address) => CheckLength(address ?? ParseNew(text));
-
-    private void CheckLength(MultiserverAddress address)
-    {
-        if (address.Text.Length > _options.MaxAddressLength)
-            throw new ArgumentException($"The address has {address.Text.Length:N0} characters, where at most {_options.MaxAddressLength:N0} are allowed.", nameof(address));
-    }
-
-    private void CheckData(MultiserverAddress address, string? givenKey, StagedData data, StagedData known)
+    private void CheckData(string address, string? givenKey, StagedData data, StagedData known)
     {
         if (ReferenceEquals(data, known))
             return;
@@ -541,7 +529,7 @@ public sealed class ConnStaging : IDisposable
             return;
         Span<byte> named = stackalloc byte[FeedKey.Size];
         Span<byte> given = stackalloc byte[FeedKey.Size];
-        if (address.TryGetKey(named) && !(FeedKey.TryDecode(givenKey, given) && given.SequenceEqual(named)))
+        if (MultiserverAddress.TryGetKey(address, named) && !(FeedKey.TryDecode(givenKey, given) && given.SequenceEqual(named)))
             throw new ArgumentException($"The key '{givenKey}' contradicts the address, which names '{FeedKey.ToFeedId(named)}'.", nameof(data));
     }
 

@@ -11,17 +11,33 @@ namespace Ssb.Conn;
 [JsonConverter(typeof(StagedPeerJsonConverter))]
 public sealed class StagedPeer : IEquatable<StagedPeer>
 {
-    internal StagedPeer(MultiserverAddress address, StagedData data, SourceShare? share, long birth, long updated)
+    private object _address; // a MultiserverAddress, or its text until somebody asks for more
+
+    internal StagedPeer(object address, StagedData data, SourceShare? share, long birth, long updated)
     {
-        Address = address;
+        _address = address;
         Data = data;
         Share = share;
         Birth = birth;
         Updated = updated;
     }
 
+    /// <summary>This entry, staged again.</summary>
+    internal StagedPeer(StagedPeer previous, StagedData data, SourceShare? share, long updated)
+        : this(previous._address, data, share, previous.Birth, updated)
+    {
+    }
+
     /// <summary>Where the peer can be reached; the entry is known by it.</summary>
-    public MultiserverAddress Address { get; }
+    public MultiserverAddress Address
+    {
+        get
+        {
+            if (_address is string text)
+                Interlocked.CompareExchange(ref _address, MultiserverAddress.OfValid(text), text);
+            return (MultiserverAddress)_address;
+        }
+    }
 
     /// <summary>All that was told about it, merged.</summary>
     public StagedData Data { get; }
@@ -45,6 +61,9 @@ public sealed class StagedPeer : IEquatable<StagedPeer>
     /// when it was staged without a source. Not part of the JSON.</summary>
     public string? Source => Share?.Name;
 
+    /// <summary>The text of <see cref="Address"/>.</summary>
+    internal string Text => _address as string ?? ((MultiserverAddress)_address).Text;
+
     internal SourceShare? Share { get; }
 
     /// <summary>The feed id by which the peer is found, in one spelling; null when nothing names 32 bytes.</summary>
@@ -59,7 +78,7 @@ public sealed class StagedPeer : IEquatable<StagedPeer>
 
     /// <inheritdoc/>
     public bool Equals(StagedPeer? other) => ReferenceEquals(this, other) || (other is not null
-        && Address == other.Address && Birth == other.Birth && Updated == other.Updated
+        && Text == other.Text && Birth == other.Birth && Updated == other.Updated
         && Key == other.Key && Type == other.Type && Verified == other.Verified
         && StagedData.FieldsEqual(Data.Fields, other.Data.Fields));
 
@@ -67,7 +86,7 @@ public sealed class StagedPeer : IEquatable<StagedPeer>
     public override bool Equals(object? obj) => Equals(obj as StagedPeer);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(Address, Birth, Updated);
+    public override int GetHashCode() => HashCode.Combine(Text, Birth, Updated);
 
     /// <summary>The address, masked, with the type.</summary>
     public override string ToString() => Type is null ? Address.ToString() : $"{Address} ({Type})";

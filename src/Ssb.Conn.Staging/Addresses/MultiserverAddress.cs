@@ -38,7 +38,7 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
         get
         {
             Span<byte> key = stackalloc byte[FeedKey.Size];
-            return TryGetKey(key) ? FeedKey.ToFeedId(key) : null;
+            return TryGetKey(Text, key) ? FeedKey.ToFeedId(key) : null;
         }
     }
 
@@ -119,7 +119,7 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
         int copied = 0;
         for (int start = 0, end; start <= Text.Length; start = end + 1)
         {
-            end = EndOfPart(start);
+            end = EndOfPart(Text, start);
             ReadOnlySpan<char> part = Text.AsSpan(start..end);
             int key = part.IndexOf(':') + 1;
             int seed = key > 0 && part.StartsWith("shs") ? part[key..].IndexOf(':') + 1 : 0;
@@ -158,14 +158,17 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     static bool ISpanParsable<MultiserverAddress>.TryParse(ReadOnlySpan<char> s, IFormatProvider? provider, [MaybeNullWhen(false)] out MultiserverAddress result) =>
         TryParse(s, out result);
 
-    /// <summary>The 32 bytes of <see cref="Key"/>.</summary>
-    internal bool TryGetKey(Span<byte> key)
+    /// <summary>The value of a text that is known to be valid.</summary>
+    internal static MultiserverAddress OfValid(string text) => new(text);
+
+    /// <summary>The 32 bytes of the <see cref="Key"/> of a valid address.</summary>
+    internal static bool TryGetKey(ReadOnlySpan<char> text, Span<byte> key)
     {
         // As ssb-ref's getKeyFromAddress: the first part of any route whose name begins with "shs", and no other.
-        for (int start = 0, end; start <= Text.Length; start = end + 1)
+        for (int start = 0, end; start <= text.Length; start = end + 1)
         {
-            end = EndOfPart(start);
-            ReadOnlySpan<char> part = Text.AsSpan(start..end);
+            end = EndOfPart(text, start);
+            ReadOnlySpan<char> part = text[start..end];
             if (!part.StartsWith("shs"))
                 continue;
             int colon = part.IndexOf(':');
@@ -177,7 +180,8 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
         return false;
     }
 
-    private static string? Explain(ReadOnlySpan<char> text, int maxLength)
+    /// <summary>Why a text is no valid address, without repeating it; null when it is one.</summary>
+    internal static string? Explain(ReadOnlySpan<char> text, int maxLength)
     {
         if (text.Length > maxLength)
             return $"Not a multiserver address: {text.Length:N0} characters, where at most {maxLength:N0} are allowed.";
@@ -189,12 +193,12 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     }
 
     // '~' and ';' end a protocol part unless '!' escapes them.
-    private int EndOfPart(int start)
+    private static int EndOfPart(ReadOnlySpan<char> text, int start)
     {
         int i = start;
-        for (; i < Text.Length && Text[i] is not ('~' or ';'); i++)
+        for (; i < text.Length && text[i] is not ('~' or ';'); i++)
         {
-            if (Text[i] == '!')
+            if (text[i] == '!')
                 i++;
         }
 

@@ -18,6 +18,8 @@ internal sealed class AgeQueues
 {
     private readonly Dictionary<string, AgeQueue> _byType = [];
     private readonly AgeQueue[] _queues;
+    private string? _lastType;
+    private byte _lastNumber;
     private long _now; // the latest that was heard; threads read the clock before they take the lock
 
     public AgeQueues(IReadOnlyDictionary<string, TimeSpan> timeToLive)
@@ -32,8 +34,13 @@ internal sealed class AgeQueues
     public AgeQueue this[byte number] => _queues[number - 1];
 
     /// <summary>The number of the queue of a type; 0 when it does not age.</summary>
-    public byte NumberOf(string? type) =>
-        type is not null && _byType.TryGetValue(type, out AgeQueue? queue) ? queue.Number : (byte)0;
+    public byte NumberOf(string? type)
+    {
+        // Peers of one type come in a row.
+        if (type is not null && !ReferenceEquals(type, _lastType))
+            (_lastType, _lastNumber) = (type, _byType.TryGetValue(type, out AgeQueue? queue) ? queue.Number : (byte)0);
+        return type is null ? (byte)0 : _lastNumber;
+    }
 
     public void Append(Slot[] slots, byte number, int slot, long now)
     {

@@ -43,9 +43,9 @@ internal sealed class Bench(StagingOptions options)
     public StagingSnapshot Snapshot(long sequence) => _peers.Snapshot(Count, sequence);
 
     /// <returns>The number of its age queue.</returns>
-    public byte Insert(StagedPeer peer, long now)
+    public byte Insert(StagedPeer peer, int hash, long now)
     {
-        int slot = Append(peer);
+        int slot = Append(peer, hash);
         Count++;
         if (peer.Share is { } share)
             Sources.Add(_slots, share, slot);
@@ -126,7 +126,7 @@ internal sealed class Bench(StagingOptions options)
             // Meanwhile the share may have run empty, and another taken its place.
             SourceShare current = Sources.Find(share.Name);
             if (!ReferenceEquals(current, share))
-                _peers[slot] = new StagedPeer(peer.Address, peer.Data, current, peer.Birth, peer.Updated);
+                _peers[slot] = new StagedPeer(peer, peer.Data, current, peer.Updated);
             Sources.Add(_slots, current, slot);
         }
 
@@ -152,14 +152,13 @@ internal sealed class Bench(StagingOptions options)
         return [.. _keys.SlotsOf(feedId).Order().Select(slot => this[slot])];
     }
 
-    private int Append(StagedPeer peer)
+    private int Append(StagedPeer peer, int hash)
     {
         if (_peers.Used == _slots.Length)
             Grow();
         int slot = _peers.Append(peer);
-        int hash = peer.Address.GetHashCode();
         ref int first = ref _buckets[hash & (_buckets.Length - 1)];
-        _slots[slot] = new Slot { Text = peer.Address.Text, Hash = hash, NextInBucket = first - 1 };
+        _slots[slot] = new Slot { Text = peer.Text, Hash = hash, NextInBucket = first - 1 };
         first = slot + 1;
         return slot;
     }
@@ -208,7 +207,7 @@ internal sealed class Bench(StagingOptions options)
         {
             if (peers[slot] is not { } peer)
                 continue;
-            moved[slot] = Append(peer);
+            moved[slot] = Append(peer, slots[slot].Hash);
             ref Slot s = ref _slots[moved[slot]];
             (s.News, s.IsPinned) = (slots[slot].News, slots[slot].IsPinned);
         }

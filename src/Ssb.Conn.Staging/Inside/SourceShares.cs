@@ -23,6 +23,7 @@ internal sealed class SourceShares
     private readonly Dictionary<string, SourceShare> _byName = [];
     private SourceShare?[] _withCount = new SourceShare?[4]; // heads of lists: the sources that have so many
     private int _largest;
+    private SourceShare? _lastFound;
 
     /// <summary>How many sources have at least one peer.</summary>
     public int Count => _byName.Count;
@@ -34,7 +35,13 @@ internal sealed class SourceShares
     public SourceShare? Largest => _withCount[_largest];
 
     /// <summary>The share of a source; a new, empty one if it has none yet.</summary>
-    public SourceShare Find(string name) => _byName.TryGetValue(name, out SourceShare? share) ? share : new SourceShare(name);
+    public SourceShare Find(string name)
+    {
+        // A source tells of many peers in a row.
+        if (_lastFound is { Count: > 0 } last && ReferenceEquals(last.Name, name))
+            return last;
+        return _lastFound = _byName.TryGetValue(name, out SourceShare? share) ? share : new SourceShare(name);
+    }
 
     /// <summary>The latest arrival of a source that has at least one.</summary>
     public static int LatestOf(SourceShare share) => share.Slots.Last;

@@ -49,7 +49,7 @@ public sealed class StagedPeerJsonConverter : JsonConverter<StagedPeer>
         ExactJson.Write(writer, value, static (exact, peer) =>
         {
             exact.WriteStartArray();
-            exact.WriteStringValue(peer.Address.Text);
+            exact.WriteStringValue(peer.Text);
             StagingJson.Write(exact, peer.Key, peer.Data, (peer.Birth, peer.Updated));
             exact.WriteEndArray();
         });
@@ -73,8 +73,8 @@ public sealed class StagingEventJsonConverter : JsonConverter<StagingEvent>
         {
             exact.WriteStartObject();
             exact.WriteString("type", e.Type switch { StagingEventType.Staged => "staged", StagingEventType.Unstaged => "unstaged", _ => "missed" });
-            if (e.Address is { } address)
-                exact.WriteString("address", address.Text);
+            if (e.Peer is { } peer)
+                exact.WriteString("address", peer.Text);
             if (e.Reason is { } reason)
                 exact.WriteString("reason", StagingJson.NameOf(reason));
             if (e.Type == StagingEventType.Missed)
@@ -86,7 +86,7 @@ public sealed class StagingEventJsonConverter : JsonConverter<StagingEvent>
 
 internal static class StagingJson
 {
-    /// <summary>The latest moment a DateTimeOffset can tell, in Unix milliseconds; the earliest is nearer.</summary>
+    /// <summary>How far from 1970 a time may be: a DateTimeOffset can tell no earlier one (nor one after the year 3938, then).</summary>
     public const double LatestTime = 62_135_596_800_000;
 
     public static StagedData ReadData(JsonElement data)
