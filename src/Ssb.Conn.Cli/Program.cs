@@ -1,1 +1,3 @@
-Console.WriteLine("ssb-conn");
+using Ssb.Conn.Cli;
+
+return await DiscoverCommand.RunAsync(args, Console.Out, Console.Error, o => Task.FromResult(0));
