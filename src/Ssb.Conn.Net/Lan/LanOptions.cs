@@ -1,0 +1,65 @@
+using Ssb.Wire;
+
+namespace Ssb.Conn.Net;
+
+/// <summary>How to discover and announce on a LAN. The defaults are those of ssb-lan 1.2.3 on the main network.</summary>
+public sealed record LanOptions
+{
+    /// <summary>Which network. Default: the main one.</summary>
+    public NetworkKey NetworkKey { get; init; } = NetworkKey.Main;
+
+    /// <summary>UDP port of the normal format, 1 to 65535. Default 26830.</summary>
+    public int NormalPort { get; init; } = 26_830;
+
+    /// <summary>UDP port of the legacy format, 1 to 65535. Default 8008.</summary>
+    public int LegacyPort { get; init; } = 8_008;
+
+    /// <summary>Whether the legacy format is used at all. Default true.</summary>
+    public bool Legacy { get; init; } = true;
+
+    /// <summary>One network interface, by its name or by one of its IPv4 addresses. Default null: all but loopback.</summary>
+    public string? Interface { get; init; }
+
+    /// <summary>
+    /// Stay on this machine: listen on 127.0.0.1 and send, unicast, to 127.0.0.1 only, which works on every system. Only
+    /// one listener at a time hears such packets. Not together with <see cref="Interface"/>. Default false.
+    /// </summary>
+    public bool Loopback { get; init; }
+
+    /// <summary>Ourselves: announcements of this identity are our echo, or a replay, and are dropped and counted. Default null.</summary>
+    public FeedId? OwnKey { get; init; }
+
+    /// <summary>Between two announcements of one address, 100 ms to 1 hour. Default 2 s.</summary>
+    public TimeSpan AnnounceInterval { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How much work one sender and all together may cause.</summary>
+    public LanLimits Limits { get; init; } = new();
+
+    /// <summary>The clock. Default: the system's.</summary>
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <exception cref="ArgumentNullException">They are null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">One is out of its range.</exception>
+    internal static LanOptions Checked(LanOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        string? problem = options.Problem() ?? options.Limits.Problem();
+        return problem is null ? options : throw new ArgumentOutOfRangeException(nameof(options), problem);
+    }
+
+    private string? Problem()
+    {
+        if (NetworkKey is null || Limits is null || TimeProvider is null)
+            return $"{nameof(NetworkKey)}, {nameof(Limits)} and {nameof(TimeProvider)} are never null.";
+        if (Legacy && NormalPort == LegacyPort)
+            return $"{nameof(NormalPort)} and {nameof(LegacyPort)} must differ, and both are {NormalPort}.";
+        if (Interface is { Length: 0 })
+            return $"{nameof(Interface)} is the name or the address of an interface, or null.";
+        if (Loopback && Interface is not null)
+            return $"{nameof(Interface)} and {nameof(Loopback)} exclude each other.";
+
+        return LanLimits.Outside(NormalPort, 1, 65_535)
+            ?? LanLimits.Outside(LegacyPort, 1, 65_535)
+            ?? LanLimits.Outside(AnnounceInterval.TotalMilliseconds, 100, 3_600_000);
+    }
+}

@@ -1,0 +1,227 @@
+using System.Collections.Immutable;
+using System.Net;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Net;
+
+/// <summary>Judges every datagram, in the order: length, sender's subnet, known already, tokens, and only then its content.</summary>
+/// <remarks>Thread-safe: both sockets hand in what they read. Knows no sockets and does not wait.</remarks>
+internal sealed class LanReceiver
+{
+    private readonly LanOptions _options;
+    private readonly Func<IReadOnlyList<LanInterface>> _readInterfaces;
+    private readonly TimeProvider _time;
+    private readonly long _start;
+    private readonly LanSenders _senders;
+    private readonly TokenBucket _quietLane, _busyLane;
+    private readonly TimeSpan _coalesce;
+
+    private readonly Lock _gate = new();
+    private readonly long[] _rejected = new long[Enum.GetValues<LanReject>().Length];
+    private long _datagrams, _accepted, _verified, _dropped, _coalesced, _offLink, _rateLimited, _overBudget;
+    private IReadOnlyList<LanInterface> _interfaces = [];
+    private TimeSpan? _interfacesRead;
+
+    public LanReceiver(LanOptions options, Func<IReadOnlyList<LanInterface>>? readInterfaces = null)
+    {
+        _options = options;
+        _readInterfaces = readInterfaces ?? (() => LanInterfaces.Read(options));
+        _time = options.TimeProvider;
+        _start = _time.GetTimestamp();
+        _senders = new LanSenders(options.Limits);
+        _quietLane = new TokenBucket(options.Limits.LaneRate, options.Limits.LaneRate);
+        _busyLane = new TokenBucket(options.Limits.LaneRate, options.Limits.LaneRate);
+        _coalesce = options.AnnounceInterval / 4;
+    }
+
+    public LanCounters Counters
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return new LanCounters(
+                    _datagrams, _accepted, _verified, _dropped, _coalesced, _offLink, _rateLimited, _overBudget,
+                    Enum.GetValues<LanReject>().Where(reason => reason != LanReject.None)
+                        .ToImmutableSortedDictionary(reason => reason, reason => _rejected[(int)reason]));
+            }
+        }
+    }
+
+    /// <summary>How many hosts and announcements are remembered.</summary>
+    internal (int Senders, int Announcements) Held
+    {
+        get
+        {
+            lock (_gate)
+                return (_senders.Count, _senders.Remembered);
+        }
+    }
+
+    /// <summary>Judges one datagram.</summary>
+    /// <param name="datagram">Its bytes, at most one more than the limit.</param>
+    /// <param name="sender">Who sent it, or who forged that host's address.</param>
+    /// <param name="interfaceIndex">The interface it came in by, 0 if that is not known.</param>
+    /// <param name="format">By which port it came.</param>
+    /// <returns>The announcement for the host, or null.</returns>
+    public LanAnnouncement? Receive(ReadOnlySpan<byte> datagram, IPAddress sender, int interfaceIndex, LanFormat format)
+    {
+        if (sender.IsIPv4MappedToIPv6)
+            sender = sender.MapToIPv4();
+
+        lock (_gate)
+        {
+            _datagrams++;
+            if (datagram.Length > LanDatagram.MaxLength)
+                return Reject(LanReject.TooLong);
+
+            TimeSpan now = _time.GetElapsedTime(_start);
+            uint host = LanInterface.ToUInt32(sender);
+            if (Find(host, interfaceIndex, now) is not { } card)
+            {
+                _offLink++;
+                return null;
+            }
+
+            int hash = Hash(datagram);
+            LanSender known = _senders.Get(host, now);
+            if (known.Find(hash, datagram, format) is { } memory)
+                return Repeat(memory, now);
+
+            return MayDecode(known, now) ? Decode(datagram, sender, card, known, hash, now, format) : null;
+        }
+    }
+
+    /// <summary>Counts what the system gave as too long for the buffer.</summary>
+    public void CountTooLong()
+    {
+        lock (_gate)
+        {
+            _datagrams++;
+            Reject(LanReject.TooLong);
+        }
+    }
+
+    /// <summary>Counts an announcement that the host's queue had no room for.</summary>
+    public void CountDropped()
+    {
+        lock (_gate)
+            _dropped++;
+    }
+
+    private LanAnnouncement? Repeat(LanMemory memory, TimeSpan now)
+    {
+        memory.LastHeard = now;
+        if (now - memory.LastHanded < _coalesce)
+        {
+            _coalesced++;
+            return null;
+        }
+
+        memory.LastHanded = now;
+        return Accept(memory.Announcement);
+    }
+
+    private bool MayDecode(LanSender sender, TimeSpan now)
+    {
+        // Both are asked whatever comes of it: attempts are what makes a sender loud.
+        bool quiet = sender.Quiet.TryTake(now) && !_senders.IsBeyond(sender);
+        if (!sender.Tokens.TryTake(now))
+        {
+            _rateLimited++;
+            return false;
+        }
+
+        if ((quiet && _quietLane.TryTake(now)) || _busyLane.TryTake(now))
+            return true;
+
+        _overBudget++;
+        return false;
+    }
+
+    private LanAnnouncement? Decode(
+        ReadOnlySpan<byte> datagram, IPAddress sender, LanInterface card, LanSender known, int hash, TimeSpan now, LanFormat format)
+    {
+        bool decoded = format == LanFormat.Normal
+            ? LanDatagram.TryDecodeNormal(datagram, _options.NetworkKey, _options.OwnKey, out LanClaim? claim, out LanReject reject)
+            : LanDatagram.TryDecodeLegacy(datagram, _options.OwnKey, out claim, out reject);
+        if (!decoded)
+            return Reject(reject);
+
+        var announcement = new LanAnnouncement(
+            claim!.Address, // there when decoded
+            claim.Key.ToString(),
+            Verified: format == LanFormat.Normal,
+            SenderMatches: LeadsTo(claim.Address, sender),
+            sender,
+            card.Name,
+            format);
+        var memory = new LanMemory(hash, datagram.ToArray(), announcement) { LastHeard = now, LastHanded = now };
+        _senders.Remember(known, memory, now);
+        return Accept(announcement);
+    }
+
+    private LanAnnouncement Accept(LanAnnouncement announcement)
+    {
+        _accepted++;
+        if (announcement.Verified)
+            _verified++;
+        return announcement;
+    }
+
+    private LanAnnouncement? Reject(LanReject reason)
+    {
+        _rejected[(int)reason]++;
+        return null;
+    }
+
+    /// <summary>The interface in whose subnet this host is.</summary>
+    private LanInterface? Find(uint host, int index, TimeSpan now)
+    {
+        LanInterface? card = FindIn(_interfaces, host, index);
+
+        // Interfaces come and go: read again when one is missing, at most once a second, and every 30 s anyhow.
+        TimeSpan? age = now - _interfacesRead;
+        if (age is null || age > TimeSpan.FromSeconds(card is null ? 1 : 30))
+        {
+            _interfaces = _readInterfaces();
+            _interfacesRead = now;
+            card = FindIn(_interfaces, host, index);
+        }
+
+        return card;
+    }
+
+    private static LanInterface? FindIn(IReadOnlyList<LanInterface> interfaces, uint host, int index)
+    {
+        LanInterface? found = null;
+        for (int i = 0; i < interfaces.Count; i++)
+        {
+            if (!interfaces[i].HasOnLink(host))
+                continue;
+            if (interfaces[i].Index == index)
+                return interfaces[i];
+            found ??= interfaces[i]; // two cards in one subnet, or our own echo, which some systems show on loopback
+        }
+
+        return found;
+    }
+
+    private static bool LeadsTo(MultiserverAddress address, IPAddress host)
+    {
+        foreach (MultiserverRoute route in address.Routes)
+        {
+            if (IPAddress.TryParse(route.Host, out IPAddress? there) && host.Equals(there.IsIPv4MappedToIPv6 ? there.MapToIPv4() : there))
+                return true;
+        }
+
+        return false;
+    }
+
+    private static int Hash(ReadOnlySpan<byte> datagram)
+    {
+        var hash = default(HashCode); // seeded at random in each process
+        hash.AddBytes(datagram);
+        return hash.ToHashCode();
+    }
+}

@@ -1,0 +1,539 @@
+namespace Ssb.Conn;
+
+/// <summary>Peers we could connect to but have not: the bench of substitutes.</summary>
+/// <remarks>
+/// <para>Thread-safe. Nothing is persisted. Once closed, its streams end and its other members throw
+/// <see cref="ObjectDisposedException"/>.</para>
+/// <para>A peer is known by its multiserver address, as given. Every call that takes an address throws
+/// <see cref="ArgumentException"/> for one that is not valid or too long, and then changes nothing.</para>
+/// <para>The bench is bounded, see <see cref="StagingOptions"/>. Newcomers yield to the established: one whose source is at
+/// its capacity is refused; when the bench is full, room is made by the source that has most of all, its latest arrival
+/// first, as long as it has more than a fair share and the newcomer's source less than one. Expired peers go before that;
+/// pinned peers, and those staged without a source, never.</para>
+/// <para>The order of events is the order of changes, for every reader. No reader can make a call here fail or wait.</para>
+/// </remarks>
+public sealed class ConnStaging : IDisposable
+{
+    /// <summary>The name of the meter of this class's instruments.</summary>
+    public const string MeterName = StagingMetrics.MeterName;
+
+    private const int SweepBatch = 1_000; // peers that expire under one hold of the lock
+
+    private readonly StagingOptions _options;
+    private readonly TimeProvider _time;
+    private readonly long _start;
+    private readonly ITimer?[] _timers; // one for each age queue; runs while its queue is not empty
+    private readonly bool[] _isTimed;
+
+    // What follows is guarded by Gate.
+    private Bench _bench;
+    private ChangeRing? _ring; // made for the first reader who needs it
+    private ReaderQueue _waiting = new();
+    private long _events; // changes that were not updates
+
+    private int _subscribers;
+    private volatile bool _isClosed;
+
+    /// <summary>An empty bench.</summary>
+    /// <param name="options">Its bounds and its clock; the defaults if null.</param>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    public ConnStaging(StagingOptions? options = null)
+    {
+        _options = (options ?? new StagingOptions()).Checked();
+        _time = _options.TimeProvider;
+        _start = _time.GetTimestamp();
+        _bench = new Bench(_options);
+        _timers = new ITimer?[_bench.Ages.All.Count];
+        _isTimed = new bool[_timers.Length];
+        StagingMetrics.Add(this);
+    }
+
+    /// <summary>How many peers are staged.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (Gate)
+                return _bench.Count;
+        }
+    }
+
+    /// <summary>How many streams are being read now. Who was dropped without being disposed counts until it is collected.</summary>
+    public int Subscribers => Volatile.Read(ref _subscribers);
+
+    /// <summary>Has it been closed?</summary>
+    public bool IsClosed => _isClosed;
+
+    internal Lock Gate { get; } = new();
+
+    /// <summary>Guarded by <see cref="Gate"/>.</summary>
+    internal ref ReaderQueue Waiting => ref _waiting;
+
+    /// <summary>How many changes there were. Guarded by <see cref="Gate"/>.</summary>
+    internal long Sequence { get; private set; }
+
+    /// <summary>Registers a peer as newly available, or refreshes one that is there: fields given replace, fields not given
+    /// stay, and its time to live starts anew.</summary>
+    /// <param name="address">Where it can be reached.</param>
+    /// <param name="data">What is known of it. Its key must not contradict the address.</param>
+    /// <param name="source">Who told us, such as an interface and a sender, a room or a person: the unit of fairness when
+    /// the bench is crowded. A refresh leaves the peer to its first source.</param>
+    /// <returns>true if the peer was inserted; false if it was there and was updated, or was refused (which
+    /// <see cref="TryStage(MultiserverAddress, StagedData?, string?)"/> tells apart).</returns>
+    /// <exception cref="ArgumentException">The address is too long, the data exceed
+    /// <see cref="StagingOptions.MaxDataLength"/>, or the key contradicts the address.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public bool Stage(MultiserverAddress address, StagedData? data = null, string? source = null) =>
+        TryStage(address, data, source).Outcome == StageOutcome.Inserted;
+
+    /// <inheritdoc cref="Stage(MultiserverAddress, StagedData?, string?)"/>
+    public bool Stage(string address, StagedData? data = null, string? source = null) =>
+        TryStage(address, data, source).Outcome == StageOutcome.Inserted;
+
+    /// <summary>Like <see cref="Stage(MultiserverAddress, StagedData?, string?)"/>, and says what it did.</summary>
+    /// <inheritdoc cref="Stage(MultiserverAddress, StagedData?, string?)" path="/param|/exception"/>
+    public StageResult TryStage(MultiserverAddress address, StagedData? data = null, string? source = null)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        return TryStage(address.Text, address, data ?? StagedData.Empty, source);
+    }
+
+    /// <inheritdoc cref="TryStage(MultiserverAddress, StagedData?, string?)"/>
+    public StageResult TryStage(string address, StagedData? data = null, string? source = null)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        return TryStage(address, null, data ?? StagedData.Empty, source);
+    }
+
+    /// <summary>Removes a peer.</summary>
+    /// <param name="address">The address it was staged by.</param>
+    /// <param name="reason">Why; events repeat it. Expiry and eviction are the bench's own reasons.</param>
+    /// <returns>true if it was removed, false if it was not staged.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The reason is not one to give.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public bool Unstage(MultiserverAddress address, UnstageReason reason = UnstageReason.Requested)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        return Unstage(address.Text, address, reason);
+    }
+
+    /// <inheritdoc cref="Unstage(MultiserverAddress, UnstageReason)"/>
+    public bool Unstage(string address, UnstageReason reason = UnstageReason.Requested)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        return Unstage(address, null, reason);
+    }
+
+    /// <summary>The peer of that address, or null if it is not staged.</summary>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public StagedPeer? Get(MultiserverAddress address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            if (_bench.TryFind(address, out int slot))
+                return _bench[slot];
+        }
+
+        Check(address.Text, address);
+        return null;
+    }
+
+    /// <inheritdoc cref="Get(MultiserverAddress)"/>
+    public StagedPeer? Get(string address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            if (_bench.TryFind(address, out int slot))
+                return _bench[slot];
+        }
+
+        Check(address, null);
+        return null;
+    }
+
+    /// <summary>The peers now staged, in the order in which they were.</summary>
+    /// <remarks>Immutable; made when somebody asks for it, and shared until the next change.</remarks>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public StagingSnapshot Entries()
+    {
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            return TakeSnapshot();
+        }
+    }
+
+    /// <summary>All staged routes to one identity, whatever the spelling of its key, in the order in which they were staged.
+    /// The first call builds the index that answers it.</summary>
+    /// <param name="feedId">A feed id, <c>@...=.ed25519</c>.</param>
+    /// <exception cref="ArgumentException"><paramref name="feedId"/> does not name 32 bytes.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public IReadOnlyList<StagedPeer> RoutesTo(string feedId)
+    {
+        ArgumentNullException.ThrowIfNull(feedId);
+        string key = FeedKey.Canonical(feedId)
+            ?? throw new ArgumentException($"'{feedId}' is not a feed id; expected @, 32 bytes in base64, and .ed25519.", nameof(feedId));
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            return _bench.RoutesTo(key);
+        }
+    }
+
+    /// <summary>Protects a peer: it neither expires nor gives way, and does not count as its source's, until it is unpinned
+    /// or unstaged.</summary>
+    /// <returns>true if it is pinned now and was not; false if it was, or is not staged.</returns>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public bool Pin(MultiserverAddress address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        return SetPin(address.Text, address, isPinned: true);
+    }
+
+    /// <inheritdoc cref="Pin(MultiserverAddress)"/>
+    public bool Pin(string address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        return SetPin(address, null, isPinned: true);
+    }
+
+    /// <summary>Ends the protection of <see cref="Pin(MultiserverAddress)"/>: the peer is its source's again, as its latest
+    /// arrival, and its time to live starts anew.</summary>
+    /// <returns>true if it was pinned; false if not, or if it is not staged.</returns>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public bool Unpin(MultiserverAddress address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        return SetPin(address.Text, address, isPinned: false);
+    }
+
+    /// <inheritdoc cref="Unpin(MultiserverAddress)"/>
+    public bool Unpin(string address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        return SetPin(address, null, isPinned: false);
+    }
+
+    /// <summary>Every peer that is staged or unstaged from this call on, in order.</summary>
+    /// <remarks>It counts from this call, not from the first read. A reader who lags by more than
+    /// <see cref="StagingOptions.ChangeBuffer"/> changes is told how many events it missed
+    /// (<see cref="StagingEventType.Missed"/>), then goes on with those still kept. The stream can be enumerated once; it ends
+    /// when the bench closes, which announces no peer as unstaged.</remarks>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public IAsyncEnumerable<StagingEvent> Listen(CancellationToken cancellationToken = default)
+    {
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            return new ListenReader(this, _ring ??= NewRing(), _events, cancellationToken);
+        }
+    }
+
+    /// <summary>The bench now, then again whenever it changed.</summary>
+    /// <remarks>A reader gets the newest state each time; who is slow skips those in between. The stream can be enumerated once,
+    /// and ends when the bench closes.</remarks>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public IAsyncEnumerable<StagingSnapshot> LiveEntries(CancellationToken cancellationToken = default)
+    {
+        ThrowIfClosed();
+        return new LiveEntriesReader(this, cancellationToken);
+    }
+
+    /// <summary>A snapshot, then every insertion, update and removal after it, without a gap.</summary>
+    /// <remarks>A reader who lags by more than <see cref="StagingOptions.ChangeBuffer"/> changes gets another snapshot in their
+    /// place. The stream can be enumerated once, and ends when the bench closes.</remarks>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public IAsyncEnumerable<StagingChange> Changes(CancellationToken cancellationToken = default)
+    {
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            return new ChangesReader(this, _ring ??= NewRing(), cancellationToken);
+        }
+    }
+
+    /// <summary>Ends all streams, after what they have not read yet, and frees what is held. Closing again does nothing.</summary>
+    public void Close()
+    {
+        StagingReader? waiting;
+        lock (Gate)
+        {
+            if (_isClosed)
+                return;
+            _isClosed = true;
+            _bench = new Bench(_options);
+            _ring = null; // its readers hold it until they have come to its end
+            waiting = _waiting.TakeAll();
+        }
+
+        StagingMetrics.Remove(this);
+        foreach (ITimer? timer in _timers)
+            timer?.Dispose();
+        StagingReader.Wake(waiting);
+    }
+
+    /// <summary>Closes it, see <see cref="Close"/>.</summary>
+    public void Dispose() => Close();
+
+    internal void CountReader(int by) => Interlocked.Add(ref _subscribers, by);
+
+    /// <summary>Under the lock.</summary>
+    internal StagingSnapshot TakeSnapshot() => _bench.Snapshot(Sequence);
+
+    internal StagingSnapshot SnapshotOrEmpty()
+    {
+        lock (Gate)
+            return TakeSnapshot();
+    }
+
+    private StageResult TryStage(string text, MultiserverAddress? address, StagedData data, string? source)
+    {
+        // Foreign code, such as a clock, is not called under the lock.
+        long wall = _time.GetUtcNow().ToUnixTimeMilliseconds();
+        uint now = Now();
+        StageResult result;
+        byte age;
+        int expired = 0, evicted = 0;
+        bool startsTimer;
+        StagingReader? waiting;
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            // What is there by its text is valid, and needs no check.
+            if (address is null ? _bench.TryFind(text, out int slot) : _bench.TryFind(address, out slot))
+            {
+                StagedPeer previous = _bench[slot];
+                StagedData merged = previous.Data.Merge(data);
+                CheckData(previous.Address, data.Key, merged, known: previous.Data);
+                var peer = new StagedPeer(previous.Address, merged, previous.Share, previous.Birth, wall);
+                age = _bench.Update(slot, peer, now);
+                Record_NeedsLock(peer, previous, null);
+                result = new StageResult(StageOutcome.Updated);
+            }
+            else
+            {
+                CheckLength(address ??= ParseNew(text));
+                CheckData(address, data.Key, data, known: StagedData.Empty);
+                SourceShare? share = source is null ? null : _bench.Sources.Find(source);
+                if (MakeRoom_NeedsLock(share, now, ref expired, ref evicted) is { } refusal)
+                {
+                    age = 0;
+                    result = new StageResult(StageOutcome.Refused, refusal);
+                }
+                else
+                {
+                    var peer = new StagedPeer(address, data, share, wall, wall);
+                    age = _bench.Insert(peer, now);
+                    Record_NeedsLock(peer, null, null);
+                    result = new StageResult(StageOutcome.Inserted);
+                }
+            }
+
+            startsTimer = TakeTimer_NeedsLock(age);
+            waiting = _waiting.TakeAll();
+        }
+
+        StagingReader.Wake(waiting);
+        if (startsTimer)
+            StartTimer(age);
+        StagingMetrics.Count(result);
+        StagingMetrics.CountUnstaged(UnstageReason.Expired, expired);
+        StagingMetrics.CountUnstaged(UnstageReason.Evicted, evicted);
+        return result;
+    }
+
+    private bool Unstage(string text, MultiserverAddress? address, UnstageReason reason)
+    {
+        if (reason is UnstageReason.Expired or UnstageReason.Evicted || !Enum.IsDefined(reason))
+            throw new ArgumentOutOfRangeException(nameof(reason), reason, "Expected Requested, Promoted, Blocked or Dismissed.");
+        StagingReader? waiting = null;
+        bool isStaged;
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            isStaged = address is null ? _bench.TryFind(text, out int slot) : _bench.TryFind(address, out slot);
+            if (isStaged)
+            {
+                Remove_NeedsLock(slot, reason);
+                waiting = _waiting.TakeAll();
+            }
+        }
+
+        if (!isStaged)
+            Check(text, address);
+        StagingReader.Wake(waiting);
+        StagingMetrics.CountUnstaged(reason, isStaged ? 1 : 0);
+        return isStaged;
+    }
+
+    private bool SetPin(string text, MultiserverAddress? address, bool isPinned)
+    {
+        uint now = Now();
+        byte age = 0;
+        bool isStaged, startsTimer, hasChanged = false;
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            isStaged = address is null ? _bench.TryFind(text, out int slot) : _bench.TryFind(address, out slot);
+            if (isStaged)
+                hasChanged = isPinned ? _bench.Pin(slot) : _bench.Unpin(slot, now, out age);
+            startsTimer = TakeTimer_NeedsLock(age);
+        }
+
+        if (!isStaged)
+            Check(text, address);
+        if (startsTimer)
+            StartTimer(age);
+        return hasChanged;
+    }
+
+    // Who may come when it is crowded. A source at or below its fair share never loses a peer, whatever the others do.
+    private RefusalReason? MakeRoom_NeedsLock(SourceShare? share, uint now, ref int expired, ref int evicted)
+    {
+        bool isSourceFull = share?.Count >= _options.SourceCapacity;
+        bool isBenchFull = _bench.Count >= _options.Capacity;
+        if (!isSourceFull && !isBenchFull)
+            return null;
+
+        expired = Expire_NeedsLock(now, int.MaxValue);
+        if (share?.Count >= _options.SourceCapacity)
+            return RefusalReason.SourceFull;
+        if (_bench.Count < _options.Capacity)
+            return null;
+        if (share is null)
+            return RefusalReason.BenchFull;
+
+        SourceShares sources = _bench.Sources;
+        int taken = _bench.Count - sources.Peers; // by the pinned, and by those without a source
+        int fair = Math.Max(1, (_options.Capacity - taken) / (sources.Count + (share.Count == 0 ? 1 : 0)));
+        if (share.Count >= fair || sources.Largest is not { } largest || largest.Count <= fair)
+            return RefusalReason.BenchFull;
+        Remove_NeedsLock(SourceShares.LatestOf(largest), UnstageReason.Evicted);
+        evicted++;
+        return null;
+    }
+
+    private void Remove_NeedsLock(int slot, UnstageReason reason) => Record_NeedsLock(_bench.Remove(slot), null, reason);
+
+    private void Record_NeedsLock(StagedPeer peer, StagedPeer? previous, UnstageReason? reason)
+    {
+        Sequence++;
+        _ring?.Append(new Change(peer, previous, reason, _events));
+        if (previous is null)
+            _events++;
+    }
+
+    private int Expire_NeedsLock(uint now, int atMost)
+    {
+        int expired = 0;
+        foreach (AgeQueue queue in _bench.Ages.All)
+        {
+            for (; expired < atMost && _bench.Ages.TryPeek(queue, now, out int slot, out int dueIn) && dueIn <= 0; expired++)
+                Remove_NeedsLock(slot, UnstageReason.Expired);
+        }
+
+        return expired;
+    }
+
+    // A queue has a timer running while it is not empty. Its peers live equally long, so the next one due is never earlier
+    // than the one the timer was set for: only the timer's own call sets it anew.
+    private bool TakeTimer_NeedsLock(byte age)
+    {
+        if (age == 0 || _isTimed[age - 1])
+            return false;
+        return _isTimed[age - 1] = true;
+    }
+
+    private void StartTimer(byte age)
+    {
+        ref ITimer? timer = ref _timers[age - 1];
+        if (timer is null)
+        {
+            ITimer made = _time.CreateTimer(_ => OnTimer(age), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            Volatile.Write(ref timer, made);
+        }
+
+        timer.Change(TimeSpan.FromMilliseconds(TimeToLive(age)), Timeout.InfiniteTimeSpan);
+        if (_isClosed)
+            timer.Dispose(); // closed meanwhile, by one who did not see the timer
+    }
+
+    private uint TimeToLive(byte age)
+    {
+        lock (Gate)
+            return _bench.Ages[age].TimeToLive;
+    }
+
+    private void OnTimer(byte age)
+    {
+        bool isDone = false;
+        while (!isDone)
+        {
+            uint now = Now();
+            int expired, dueIn;
+            bool isEmpty;
+            StagingReader? waiting;
+            lock (Gate)
+            {
+                if (_isClosed)
+                    return;
+                expired = Expire_NeedsLock(now, SweepBatch);
+                isEmpty = !_bench.Ages.TryPeek(_bench.Ages[age], now, out _, out dueIn);
+                if (isEmpty)
+                    _isTimed[age - 1] = false;
+                waiting = expired > 0 ? _waiting.TakeAll() : null;
+            }
+
+            StagingReader.Wake(waiting);
+            StagingMetrics.CountUnstaged(UnstageReason.Expired, expired);
+            isDone = isEmpty || dueIn > 0;
+            if (!isEmpty && dueIn > 0)
+                _timers[age - 1]!.Change(TimeSpan.FromMilliseconds(dueIn), Timeout.InfiniteTimeSpan); // it is running this
+        }
+    }
+
+    // Milliseconds since the bench began, by the clock that never steps; only ages need it.
+    private uint Now() => _timers.Length == 0 ? 0 : (uint)(long)_time.GetElapsedTime(_start).TotalMilliseconds;
+
+    private ChangeRing NewRing() => new(_options.ChangeBuffer, Sequence);
+
+    private MultiserverAddress ParseNew(string address)
+    {
+        try
+        {
+            return MultiserverAddress.Parse(address, _options.MaxAddressLength);
+        }
+        catch (FormatException e)
+        {
+            throw new ArgumentException(e.Message, nameof(address), e);
+        }
+    }
+
+    private void Check(string text, MultiserverAddress? address) => CheckLength(address ?? ParseNew(text));
+
+    private void CheckLength(MultiserverAddress address)
+    {
+        if (address.Text.Length > _options.MaxAddressLength)
+            throw new ArgumentException($"The address has {address.Text.Length:N0} characters, where at most {_options.MaxAddressLength:N0} are allowed.", nameof(address));
+    }
+
+    private void CheckData(MultiserverAddress address, string? givenKey, StagedData data, StagedData known)
+    {
+        if (ReferenceEquals(data, known))
+            return;
+        if (data.Length > _options.MaxDataLength)
+            throw new ArgumentException($"The data have {data.Length:N0} bytes, where at most {_options.MaxDataLength:N0} are allowed.", nameof(data));
+        if (givenKey is null)
+            return;
+        Span<byte> named = stackalloc byte[FeedKey.Size];
+        Span<byte> given = stackalloc byte[FeedKey.Size];
+        if (address.TryGetKey(named) && !(FeedKey.TryDecode(givenKey, given) && given.SequenceEqual(named)))
+            throw new ArgumentException($"The key '{givenKey}' contradicts the address, which names '{FeedKey.ToFeedId(named)}'.", nameof(data));
+    }
+
+    private void ThrowIfClosed() => ObjectDisposedException.ThrowIf(_isClosed, this);
+}

@@ -1,0 +1,38 @@
+using System.Runtime.InteropServices;
+
+namespace Ssb.Conn;
+
+/// <summary>All routes to a peer: the slots of an identity, in order of arrival. Not thread-safe.</summary>
+internal sealed class KeyIndex
+{
+    private readonly Dictionary<string, SlotList> _byKey = [];
+    private SlotLinks _links = new();
+
+    public void Add(string? key, int slot)
+    {
+        if (key is null)
+            return;
+        ref SlotList list = ref CollectionsMarshal.GetValueRefOrAddDefault(_byKey, key, out bool exists);
+        if (!exists)
+            list = new SlotList();
+        _links.Append(ref list, slot);
+    }
+
+    public void Remove(string? key, int slot)
+    {
+        if (key is null)
+            return;
+        ref SlotList list = ref CollectionsMarshal.GetValueRefOrNullRef(_byKey, key);
+        _links.Remove(ref list, slot);
+        if (list.First == SlotLinks.None)
+            _byKey.Remove(key);
+    }
+
+    public IEnumerable<int> SlotsOf(string key)
+    {
+        if (!_byKey.TryGetValue(key, out SlotList list))
+            yield break;
+        for (int slot = list.First; slot != SlotLinks.None; slot = _links.Next(slot))
+            yield return slot;
+    }
+}

@@ -1,0 +1,101 @@
+using System.Diagnostics;
+
+namespace Ssb.Conn;
+
+/// <summary>What one source has on the bench: how many, and which, in order of arrival.</summary>
+internal sealed class SourceShare(string name)
+{
+    public SlotList Slots = new();
+
+    public string Name { get; } = name;
+
+    public int Count { get; set; }
+
+    // Neighbours among the sources that have as many.
+    public SourceShare? Previous { get; set; }
+
+    public SourceShare? Next { get; set; }
+}
+
+/// <summary>The sources and their shares, with the largest at hand. Every step is O(1). Not thread-safe.</summary>
+internal sealed class SourceShares
+{
+    private readonly Dictionary<string, SourceShare> _byName = [];
+    private SlotLinks _links = new();
+    private SourceShare?[] _withCount = new SourceShare?[4]; // heads of lists: the sources that have so many
+    private int _largest;
+
+    /// <summary>How many sources have at least one peer.</summary>
+    public int Count => _byName.Count;
+
+    /// <summary>How many peers they have in all.</summary>
+    public int Peers { get; private set; }
+
+    /// <summary>The source that has the most; null when there is none.</summary>
+    public SourceShare? Largest => _withCount[_largest];
+
+    /// <summary>Every source.</summary>
+    public IEnumerable<SourceShare> All => _byName.Values;
+
+    /// <summary>The share of a source; a new, empty one if it has none yet.</summary>
+    public SourceShare Find(string name) => _byName.TryGetValue(name, out SourceShare? share) ? share : new SourceShare(name);
+
+    /// <summary>The latest arrival of a source that has at least one.</summary>
+    public static int LatestOf(SourceShare share) => share.Slots.Last;
+
+    public void Add(SourceShare share, int slot)
+    {
+        if (share.Count == 0)
+            _byName.Add(share.Name, share);
+        Recount(share, +1);
+        _links.Append(ref share.Slots, slot);
+    }
+
+    public void Remove(SourceShare share, int slot)
+    {
+        _links.Remove(ref share.Slots, slot);
+        Recount(share, -1);
+        if (share.Count == 0)
+            _byName.Remove(share.Name);
+    }
+
+    public void Renumber(int[] renumbered)
+    {
+        var links = new SlotLinks();
+        foreach (SourceShare share in _byName.Values)
+            _links.MoveTo(ref links, ref share.Slots, renumbered);
+        _links = links;
+    }
+
+    private void Recount(SourceShare share, int by)
+    {
+        if (share.Count > 0)
+        {
+            if (share.Previous is { } previous)
+                previous.Next = share.Next;
+            else
+                _withCount[share.Count] = share.Next;
+            if (share.Next is { } next)
+                next.Previous = share.Previous;
+        }
+
+        share.Count += by;
+        Peers += by;
+        (share.Previous, share.Next) = (null, null);
+        if (share.Count == _withCount.Length)
+            Array.Resize(ref _withCount, _withCount.Length * 2);
+        if (share.Count > 0)
+        {
+            share.Next = _withCount[share.Count];
+            if (share.Next is { } next)
+                next.Previous = share;
+            _withCount[share.Count] = share;
+            _largest = Math.Max(_largest, share.Count);
+        }
+
+        // Counts change by one, so the largest does too.
+        if (_withCount[_largest] is null && _largest > 0)
+            _largest--;
+        Debug.Assert(_largest == 0 || _withCount[_largest] is not null);
+    }
+}

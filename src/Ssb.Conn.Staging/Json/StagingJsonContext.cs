@@ -1,0 +1,16 @@
+using System.Text.Json.Serialization;
+
+namespace Ssb.Conn;
+
+/// <summary>Source-generated JSON of the types of this package, for AOT and trimmed programs. The bytes are those of
+/// <c>JSON.stringify</c> whatever encoder the caller's writer has.</summary>
+[JsonSerializable(typeof(MultiserverAddress))]
+[JsonSerializable(typeof(StagedData))]
+[JsonSerializable(typeof(StagedPeer))]
+[JsonSerializable(typeof(StagedPeer[]))]
+[JsonSerializable(typeof(StagingSnapshot))]
+[JsonSerializable(typeof(StagingEvent))]
+[JsonSerializable(typeof(string))]
+[JsonSerializable(typeof(double))]
+[JsonSerializable(typeof(bool))]
+public sealed partial class StagingJsonContext : JsonSerializerContext;

@@ -1,0 +1,29 @@
+namespace Ssb.Conn;
+
+/// <summary>What <see cref="ConnStaging.TryStage(MultiserverAddress, StagedData?, string?)"/> did.</summary>
+public enum StageOutcome
+{
+    /// <summary>The peer was not there, and is now.</summary>
+    Inserted,
+
+    /// <summary>The peer was there; its data was merged and its life starts anew.</summary>
+    Updated,
+
+    /// <summary>The peer was not there, and is not now.</summary>
+    Refused,
+}
+
+/// <summary>Why a newcomer was refused.</summary>
+public enum RefusalReason
+{
+    /// <summary>Its source has its <see cref="StagingOptions.SourceCapacity"/> already.</summary>
+    SourceFull,
+
+    /// <summary>The bench has its <see cref="StagingOptions.Capacity"/>, and no source has more than its fair share.</summary>
+    BenchFull,
+}
+
+/// <summary>What staging did, and why not if it did not.</summary>
+/// <param name="Outcome">What happened.</param>
+/// <param name="Reason">Why, when <paramref name="Outcome"/> is <see cref="StageOutcome.Refused"/>; else null.</param>
+public readonly record struct StageResult(StageOutcome Outcome, RefusalReason? Reason = null);

@@ -1,0 +1,74 @@
+using System.Diagnostics;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Ssb.Conn;
+
+/// <summary>An entry of the bench: a peer that could be connected to, as it was at one moment.</summary>
+/// <remarks>Immutable and thread-safe. As JSON it is <c>[address, {key, type, stagingBirth, stagingUpdated, ...}]</c>, as
+/// in npm ssb-conn-staging, times in Unix milliseconds. Equal when the JSON values are.</remarks>
+[DebuggerDisplay("{Address,nq} {Type,nq}")]
+[JsonConverter(typeof(StagedPeerJsonConverter))]
+public sealed class StagedPeer : IEquatable<StagedPeer>
+{
+    internal StagedPeer(MultiserverAddress address, StagedData data, SourceShare? share, long birth, long updated)
+    {
+        Address = address;
+        Data = data;
+        Share = share;
+        Birth = birth;
+        Updated = updated;
+    }
+
+    /// <summary>Where the peer can be reached; the entry is known by it.</summary>
+    public MultiserverAddress Address { get; }
+
+    /// <summary>All that was told about it, merged.</summary>
+    public StagedData Data { get; }
+
+    /// <summary>The peer's feed id: as given, else from the address; null when neither names one.</summary>
+    public string? Key => Data.Key ?? (Data.Fields.ContainsKey("key") ? null : Address.Key);
+
+    /// <summary>How the peer was met, such as <c>lan</c>.</summary>
+    public string? Type => Data.Type;
+
+    /// <summary>Has it proved that it owns its key? Null when nobody said.</summary>
+    public bool? Verified => Data.Verified;
+
+    /// <summary>When it came onto the bench, to the millisecond; <c>stagingBirth</c> in JSON.</summary>
+    public DateTimeOffset StagingBirth => DateTimeOffset.FromUnixTimeMilliseconds(Birth);
+
+    /// <summary>When it was last staged, to the millisecond; <c>stagingUpdated</c> in JSON.</summary>
+    public DateTimeOffset StagingUpdated => DateTimeOffset.FromUnixTimeMilliseconds(Updated);
+
+    /// <summary>Who told us first, as given to <see cref="ConnStaging.Stage(MultiserverAddress, StagedData?, string?)"/>; null
+    /// when it was staged without a source. Not part of the JSON.</summary>
+    public string? Source => Share?.Name;
+
+    internal SourceShare? Share { get; }
+
+    /// <summary>The feed id by which the peer is found, in one spelling; null when nothing names 32 bytes.</summary>
+    internal string? Identity => Address.Key ?? FeedKey.Canonical(Data.Key);
+
+    internal long Birth { get; }
+
+    internal long Updated { get; }
+
+    /// <summary>The entry as JSON, byte for byte as <c>JSON.stringify</c> writes it. It holds the whole address, a seed included.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, StagingJsonContext.Default.StagedPeer);
+
+    /// <inheritdoc/>
+    public bool Equals(StagedPeer? other) => ReferenceEquals(this, other) || (other is not null
+        && Address == other.Address && Birth == other.Birth && Updated == other.Updated
+        && Key == other.Key && Type == other.Type && Verified == other.Verified
+        && StagedData.FieldsEqual(Data.Fields, other.Data.Fields));
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as StagedPeer);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Address, Birth, Updated);
+
+    /// <summary>The address, masked, with the type.</summary>
+    public override string ToString() => Type is null ? Address.ToString() : $"{Address} ({Type})";
+}

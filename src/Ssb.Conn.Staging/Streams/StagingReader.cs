@@ -1,0 +1,178 @@
+using System.Threading.Tasks.Sources;
+
+namespace Ssb.Conn;
+
+/// <summary>A stream of the pool, and once enumerated the reader of it. The pool knows it only while it waits.</summary>
+internal abstract class StagingReader : IThreadPoolWorkItem
+{
+    // The next three belong to ReaderQueue, and are guarded by the lock of the pool.
+    public StagingReader? PreviousWaiting { get; set; }
+
+    public StagingReader? NextWaiting { get; set; }
+
+    public long WaitingSince { get; set; }
+
+    /// <summary>Wakes a chain of readers, on other threads than the caller's.</summary>
+    public static void Wake(StagingReader? chain)
+    {
+        if (chain is not null)
+            ThreadPool.UnsafeQueueUserWorkItem(chain, preferLocal: false);
+    }
+
+    public abstract void Execute();
+}
+
+/// <summary>What every stream of the pool has in common: it is read once, ends with the pool, and may be cancelled,
+/// disposed or dropped at any time.</summary>
+internal abstract class StagingReader<T>(ConnStaging pool, CancellationToken streamToken)
+    : StagingReader, IAsyncEnumerable<T>, IAsyncEnumerator<T>, IValueTaskSource<bool>
+{
+    private enum State
+    {
+        Created,
+        Idle, // between two calls of MoveNextAsync
+        Waiting, // in the queue of the pool, or in a chain that was taken from it
+        Disposed,
+    }
+
+    // Completed on a thread-pool thread that does nothing else, so the reader goes on right there.
+    private ManualResetValueTaskSourceCore<bool> _wait;
+    private State _state; // guarded by the lock of the pool
+    private bool _isDisposing; // likewise
+    private int _isEnumerated;
+    private CancellationToken _token = streamToken;
+    private CancellationTokenSource? _linked;
+    private CancellationTokenRegistration _registration;
+    private T? _current;
+
+#pragma warning disable MA0055 // nothing else can tell that a reader was dropped without being disposed
+    ~StagingReader()
+#pragma warning restore MA0055
+    {
+        // A stream that was never enumerated counts for nothing.
+        if (_state is State.Idle or State.Waiting)
+            Release();
+    }
+
+    public T Current => _current!; // set before MoveNextAsync says true
+
+    protected ConnStaging Pool => pool;
+
+    public IAsyncEnumerator<T> GetAsyncEnumerator(CancellationToken cancellationToken = default)
+    {
+        if (Interlocked.Exchange(ref _isEnumerated, 1) != 0)
+            throw new InvalidOperationException("This stream was enumerated before; ask the pool for another.");
+        if (!_token.CanBeCanceled)
+            _token = cancellationToken;
+        else if (cancellationToken.CanBeCanceled && cancellationToken != _token)
+            _token = (_linked = CancellationTokenSource.CreateLinkedTokenSource(_token, cancellationToken)).Token;
+        _state = State.Idle;
+        pool.CountReader(+1);
+        // Weakly, so that a token that lives long does not keep a reader that was dropped.
+        if (_token.CanBeCanceled)
+            _registration = _token.UnsafeRegister(static reader => (((WeakReference)reader!).Target as StagingReader<T>)?.EndWaiting(), new WeakReference(this));
+        return this;
+    }
+
+    public ValueTask<bool> MoveNextAsync()
+    {
+        if (_token.IsCancellationRequested)
+            return ValueTask.FromCanceled<bool>(_token);
+        if (_state == State.Idle && TryTakeRead(out _current))
+            return ValueTask.FromResult(true);
+        lock (pool.Gate)
+        {
+            if (_state == State.Disposed)
+                return ValueTask.FromResult(false);
+            if (_state == State.Waiting)
+                throw new InvalidOperationException("The call before has not completed.");
+            if (TryRead(out _current))
+                return ValueTask.FromResult(true);
+            if (pool.IsClosed)
+                return ValueTask.FromResult(false);
+            _wait.Reset();
+            _state = State.Waiting;
+            pool.Waiting.Add(this);
+        }
+
+        if (_token.IsCancellationRequested)
+            EndWaiting(); // the token may have called before there was anything to end
+        return new ValueTask<bool>(this, _wait.Version);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        lock (pool.Gate)
+        {
+            if (_isDisposing)
+                return default;
+            _isDisposing = true;
+            if (_state != State.Waiting)
+                _state = State.Disposed;
+        }
+
+        EndWaiting();
+        Release();
+        GC.SuppressFinalize(this);
+        return default;
+    }
+
+    public override void Execute()
+    {
+        StagingReader? next;
+        bool isCanceled, hasItem, goesOn;
+        lock (pool.Gate)
+        {
+            next = NextWaiting;
+            (PreviousWaiting, NextWaiting) = (null, null);
+            isCanceled = !_isDisposing && _token.IsCancellationRequested;
+            hasItem = !_isDisposing && !isCanceled && TryRead(out _current);
+            goesOn = hasItem || isCanceled || _isDisposing || pool.IsClosed;
+            if (goesOn)
+                _state = _isDisposing ? State.Disposed : State.Idle;
+            else
+                pool.Waiting.Add(this); // woken for something it does not read, such as an update
+        }
+
+        Wake(next);
+        if (!goesOn)
+            return;
+        if (isCanceled)
+            _wait.SetException(new OperationCanceledException(_token));
+        else
+            _wait.SetResult(hasItem);
+    }
+
+    public bool GetResult(short token) => _wait.GetResult(token);
+
+    public ValueTaskSourceStatus GetStatus(short token) => _wait.GetStatus(token);
+
+    public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _wait.OnCompleted(continuation, state, token, flags);
+
+    /// <summary>Takes the next item, under the lock of the pool; also when the pool has closed.</summary>
+    /// <returns>false when there is none now.</returns>
+    protected abstract bool TryRead(out T? item);
+
+    /// <summary>Takes the next of the items that were read already, without the lock.</summary>
+    protected virtual bool TryTakeRead(out T? item)
+    {
+        item = default;
+        return false;
+    }
+
+    private void EndWaiting()
+    {
+        StagingReader? self;
+        lock (pool.Gate)
+            self = _state == State.Waiting ? pool.Waiting.Take(this) : null;
+        Wake(self);
+    }
+
+    private void Release()
+    {
+        pool.CountReader(-1);
+        _registration.Unregister();
+        _linked?.Dispose();
+    }
+}

@@ -1,0 +1,129 @@
+namespace Ssb.Conn;
+
+/// <summary>The newest snapshot, whenever there is a newer one: who is slow skips to it.</summary>
+internal sealed class LiveEntriesReader(ConnStaging pool, CancellationToken token) : StagingReader<StagingSnapshot>(pool, token)
+{
+    private long _seen = -1;
+
+    protected override bool TryRead(out StagingSnapshot? item)
+    {
+        item = null;
+        if (Pool.IsClosed || Pool.Sequence == _seen)
+            return false;
+        item = Pool.TakeSnapshot();
+        _seen = item.Sequence;
+        return true;
+    }
+}
+
+/// <summary>A position in the ring of changes, and the few changes after it that were taken out in one go.</summary>
+internal abstract class RingReader<T>(ConnStaging pool, ChangeRing ring, CancellationToken token) : StagingReader<T>(pool, token)
+{
+    private const int BatchSize = 64;
+
+    private readonly Change[] _batch = new Change[BatchSize];
+    private int _taken;
+    private int _filled;
+
+    /// <summary>The number of the change that was read last.</summary>
+    protected long Position { get; set; } = ring.Head;
+
+    protected ChangeRing Ring => ring;
+
+    /// <summary>What is to be said before anything else is read.</summary>
+    protected abstract bool TryAnnounce(out T? item);
+
+    /// <summary>Is the change for this reader?</summary>
+    protected abstract bool Wants(in Change change);
+
+    protected abstract T Tell(in Change change);
+
+    protected sealed override bool TryRead(out T? item)
+    {
+        if (TryAnnounce(out item))
+            return true;
+        (_taken, _filled) = (0, 0);
+        while (Position < ring.Head && _filled < BatchSize)
+        {
+            ref readonly Change change = ref ring.After(Position++);
+            if (Wants(change))
+                _batch[_filled++] = change;
+        }
+
+        return TryTakeRead(out item);
+    }
+
+    protected sealed override bool TryTakeRead(out T? item)
+    {
+        item = default;
+        if (_taken == _filled)
+            return false;
+        item = Tell(_batch[_taken]);
+        _batch[_taken++] = default; // keeps no peer alive
+        return true;
+    }
+}
+
+/// <summary>Insertions and removals, and how many were missed by a reader that lagged.</summary>
+internal sealed class ListenReader(ConnStaging pool, ChangeRing ring, long events, CancellationToken token)
+    : RingReader<StagingEvent>(pool, ring, token)
+{
+    private long _events = events; // how many there had been at Position
+
+    protected override bool TryAnnounce(out StagingEvent? item)
+    {
+        item = null;
+        if (Position >= Ring.Tail)
+            return false;
+        long missed = Ring.After(Ring.Tail).EventsBefore - _events;
+        _events += missed;
+        Position = Ring.Tail;
+        if (missed == 0)
+            return false; // only updates, which are not told here
+        StagingMetrics.CountLag();
+        item = new StagingEvent(StagingEventType.Missed, null, null, missed);
+        return true;
+    }
+
+    protected override bool Wants(in Change change)
+    {
+        if (change.IsUpdate)
+            return false;
+        _events++;
+        return true;
+    }
+
+    protected override StagingEvent Tell(in Change change) =>
+        new(change.Reason is null ? StagingEventType.Staged : StagingEventType.Unstaged, change.Peer, change.Reason, 0);
+}
+
+/// <summary>A snapshot, then every change; another snapshot for a reader that lagged.</summary>
+internal sealed class ChangesReader(ConnStaging pool, ChangeRing ring, CancellationToken token)
+    : RingReader<StagingChange>(pool, ring, token)
+{
+    private bool _hasBegun;
+    private long _told;
+
+    protected override bool TryAnnounce(out StagingChange? item)
+    {
+        item = null;
+        if (Pool.IsClosed || (_hasBegun && Position >= Ring.Tail))
+            return false;
+        if (_hasBegun)
+            StagingMetrics.CountLag();
+        _hasBegun = true;
+        StagingSnapshot snapshot = Pool.TakeSnapshot();
+        Position = _told = snapshot.Sequence;
+        item = new StagingChange.Snapshot(snapshot.Sequence, snapshot);
+        return true;
+    }
+
+    protected override bool Wants(in Change change) => true;
+
+    protected override StagingChange Tell(in Change change) => change switch
+    {
+        { Previous: { } previous } => new StagingChange.Updated(++_told, change.Peer, previous),
+        { Reason: { } reason } => new StagingChange.Removed(++_told, change.Peer, reason),
+        _ => new StagingChange.Inserted(++_told, change.Peer),
+    };
+}
