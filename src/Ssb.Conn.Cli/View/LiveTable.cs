@@ -44,7 +44,7 @@ internal static class LiveTable
         if (header >= 5)
         {
             lines.Add(Lan(Line(), model));
-            lines.Add(Line().ToString());
+            lines.Add(Line().Skip(1).Put(model.Notice, Style.Warning).ToString());
         }
 
         if (header >= 2)
@@ -67,7 +67,7 @@ internal static class LiveTable
         return lines;
     }
 
-    // 5: title, bench, lan, blank, headings. 3: title, bench, headings. 2: bench, headings. 1: bench.
+    // 5: title, bench, lan, notice, headings. 3: title, bench, headings. 2: bench, headings. 1: bench.
     private static int HeaderHeight(int height) => height switch { >= 12 => 5, >= 7 => 3, >= 4 => 2, _ => 1 };
 
     private static string Title(StyledLine line, TableModel model, int width)

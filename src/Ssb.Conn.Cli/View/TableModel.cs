@@ -20,6 +20,9 @@ internal sealed record TableModel
     /// <summary>What is being watched.</summary>
     public required string Title { get; init; }
 
+    /// <summary>What does not work at the moment, or empty.</summary>
+    public string Notice { get; init; } = "";
+
     /// <summary>The time that ages are counted to.</summary>
     public required DateTimeOffset Now { get; init; }
 
