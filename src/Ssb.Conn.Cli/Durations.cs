@@ -25,7 +25,7 @@ internal static class Durations
         return duration >= TimeSpan.FromSeconds(1) && duration <= Longest;
     }
 
-    /// <summary>At most four characters, for a column: <c>9s</c>, <c>59m</c>, <c>23h</c>, <c>99d</c>.</summary>
+    /// <summary>At most three characters, for a column: <c>9s</c>, <c>59m</c>, <c>23h</c>, <c>99d</c>.</summary>
     public static string Short(TimeSpan duration)
     {
         long seconds = Math.Max(0, (long)duration.TotalSeconds);
@@ -34,7 +34,7 @@ internal static class Durations
             < 100 => $"{seconds}s",
             < 100 * 60 => $"{seconds / 60}m",
             < 100 * 3600 => $"{seconds / 3600}h",
-            _ => $"{Math.Min(999, seconds / 86400)}d",
+            _ => $"{Math.Min(99, seconds / 86400)}d",
         };
     }
 

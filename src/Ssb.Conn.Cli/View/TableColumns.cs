@@ -20,7 +20,7 @@ internal sealed record TableColumns(int Key, int Type, int Address, int Source, 
     {
         ReadOnlySpan<TableColumns> choices =
         [
-            new(10, 4, 36, 16, 4, 5, 4), new(10, 4, 20, 12, 4, 0, 4), new(10, 4, 20, 0, 4, 0, 4), new(10, 0, 18, 0, 4, 0, 4),
+            new(10, 4, 30, 18, 3, 5, 4), new(10, 4, 23, 18, 3, 0, 4), new(10, 4, 20, 0, 3, 0, 4), new(10, 0, 18, 0, 3, 0, 4),
             new(10, 0, 12, 0, 0, 0, 0), new(10, 0, 0, 0, 0, 0, 0),
         ];
         foreach (TableColumns choice in choices)
@@ -51,7 +51,7 @@ internal sealed record TableColumns(int Key, int Type, int Address, int Source, 
 
     private TableColumns Grow(int spare)
     {
-        int source = Source == 0 ? 0 : Math.Min(Math.Max(0, spare - 8), 24 - Source);
+        int source = Source == 0 ? 0 : Math.Min(Math.Max(0, spare - 12), 24 - Source);
         spare -= source;
         int address = Address == 0 ? 0 : Math.Min(spare, WholeAddress - Address);
         spare -= address;
