@@ -4,11 +4,11 @@ namespace Ssb.Conn.Net;
 internal sealed class LanSender(LanLimits limits)
 {
     /// <summary>
-    /// A host is quiet while it sends few new announcements: six at once, then one every 5 s. A peer that appears needs two,
+    /// A host is quiet while it sends few new announcements: four at once, then one every 5 s. A peer that appears needs two,
     /// one in each format. All 254 hosts of a usual network together so take at most 254 / 5 = 51 of the 200 tokens a second
     /// of the quiet lane; and none at all while they flood, since vain attempts count too (the debt).
     /// </summary>
-    private const int QuietBurst = 6, QuietDebt = 60;
+    private const int QuietBurst = 4, QuietDebt = 60;
     private const double QuietRate = 0.2;
 
     private readonly List<LanMemory> _memories = [];

@@ -1,0 +1,75 @@
+using System.Text.Json;
+
+namespace Ssb.Conn.Net;
+
+/// <summary>From the LAN to the bench: how an announcement is staged.</summary>
+/// <remarks>
+/// <para>The peer gets the type <c>lan</c>, <c>verified</c>, and the source <c>lan:INTERFACE:SENDER</c>, so that what one sender
+/// stages answers to one share of the bench. As in ssb-conn 6.0.4, but for what follows.</para>
+/// <para>Weaker evidence does not touch what stands on stronger: an unsigned announcement of a peer that is verified is
+/// ignored, and so is one from elsewhere (a relay, or a replay) of a peer that was announced by its own host, unless it is
+/// the first that is signed. Ignored means that it does not lengthen the peer's stay either.</para>
+/// <para>A peer that nobody but others announced has the further field <c>senderMatches</c>: false. It becomes true, and so
+/// stays, when the peer's own host announces it. Where the field is absent, the first announcement was the host's own.</para>
+/// </remarks>
+public static class LanStaging
+{
+    /// <summary>The name of the JSON field that tells whether the peer's own host announced it.</summary>
+    public const string SenderMatches = "senderMatches";
+
+    /// <summary>Stages what was announced.</summary>
+    /// <returns>What the bench did, or null if the announcement was ignored as the weaker evidence, or is longer than this bench takes.</returns>
+    /// <exception cref="ObjectDisposedException">The bench is closed.</exception>
+    public static StageResult? Stage(this ConnStaging staging, LanAnnouncement announcement)
+    {
+        ArgumentNullException.ThrowIfNull(staging);
+        ArgumentNullException.ThrowIfNull(announcement);
+
+        // Between this look and the staging another source may change the peer; it then is as if that had come a moment later.
+        StagedPeer? known = Find(staging, announcement.Address);
+        bool fromElsewhere = known is not null && IsFromElsewhere(known);
+        if (known is not null && IsWeaker(announcement, known, fromElsewhere))
+            return null;
+
+        var data = new StagedData { Type = "lan", Verified = announcement.Verified };
+        if (known is null && !announcement.SenderMatches)
+            data = data.With(SenderMatches, false);
+        else if (fromElsewhere && announcement.SenderMatches)
+            data = data.With(SenderMatches, true);
+
+        try
+        {
+            return staging.TryStage(announcement.Address, data, $"lan:{announcement.Interface}:{announcement.Sender}");
+        }
+        catch (ArgumentException)
+        {
+            return null; // longer than the options of this bench allow: a stranger's doing, not the caller's mistake
+        }
+    }
+
+    private static StagedPeer? Find(ConnStaging staging, MultiserverAddress address)
+    {
+        try
+        {
+            return staging.Get(address);
+        }
+        catch (ArgumentException)
+        {
+            return null; // as above
+        }
+    }
+
+    private static bool IsWeaker(LanAnnouncement announcement, StagedPeer known, bool fromElsewhere)
+    {
+        bool verified = known.Verified == true;
+        if (verified && !announcement.Verified)
+            return true;
+
+        bool firstSigned = announcement.Verified && !verified;
+        return known.Type == "lan" && !fromElsewhere && !announcement.SenderMatches && !firstSigned;
+    }
+
+    private static bool IsFromElsewhere(StagedPeer peer) =>
+        peer.Data.Fields.TryGetValue(SenderMatches, out JsonElement value)
+        && value.ValueKind == JsonValueKind.False;
+}
