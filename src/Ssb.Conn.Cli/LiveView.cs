@@ -1,6 +1,8 @@
+using System.Text.Json;
 using System.Threading.Channels;
 using Ssb.Conn.Cli.Terminals;
 using Ssb.Conn.Cli.View;
+using Ssb.Conn.Net;
 
 namespace Ssb.Conn.Cli;
 
@@ -71,7 +73,7 @@ internal sealed class LiveView(Watch watch, bool colour)
 
     private TableModel Model(StagingSnapshot bench, int verified)
     {
-        Net.LanCounters lan = watch.Counters;
+        LanCounters lan = watch.Counters;
         return new TableModel
         {
             Title = watch.Title,
@@ -91,5 +93,20 @@ internal sealed class LiveView(Watch watch, bool colour)
     }
 
     private static PeerRow Row(StagedPeer peer) => new(
-        peer.Key ?? "", peer.Type ?? "", peer.Address.ToString(), peer.Verified == true, peer.Source ?? "", peer.StagingBirth, peer.StagingUpdated);
+        peer.Key ?? "",
+        peer.Type ?? "",
+        peer.Address.ToString(),
+        peer.Verified == true,
+        peer.Data.Fields.TryGetValue(LanStaging.SenderMatches, out JsonElement matches) && matches.ValueKind == JsonValueKind.False,
+        Teller(peer),
+        peer.StagingBirth,
+        peer.StagingUpdated);
+
+    /// <summary>The source that LAN discovery gives, lan:INTERFACE:SENDER, without what the column of types says already.</summary>
+    private static string Teller(StagedPeer peer)
+    {
+        string source = peer.Source ?? "";
+        string type = $"{peer.Type}:";
+        return source.StartsWith(type, StringComparison.Ordinal) ? source[type.Length..] : source;
+    }
 }

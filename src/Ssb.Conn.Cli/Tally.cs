@@ -35,9 +35,11 @@ internal sealed class Tally
         }
     }
 
-    public void Count(string key, StageResult result)
+    /// <param name="key">Who was announced.</param>
+    /// <param name="result">What the bench did; null if the announcement was weaker than what it knew already.</param>
+    public void Count(string key, StageResult? result)
     {
-        switch (result.Outcome)
+        switch (result?.Outcome)
         {
             case StageOutcome.Inserted:
                 Interlocked.Increment(ref _staged);
@@ -53,7 +55,7 @@ internal sealed class Tally
             case StageOutcome.Updated:
                 Interlocked.Increment(ref _refreshed);
                 break;
-            default:
+            case StageOutcome.Refused:
                 Interlocked.Increment(ref _refused);
                 break;
         }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 using System.Text;
 using System.Threading.Channels;
 using Ssb.Conn.Cli.View;
@@ -29,17 +30,8 @@ internal sealed class Terminal : IDisposable
         _onExit = (_, _) => Leave();
         AppDomain.CurrentDomain.ProcessExit += _onExit;
         AppDomain.CurrentDomain.UnhandledException += OnCrash;
-        if (!OperatingSystem.IsWindows()) // which has none of these signals
-        {
-            _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGWINCH, _ => redraw()));
-            _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGTSTP, _ => Leave()));
-            _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ =>
-            {
-                Enter();
-                redraw();
-            }));
-        }
-
+        if (!OperatingSystem.IsWindows())
+            HandleUnixSignals(redraw);
         Enter();
     }
 
@@ -98,6 +90,23 @@ internal sealed class Terminal : IDisposable
         AppDomain.CurrentDomain.UnhandledException -= OnCrash;
         foreach (IDisposable signal in _signals)
             signal.Dispose();
+    }
+
+    /// <summary>Resized, stopped with Ctrl+Z, and continued. Windows has none of these; there the next tick finds the new size.</summary>
+    [UnsupportedOSPlatform("windows")]
+    private void HandleUnixSignals(Action redraw)
+    {
+        _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGWINCH, _ => redraw()));
+        _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGTSTP, _ =>
+        {
+            Leave();
+            TerminalMode.Suspend();
+        }));
+        _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ =>
+        {
+            Enter();
+            redraw();
+        }));
     }
 
     private static void ReadKeys(ChannelWriter<ConsoleKey> keys)

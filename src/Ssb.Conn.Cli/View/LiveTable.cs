@@ -122,7 +122,9 @@ internal static class LiveTable
         Style style = isNew ? Style.Strong : leaving ? Style.Quiet : Style.Plain;
 
         line.Put(isNew ? "+" : " ", Style.Good);
-        line.Put(row.Verified ? "✓" : "·", leaving || !row.Verified ? Style.Quiet : Style.Good).Skip(1);
+        line.Put(
+            row.ByOthers ? "!" : row.Verified ? "✓" : "·",
+            leaving ? Style.Quiet : row.ByOthers ? Style.Warning : row.Verified ? Style.Good : Style.Quiet).Skip(1);
         Cells(line, columns, row.Key, row.Type, row.Address, row.Source, Durations.Short(age), Durations.Short(silent), style);
         if (left is { } time)
             Left(line, columns, time, model.TimeToLive!.Value, leaving); // not null: left was made from it

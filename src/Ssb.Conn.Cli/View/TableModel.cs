@@ -8,11 +8,12 @@ internal sealed record TableSize(int Width, int Height);
 /// <param name="Type">How it was found.</param>
 /// <param name="Address">Its address with any secret masked.</param>
 /// <param name="Verified">It has signed for its address.</param>
+/// <param name="ByOthers">Nobody at its address has announced it, only somebody else: a relay, or a replay.</param>
 /// <param name="Source">Who told us.</param>
 /// <param name="Birth">When it was staged.</param>
 /// <param name="Updated">When it was last heard.</param>
 internal sealed record PeerRow(
-    string Key, string Type, string Address, bool Verified, string Source, DateTimeOffset Birth, DateTimeOffset Updated);
+    string Key, string Type, string Address, bool Verified, bool ByOthers, string Source, DateTimeOffset Birth, DateTimeOffset Updated);
 
 /// <summary>All that a frame shows, apart from the size of the terminal and how far it is scrolled.</summary>
 internal sealed record TableModel
