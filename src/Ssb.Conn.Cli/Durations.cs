@@ -21,8 +21,11 @@ internal static class Durations
         if (!int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out int count))
             return false;
 
-        duration = TimeSpan.FromSeconds((long)count * Math.Max(seconds, 1));
-        return duration >= TimeSpan.FromSeconds(1) && duration <= Longest;
+        long total = (long)count * Math.Max(seconds, 1);
+        if (total < 1 || total > (long)Longest.TotalSeconds)
+            return false;
+        duration = TimeSpan.FromSeconds(total);
+        return true;
     }
 
     /// <summary>At most three characters, for a column: <c>9s</c>, <c>59m</c>, <c>23h</c>, <c>99d</c>.</summary>

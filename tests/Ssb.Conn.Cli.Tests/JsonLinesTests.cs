@@ -19,7 +19,7 @@ public class JsonLinesTests
             TimeProvider = time,
             TimeToLive = new Dictionary<string, TimeSpan> { ["lan"] = TimeSpan.FromSeconds(10) },
         });
-        IAsyncEnumerable<StagingChange> changes = staging.Changes(TestContext.Current.CancellationToken);
+        await using Lines written = await Lines.BeginAsync(staging, time);
         staging.Stage(Address, new StagedData { Type = "lan", Verified = true });
         staging.Stage(Address, new StagedData { Type = "lan" }.With("note", "a \"b\"\n😀\u001b[2J"));
         time.Advance(TimeSpan.FromSeconds(10));
@@ -27,11 +27,11 @@ public class JsonLinesTests
         staging.Unstage(Address);
         staging.Close();
 
-        JsonElement[] lines = await WriteAsync(changes, time);
+        JsonElement[] lines = await written.EndAsync();
 
         Assert.Equal(["snapshot", "staged", "updated", "unstaged", "staged", "unstaged"], lines.Select(line => line.GetProperty("change").GetString()));
         Assert.Equal([0, 1, 2, 3, 4, 5], lines.Select(line => line.GetProperty("sequence").GetInt32()));
-        Assert.All(lines, line => Assert.Equal(1_010_000, line.GetProperty("at").GetInt64()));
+        Assert.All(lines[1..], line => Assert.Equal(1_010_000, line.GetProperty("at").GetInt64()));
         Assert.Equal(0, lines[0].GetProperty("entries").GetArrayLength());
         JsonElement entry = lines[2].GetProperty("entry");
         Assert.Equal(Address, entry[0].GetString());
@@ -49,10 +49,10 @@ public class JsonLinesTests
         using var staging = new ConnStaging();
         staging.Stage("net:a:1");
         staging.Stage("net:b:2");
-        IAsyncEnumerable<StagingChange> changes = staging.Changes(TestContext.Current.CancellationToken);
+        await using Lines written = await Lines.BeginAsync(staging, TimeProvider.System);
         staging.Close();
 
-        JsonElement line = Assert.Single(await WriteAsync(changes, TimeProvider.System));
+        JsonElement line = Assert.Single(await written.EndAsync());
 
         Assert.Equal(["net:a:1", "net:b:2"], line.GetProperty("entries").EnumerateArray().Select(entry => entry[0].GetString()));
     }
@@ -72,17 +72,44 @@ public class JsonLinesTests
         }
     }
 
-    private static async Task<JsonElement[]> WriteAsync(IAsyncEnumerable<StagingChange> changes, TimeProvider time)
+    /// <summary>Writes the lines of a bench: the snapshot at once, the rest when it is closed.</summary>
+    private sealed class Lines(IAsyncEnumerator<StagingChange> changes, TimeProvider time) : IAsyncDisposable
     {
-        using var output = new MemoryStream();
-        using (var lines = new JsonLines(output, time))
+        private readonly MemoryStream _output = new();
+
+        public static async Task<Lines> BeginAsync(ConnStaging staging, TimeProvider time)
         {
-            await foreach (StagingChange change in changes)
-                lines.Write(change);
+            IAsyncEnumerable<StagingChange> changes = staging.Changes(TestContext.Current.CancellationToken);
+            var lines = new Lines(changes.GetAsyncEnumerator(TestContext.Current.CancellationToken), time);
+            Assert.True(await lines.WriteNextAsync());
+            return lines;
         }
 
-        string text = Encoding.UTF8.GetString(output.ToArray());
-        Assert.EndsWith("\n", text, StringComparison.Ordinal);
-        return [.. text.TrimEnd('\n').Split('\n').Select(line => JsonElement.Parse(line))];
+        public async Task<JsonElement[]> EndAsync()
+        {
+            while (await WriteNextAsync())
+            {
+                // All that is there.
+            }
+
+            string text = Encoding.UTF8.GetString(_output.ToArray());
+            Assert.EndsWith("\n", text, StringComparison.Ordinal);
+            return [.. text.TrimEnd('\n').Split('\n').Select(line => JsonElement.Parse(line))];
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await changes.DisposeAsync();
+            await _output.DisposeAsync();
+        }
+
+        private async Task<bool> WriteNextAsync()
+        {
+            if (!await changes.MoveNextAsync())
+                return false;
+            using var lines = new JsonLines(_output, time);
+            lines.Write(changes.Current);
+            return true;
+        }
     }
 }

@@ -11,7 +11,7 @@ public class LiveTableTests
     {
         string[] lines = Plain(Model(3), 80, 24);
 
-        Assert.Equal(" ssb-conn discover   a test                                               1:05", lines[0].TrimEnd());
+        Assert.Equal(" ssb-conn discover   a test                                                1:05", lines[0].TrimEnd());
         Assert.Equal(" 3 staged   2 verified   4 seen   1 expired", lines[1].TrimEnd());
         Assert.Equal(" 1,234 datagrams heard   5 rejected   6 rate-limited", lines[2].TrimEnd());
         Assert.Equal("", lines[3].TrimEnd());

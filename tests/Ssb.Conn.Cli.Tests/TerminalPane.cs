@@ -6,9 +6,16 @@ namespace Ssb.Conn.Cli.Tests;
 internal sealed class TerminalPane : IDisposable
 {
     private readonly string _server = $"ssb-conn-test-{Guid.NewGuid():N}";
+    // Ends before the time-out of a test does, so that the test can say what was on the screen.
+    private readonly CancellationTokenSource _patience;
     private readonly CancellationToken _cancellationToken;
 
-    private TerminalPane(CancellationToken cancellationToken) => _cancellationToken = cancellationToken;
+    private TerminalPane(CancellationToken cancellationToken)
+    {
+        _patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        _patience.CancelAfter(TimeSpan.FromSeconds(90));
+        _cancellationToken = _patience.Token;
+    }
 
     /// <summary>Opens one; skips the test, in words, where there is no tmux.</summary>
     public static async Task<TerminalPane> OpenAsync(int width, int height, CancellationToken cancellationToken)
@@ -34,7 +41,7 @@ internal sealed class TerminalPane : IDisposable
     /// <summary>Cursor visible, alternate screen on, wrapping on: what a program may leave behind.</summary>
     public async Task<string> ModesAsync() => (await TmuxAsync("display-message", "-p", "#{cursor_flag} #{alternate_on} #{wrap_flag}")).Trim();
 
-    /// <summary>Looks at the screen, again and again, until it is as expected; the time-out of the test ends it otherwise.</summary>
+    /// <summary>Looks at the screen, again and again, until it is as expected; after 90 seconds for all of a test it gives up.</summary>
     public async Task<string[]> UntilAsync(Func<string[], bool> isExpected)
     {
         string[] screen = [];
@@ -59,6 +66,7 @@ internal sealed class TerminalPane : IDisposable
     {
         using Process tmux = Start(["kill-server"]);
         tmux.WaitForExit();
+        _patience.Dispose();
     }
 
     private static bool HasTmux()

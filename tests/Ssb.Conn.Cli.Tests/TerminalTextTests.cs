@@ -19,9 +19,11 @@ public class TerminalTextTests
     [InlineData("以太网 2", 7, "以太网…")]
     [InlineData("以太网 2", 6, "以太…")]
     [InlineData("e\u0301t", 20, "et")]
-    [InlineData("\ud800x", 20, "?x")]
     public void Fit_ForeignText_IsPrintableAndFits(string text, int width, string expected) =>
         Assert.Equal(expected, TerminalText.Fit(text, width));
+
+    [Fact]
+    public void Fit_LoneSurrogate_IsReplaced() => Assert.Equal("?x", TerminalText.Fit("\ud800x", 20));
 
     [Fact]
     public void Fit_AnyText_NeverSteersTheTerminalNorExceedsItsWidth() =>

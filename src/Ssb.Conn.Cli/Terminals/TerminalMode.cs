@@ -1,15 +1,15 @@
-using System.Runtime.InteropServices;
-
 namespace Ssb.Conn.Cli.Terminals;
 
-/// <summary>What must be asked of a terminal before it is drawn on. Unix terminals understand escape sequences and UTF-8 as
-/// they are; a Windows console has to be told.</summary>
+/// <summary>What the systems differ in: a Windows console must be told to understand escape sequences and UTF-8; a Unix terminal
+/// must be put back while the program is stopped by Ctrl+Z.</summary>
 internal static partial class TerminalMode
 {
-    /// <summary>Makes it understand escape sequences.</summary>
+    /// <summary>To call once, before the terminal is used.</summary>
     public static void Prepare()
     {
         if (OperatingSystem.IsWindows())
             PrepareWindows();
+        else
+            PrepareUnix();
     }
 }
