@@ -16,9 +16,9 @@ public class LiveTableTests
         Assert.Equal(" 1,234 datagrams heard   5 rejected   6 rate-limited", lines[2].TrimEnd());
         Assert.Equal("", lines[3].TrimEnd());
         Assert.Equal("   PEER        TYPE  ADDRESS                  TOLD BY             AGE  LEFT", lines[4].TrimEnd());
-        Assert.Equal("+✓ @AAAAAAAA…  lan   net:192.168.1.0:8008~sh…  eth0:192.168.1.0     0s  ━━━━ 10s", lines[5].TrimEnd());
-        Assert.Equal(" ✓ @AAAAAAAB…  lan   net:192.168.1.1:8008~sh…  eth0:192.168.1.1     3s  ━━━─  7s", lines[6].TrimEnd());
-        Assert.Equal(" · @AAAAAAAC…  lan   net:192.168.1.2:8008~sh…  eth0:192.168.1.2     6s  ━━──  4s", lines[7].TrimEnd());
+        Assert.Equal("+✓ @AAAAAAAA…  lan   net:192.168.1.0:8008~s…  eth0:192.168.1.0     0s  ━━━━ 10s", lines[5].TrimEnd());
+        Assert.Equal(" ✓ @AAAAAAAB…  lan   net:192.168.1.1:8008~s…  eth0:192.168.1.1     3s  ━━━─  7s", lines[6].TrimEnd());
+        Assert.Equal(" · @AAAAAAAC…  lan   net:192.168.1.2:8008~s…  eth0:192.168.1.2     6s  ━━──  4s", lines[7].TrimEnd());
         Assert.All(lines[8..23], line => Assert.Equal("", line.TrimEnd()));
         Assert.Equal(" q  quit", lines[23].TrimEnd());
     }

@@ -14,7 +14,7 @@ public class TerminalTests
         string modes = await pane.ModesAsync();
 
         await pane.TypeAsync($"{s_tool} discover --neighbours 500 --seed 1", "Enter");
-        string[] screen = await pane.UntilAsync(rows => Range(rows) is (1, 18, > 400));
+        string[] screen = await pane.UntilAsync(rows => Range(rows) is { First: 1, Last: 18, Count: > 400 });
         Assert.StartsWith(" ssb-conn discover   500 neighbours", screen[0], StringComparison.Ordinal);
         Assert.Contains("PEER", screen[4], StringComparison.Ordinal);
         Assert.All(screen[5..23], row => Assert.Contains("net:127.0.0.1:2", row, StringComparison.Ordinal));
@@ -25,7 +25,7 @@ public class TerminalTests
         await pane.TypeAsync("Down", "Down", "Up");
         await pane.UntilAsync(rows => Range(rows) is (20, 37, _));
         await pane.TypeAsync("End");
-        await pane.UntilAsync(rows => Range(rows) is (> 300, _, _));
+        await pane.UntilAsync(rows => Range(rows).First > 300);
         await pane.TypeAsync("Home");
         await pane.UntilAsync(rows => Range(rows) is (1, 18, _));
 

@@ -104,6 +104,7 @@ internal sealed class Terminal : IDisposable
         }));
         _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ =>
         {
+            TerminalMode.Resume();
             Enter();
             redraw();
         }));

@@ -11,21 +11,28 @@ internal static partial class TerminalMode
 
     // struct termios, whatever it looks like here: 60 bytes on Linux, 72 on macOS.
     private static readonly byte[] s_original = new byte[256];
-    private static bool s_hasOriginal;
+    private static readonly byte[] s_ours = new byte[256];
+    private static bool s_hasOriginal, s_hasOurs;
 
     /// <summary>Stops this process as Ctrl+Z should; .NET 10 leaves that to whoever handles SIGTSTP. Meanwhile the terminal echoes
-    /// and reads lines as before. Returns when it is continued.</summary>
+    /// and reads lines as it did before us.</summary>
+    /// <remarks>It may return before the process stops, since the signal may go to another thread.</remarks>
     [UnsupportedOSPlatform("windows")]
     public static void Suspend()
     {
         const int LinuxStop = 19, MacStop = 17; // SIGSTOP
-        byte[] ours = new byte[s_original.Length];
-        bool hasOurs = s_hasOriginal && GetAttributes(StandardInput, ours) == 0;
-        if (hasOurs)
+        s_hasOurs = s_hasOriginal && GetAttributes(StandardInput, s_ours) == 0;
+        if (s_hasOurs)
             _ = SetAttributes(StandardInput, Now, s_original);
         _ = Kill(Environment.ProcessId, OperatingSystem.IsMacOS() ? MacStop : LinuxStop);
-        if (hasOurs)
-            _ = SetAttributes(StandardInput, Now, ours);
+    }
+
+    /// <summary>Takes the terminal again when the process was continued.</summary>
+    [UnsupportedOSPlatform("windows")]
+    public static void Resume()
+    {
+        if (s_hasOurs)
+            _ = SetAttributes(StandardInput, Now, s_ours);
     }
 
     [UnsupportedOSPlatform("windows")]
