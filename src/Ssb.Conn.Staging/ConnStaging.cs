@@ -20,8 +20,7 @@ public sealed class ConnStaging : IDisposable
     private const int SweepBatch = 1_000; // peers that expire under one hold of the lock
 
     private readonly StagingOptions _options;
-    private readonly TimeProvider _time;
-    private readonly long _start;
+    private readonly StagingClock _clock;
     private readonly ITimer?[] _timers; // one for each age queue; runs while its queue is not empty
     private readonly bool[] _isTimed;
 
@@ -40,8 +39,7 @@ public sealed class ConnStaging : IDisposable
     public ConnStaging(StagingOptions? options = null)
     {
         _options = (options ?? new StagingOptions()).Checked();
-        _time = _options.TimeProvider;
-        _start = _time.GetTimestamp();
+        _clock = new StagingClock(_options.TimeProvider);
         _bench = new Bench(_options);
         _timers = new ITimer?[_bench.Ages.All.Count];
         _isTimed = new bool[_timers.Length];
@@ -293,8 +291,7 @@ public sealed class ConnStaging : IDisposable
     private StageResult TryStage(string text, MultiserverAddress? address, StagedData data, string? source)
     {
         // Foreign code, such as a clock, is not called under the lock.
-        long wall = _time.GetUtcNow().ToUnixTimeMilliseconds();
-        uint now = Now();
+        (long wall, long now) = _clock.Read();
         StageResult result;
         byte age;
         int expired = 0, evicted = 0;
@@ -334,7 +331,7 @@ public sealed class ConnStaging : IDisposable
             }
 
             startsTimer = TakeTimer_NeedsLock(age);
-            waiting = _waiting.TakeAll();
+            waiting = result.Outcome != StageOutcome.Refused || expired > 0 ? _waiting.TakeAll() : null;
         }
 
         StagingReader.Wake(waiting);
@@ -372,7 +369,7 @@ public sealed class ConnStaging : IDisposable
 
     private bool SetPin(string text, MultiserverAddress? address, bool isPinned)
     {
-        uint now = Now();
+        (_, long now) = _clock.Read();
         byte age = 0;
         bool isStaged, startsTimer, hasChanged = false;
         lock (Gate)
@@ -392,7 +389,7 @@ public sealed class ConnStaging : IDisposable
     }
 
     // Who may come when it is crowded. A source at or below its fair share never loses a peer, whatever the others do.
-    private RefusalReason? MakeRoom_NeedsLock(SourceShare? share, uint now, ref int expired, ref int evicted)
+    private RefusalReason? MakeRoom_NeedsLock(SourceShare? share, long now, ref int expired, ref int evicted)
     {
         bool isSourceFull = share?.Count >= _options.SourceCapacity;
         bool isBenchFull = _bench.Count >= _options.Capacity;
@@ -422,17 +419,26 @@ public sealed class ConnStaging : IDisposable
     private void Record_NeedsLock(StagedPeer peer, StagedPeer? previous, UnstageReason? reason)
     {
         Sequence++;
-        _ring?.Append(new Change(peer, previous, reason, _events));
+        if (_ring is { } ring)
+        {
+            ref Change change = ref ring.Append();
+            change.Peer = peer;
+            change.Previous = previous;
+            change.EventsBefore = _events;
+            change.Reason = reason.GetValueOrDefault();
+            change.IsRemoval = reason.HasValue;
+        }
+
         if (previous is null)
             _events++;
     }
 
-    private int Expire_NeedsLock(uint now, int atMost)
+    private int Expire_NeedsLock(long now, int atMost)
     {
         int expired = 0;
         foreach (AgeQueue queue in _bench.Ages.All)
         {
-            for (; expired < atMost && _bench.Ages.TryPeek(queue, now, out int slot, out int dueIn) && dueIn <= 0; expired++)
+            for (; expired < atMost && _bench.TryPeekAge(queue, now, out int slot, out long dueIn) && dueIn <= 0; expired++)
                 Remove_NeedsLock(slot, UnstageReason.Expired);
         }
 
@@ -453,7 +459,7 @@ public sealed class ConnStaging : IDisposable
         ref ITimer? timer = ref _timers[age - 1];
         if (timer is null)
         {
-            ITimer made = _time.CreateTimer(_ => OnTimer(age), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            ITimer made = _options.TimeProvider.CreateTimer(_ => OnTimer(age), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             Volatile.Write(ref timer, made);
         }
 
@@ -473,8 +479,9 @@ public sealed class ConnStaging : IDisposable
         bool isDone = false;
         while (!isDone)
         {
-            uint now = Now();
-            int expired, dueIn;
+            (_, long now) = _clock.Read();
+            int expired;
+            long dueIn;
             bool isEmpty;
             StagingReader? waiting;
             lock (Gate)
@@ -482,7 +489,7 @@ public sealed class ConnStaging : IDisposable
                 if (_isClosed)
                     return;
                 expired = Expire_NeedsLock(now, SweepBatch);
-                isEmpty = !_bench.Ages.TryPeek(_bench.Ages[age], now, out _, out dueIn);
+                isEmpty = !_bench.TryPeekAge(_bench.Ages[age], now, out _, out dueIn);
                 if (isEmpty)
                     _isTimed[age - 1] = false;
                 waiting = expired > 0 ? _waiting.TakeAll() : null;
@@ -495,9 +502,6 @@ public sealed class ConnStaging : IDisposable
                 _timers[age - 1]!.Change(TimeSpan.FromMilliseconds(dueIn), Timeout.InfiniteTimeSpan); // it is running this
         }
     }
-
-    // Milliseconds since the bench began, by the clock that never steps; only ages need it.
-    private uint Now() => _timers.Length == 0 ? 0 : (uint)(long)_time.GetElapsedTime(_start).TotalMilliseconds;
 
     private ChangeRing NewRing() => new(_options.ChangeBuffer, Sequence);
 

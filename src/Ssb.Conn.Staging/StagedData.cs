@@ -1,8 +1,10 @@
 using System.Buffers;
 using System.Collections.ObjectModel;
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Unicode;
 
 namespace Ssb.Conn;
 
@@ -21,18 +23,20 @@ public sealed record StagedData
     public static StagedData Empty { get; } = new();
 
     /// <summary>The peer's feed id, <c>@...=.ed25519</c>. Not needed when the address names it.</summary>
+    /// <exception cref="ArgumentException">It holds a lone surrogate.</exception>
     public string? Key
     {
         get;
-        init => (field, _fields) = (value, value is null ? _fields : Without("key"));
+        init => (field, _fields) = (CheckText(value), value is null ? _fields : Without("key"));
     }
 
     /// <summary>How the peer was met: <c>lan</c>, <c>bt</c>, <c>internet</c>, <c>pub</c>, <c>room</c>,
     /// <c>room-attendant</c>, <c>dht</c> or another word.</summary>
+    /// <exception cref="ArgumentException">It holds a lone surrogate.</exception>
     public string? Type
     {
         get;
-        init => (field, _fields) = (value, value is null ? _fields : Without("type"));
+        init => (field, _fields) = (CheckText(value), value is null ? _fields : Without("type"));
     }
 
     /// <summary>Has the peer proved that it owns its key? Once true on the bench, an update does not make it false.</summary>
@@ -96,10 +100,11 @@ public sealed record StagedData
     }
 
     /// <inheritdoc cref="With(string, JsonElement)"/>
-    public StagedData With(string name, string value) => With(name, JsonSerializer.SerializeToElement(value, StagingJsonContext.Default.String));
+    public StagedData With(string name, string value) => With(name, JsonSerializer.SerializeToElement(CheckText(value), StagingJsonContext.Default.String));
 
     /// <inheritdoc cref="With(string, JsonElement)"/>
-    public StagedData With(string name, double value) => With(name, JsonSerializer.SerializeToElement(value, StagingJsonContext.Default.Double));
+    /// <remarks>The number is written as <c>JSON.stringify</c> writes it. It must be finite.</remarks>
+    public StagedData With(string name, double value) => With(name, JsonElement.Parse(NumberText.Of(value)));
 
     /// <inheritdoc cref="With(string, JsonElement)"/>
     public StagedData With(string name, bool value) => With(name, JsonSerializer.SerializeToElement(value, StagingJsonContext.Default.Boolean));
@@ -111,8 +116,11 @@ public sealed record StagedData
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Key, Type, Verified, _fields.Count);
 
-    /// <summary>The data as JSON.</summary>
-    public override string ToString() => JsonSerializer.Serialize(this, StagingJsonContext.Default.StagedData);
+    /// <summary>Key and type, and of the further fields the names alone: a value may be an address that carries a secret seed.
+    /// The whole, as JSON, is what a serialiser writes.</summary>
+    public override string ToString() => $"key {Key ?? "none"}, type {Type ?? "none"}"
+        + (Verified is { } verified ? verified ? ", verified" : ", not verified" : "")
+        + (_fields.Count == 0 ? "" : $", with {string.Join(", ", _fields.Keys)}");
 
     /// <summary>Shallow merge, as the original does: fields given replace, fields not given stay.</summary>
     internal StagedData Merge(StagedData given, bool keepVerified = true)
@@ -136,7 +144,7 @@ public sealed record StagedData
                 merged.Remove("type");
             if (verified is not null)
                 merged.Remove("verified");
-            fields = FieldsEqual(merged, _fields) ? _fields : merged.AsReadOnly();
+            fields = IsSameText(merged, _fields) ? _fields : merged.AsReadOnly();
         }
 
         // A refresh that says nothing new, the common case, keeps what is there.
@@ -182,6 +190,10 @@ public sealed record StagedData
         return true;
     }
 
+    // Equal values in other text (1000, 1e3) replace each other: fields are kept as given.
+    private static bool IsSameText(Dictionary<string, JsonElement> x, ReadOnlyDictionary<string, JsonElement> y) => x.Count == y.Count
+        && x.All(f => y.TryGetValue(f.Key, out JsonElement other) && JsonMarshal.GetRawUtf8Value(f.Value).SequenceEqual(JsonMarshal.GetRawUtf8Value(other)));
+
     // A field stands either in its property or among the fields, never in both.
     private ReadOnlyDictionary<string, JsonElement> Without(string name)
     {
@@ -204,8 +216,11 @@ public sealed record StagedData
             throw new ArgumentException($"The field '{name}' has no value.");
         try
         {
-            // Writing meets every string; only text with an escape can hide a lone surrogate.
-            if (JsonMarshal.GetRawUtf8Value(value).IndexOf("\\u"u8) >= 0)
+            // Writing meets every string; only text with an escape can hide a lone surrogate in good UTF-8.
+            ReadOnlySpan<byte> text = JsonMarshal.GetRawUtf8Value(value);
+            if (!Utf8.IsValid(text))
+                throw new ArgumentException($"The field '{name}' is not UTF-8.");
+            if (text.IndexOf("\\u"u8) >= 0)
             {
                 using var writer = new Utf8JsonWriter(Stream.Null);
                 value.WriteTo(writer);
@@ -216,11 +231,18 @@ public sealed record StagedData
             throw new ArgumentException($"The field '{name}' holds a lone surrogate, which is no text.", e);
         }
 
-        for (int i = 0; i < name.Length; i++)
+        CheckText(name);
+    }
+
+    private static string? CheckText(string? text)
+    {
+        for (int i = text.AsSpan().IndexOfAnyInRange('\ud800', '\udfff'); i >= 0 && i < text!.Length; i++)
         {
-            if (System.Text.Rune.DecodeFromUtf16(name.AsSpan(i), out _, out int consumed) != OperationStatus.Done)
-                throw new ArgumentException("The name of a field holds a lone surrogate, which is no text.");
+            if (Rune.DecodeFromUtf16(text.AsSpan(i), out _, out int consumed) != OperationStatus.Done)
+                throw new ArgumentException("A text holds a lone surrogate, which UTF-8 cannot carry.");
             i += consumed - 1;
         }
+
+        return text;
     }
 }

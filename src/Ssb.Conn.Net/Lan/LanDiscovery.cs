@@ -67,7 +67,7 @@ public sealed class LanDiscovery : IAsyncDisposable
         }
 
         // Outside the lock: a token that is cancelled by now runs this at once.
-        _cancelled = cancellationToken.UnsafeRegister(static self => ((LanDiscovery)self!).Stop(), this); // ! the object beside it
+        _cancelled = cancellationToken.UnsafeRegister(static self => ((LanDiscovery)self!).Stop(), this); // !: it is this
         return ReadAsync(cancellationToken);
     }
 
@@ -76,7 +76,7 @@ public sealed class LanDiscovery : IAsyncDisposable
     {
         Stop();
         foreach (LanListener listener in _listeners) // no more are added once stopped
-            await listener.DisposeAsync().ConfigureAwait(false);
+            listener.Dispose();
         await _cancelled.DisposeAsync().ConfigureAwait(false);
         _meter.Dispose();
     }
@@ -98,7 +98,7 @@ public sealed class LanDiscovery : IAsyncDisposable
         {
             try
             {
-                _listeners.Add(new LanListener(_options, format, _receiver, _problems, Hand));
+                _listeners.Add(new LanListener(_options, format, _receiver, _problems, Hand, e => _heard.Writer.TryComplete(e)));
             }
             catch (SocketException e)
             {

@@ -4,9 +4,20 @@ using System.Net.Sockets;
 namespace Ssb.Conn.Net;
 
 /// <summary>Reads one UDP port until it is disposed, no faster than allowed, and opens it again when the system takes it away.</summary>
-internal sealed class LanListener : IAsyncDisposable
+/// <remarks>
+/// On a thread of its own: in a flood the wake-ups of asynchronous reads, with all the spinning of the thread pool, were measured to
+/// cost half a core, ten times what the reading costs. Time here is the system's: it waits for the system's sockets.
+/// </remarks>
+internal sealed class LanListener : IDisposable
 {
-    private static readonly TimeSpan s_slice = TimeSpan.FromMilliseconds(10);
+    /// <summary>
+    /// After each reading until nothing is left the port rests this long; what comes meanwhile waits in the kernel's buffer.
+    /// </summary>
+    private static readonly TimeSpan s_rest = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Where closing a socket does not wake who waits for it (macOS), closing takes this long at most.</summary>
+    private static readonly TimeSpan s_wait = TimeSpan.FromMilliseconds(50);
+
     private static readonly TimeSpan s_retry = TimeSpan.FromSeconds(1);
 
     private readonly LanOptions _options;
@@ -14,109 +25,145 @@ internal sealed class LanListener : IAsyncDisposable
     private readonly LanReceiver _receiver;
     private readonly LanProblems _problems;
     private readonly Action<LanAnnouncement> _announced;
-    private readonly CancellationTokenSource _stop = new();
+    private readonly Action<Exception> _failed;
+    private readonly ManualResetEvent _stop = new(initialState: false);
     private readonly Lock _gate = new();
-    private readonly Task _reading;
+    private readonly Thread _thread;
     private Socket? _socket;
-    private bool _stopped;
+    private volatile bool _stopped;
 
     /// <summary>Opens the port, and begins to read it.</summary>
     /// <exception cref="SocketException">The port cannot be had.</exception>
-    public LanListener(LanOptions options, LanFormat format, LanReceiver receiver, LanProblems problems, Action<LanAnnouncement> announced)
+    public LanListener(
+        LanOptions options, LanFormat format, LanReceiver receiver, LanProblems problems, Action<LanAnnouncement> announced, Action<Exception> failed)
     {
-        (_options, _format, _receiver, _problems, _announced) = (options, format, receiver, problems, announced);
+        (_options, _format, _receiver, _problems, _announced, _failed) = (options, format, receiver, problems, announced, failed);
         _socket = LanSocket.Listen(Port, options.Loopback);
-        _reading = Task.Run(ReadAsync);
+        _socket.ReceiveTimeout = (int)s_wait.TotalMilliseconds;
+        _thread = new Thread(Read) { IsBackground = true, Name = Subject };
+        _thread.Start();
     }
 
     private int Port => _format == LanFormat.Normal ? _options.NormalPort : _options.LegacyPort;
 
     private string Subject => $"UDP port {Port}";
 
-    /// <summary>Closes the port at once; the reading ends soon after.</summary>
+    /// <summary>Closes the port: it is free when this returns. The reading ends soon after.</summary>
     public void Stop()
     {
         lock (_gate)
         {
+            if (_stopped)
+                return;
             _stopped = true;
+            _stop.Set();
             _socket?.Dispose();
         }
-
-        _stop.Cancel();
     }
 
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
+    public void Dispose()
     {
         Stop();
-        await _reading.ConfigureAwait(false);
+        _thread.Join();
         _stop.Dispose();
     }
 
-    private async Task ReadAsync()
+    private void Read()
     {
-        byte[] buffer = GC.AllocateUninitializedArray<byte>(LanDatagram.MaxLength + 1, pinned: true);
-        var anyone = new IPEndPoint(IPAddress.Any, 0);
-        long slice = _options.TimeProvider.GetTimestamp();
-        int reads = 0;
-        while (!_stop.IsCancellationRequested)
+        try
         {
-            try
+            byte[] buffer = new byte[LanDatagram.MaxLength + 1];
+            while (!_stopped)
             {
-                SocketReceiveMessageFromResult read = await Open()
-                    .ReceiveMessageFromAsync(buffer, SocketFlags.None, anyone, _stop.Token).ConfigureAwait(false);
-                IPAddress sender = ((IPEndPoint)read.RemoteEndPoint).Address;
-                LanAnnouncement? announcement = _receiver.Receive(
-                    buffer.AsSpan(0, read.ReceivedBytes), sender, read.PacketInformation.Interface, _format);
-                if (announcement is not null)
-                    _announced(announcement);
+                if (Open() is { } socket && ReadAll(socket, buffer))
+                    _stop.WaitOne(s_rest);
             }
-            catch (SocketException e) when (e.SocketErrorCode == SocketError.MessageSize)
-            {
-                _receiver.CountTooLong(); // Windows; elsewhere it comes cut to the size of the buffer
-            }
-            catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionReset or SocketError.ConnectionRefused)
-            {
-                // An answer to something that another socket on this port has sent. Nothing to do with what we read.
-            }
-            catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
-            {
-                return;
-            }
-            catch (SocketException e)
-            {
-                if (_stop.IsCancellationRequested)
-                    return;
-                _problems.Report(Subject, $"{e.Message}; trying again every second.");
-                await ReopenAsync().ConfigureAwait(false);
-            }
-
-            if (++reads >= _options.Limits.ReadsPerSlice)
-            {
-                TimeSpan left = s_slice - _options.TimeProvider.GetElapsedTime(slice);
-                if (left > TimeSpan.Zero)
-                    await PauseAsync(left).ConfigureAwait(false);
-                slice = _options.TimeProvider.GetTimestamp();
-                reads = 0;
-            }
-            else if (_options.TimeProvider.GetElapsedTime(slice) >= s_slice)
-            {
-                slice = _options.TimeProvider.GetTimestamp();
-                reads = 0;
-            }
+        }
+        catch (ObjectDisposedException) when (_stopped)
+        {
+            // The socket, closed while it was waited for.
+        }
+        catch (Exception e)
+        {
+            _failed(e); // not lost, and not the end of the process
         }
     }
 
-    private Socket Open()
+    /// <summary>Waits for a datagram, and reads what is there, as far as one slice of time allows.</summary>
+    /// <returns>false if there was nothing.</returns>
+    private bool ReadAll(Socket socket, byte[] buffer)
     {
-        lock (_gate)
+        try
         {
-            ObjectDisposedException.ThrowIf(_stopped, this);
-            return _socket ??= LanSocket.Listen(Port, _options.Loopback);
+            if (!socket.Poll(s_wait, SelectMode.SelectRead))
+                return false;
+
+            for (int reads = 1; ; reads++)
+            {
+                ReadOne(socket, buffer);
+                if (reads >= _options.Limits.ReadsPerSlice || !socket.Poll(TimeSpan.Zero, SelectMode.SelectRead))
+                    return true;
+            }
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.MessageSize)
+        {
+            _receiver.CountTooLong(); // Windows; elsewhere it comes cut to the size of the buffer
+        }
+        catch (SocketException e) when (
+            e.SocketErrorCode is SocketError.ConnectionReset or SocketError.ConnectionRefused or SocketError.TimedOut or SocketError.WouldBlock)
+        {
+            // An answer to what another socket on this port has sent, or a datagram that was damaged: nothing to read.
+        }
+        catch (SocketException e) when (!_stopped)
+        {
+            _problems.Report(Subject, $"{e.Message}; trying again every second.");
+            Close();
+        }
+        catch (SocketException)
+        {
+            return false; // closed
+        }
+
+        return true;
+    }
+
+    private void ReadOne(Socket socket, byte[] buffer)
+    {
+        SocketFlags flags = SocketFlags.None;
+        EndPoint from = new IPEndPoint(IPAddress.Any, 0);
+        int length = socket.ReceiveMessageFrom(buffer, ref flags, ref from, out IPPacketInformation information);
+        LanAnnouncement? announcement = _receiver.Receive(
+            buffer.AsSpan(0, length), ((IPEndPoint)from).Address, information.Interface, _format);
+        if (announcement is not null)
+            _announced(announcement);
+    }
+
+    /// <returns>The socket; null if there is none at the moment, after a pause.</returns>
+    private Socket? Open()
+    {
+        try
+        {
+            lock (_gate)
+            {
+                if (_stopped || _socket is not null)
+                    return _stopped ? null : _socket;
+                _socket = LanSocket.Listen(Port, _options.Loopback);
+                _socket.ReceiveTimeout = (int)s_wait.TotalMilliseconds;
+            }
+
+            _problems.Clear(Subject);
+            return _socket;
+        }
+        catch (SocketException e)
+        {
+            _problems.Report(Subject, $"{e.Message}; trying again every second.");
+            _stop.WaitOne(s_retry);
+            return null;
         }
     }
 
-    private async Task ReopenAsync()
+    private void Close()
     {
         lock (_gate)
         {
@@ -124,27 +171,6 @@ internal sealed class LanListener : IAsyncDisposable
             _socket = null;
         }
 
-        await PauseAsync(s_retry).ConfigureAwait(false);
-        try
-        {
-            _ = Open();
-            _problems.Clear(Subject);
-        }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
-        {
-            // The loop meets it again, and reports it.
-        }
-    }
-
-    private async Task PauseAsync(TimeSpan time)
-    {
-        try
-        {
-            await Task.Delay(time, _options.TimeProvider, _stop.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            // The loop looks at the token itself.
-        }
+        _stop.WaitOne(s_retry);
     }
 }

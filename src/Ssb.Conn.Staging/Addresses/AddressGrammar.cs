@@ -1,4 +1,7 @@
-using System.Buffers;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace Ssb.Conn;
 
@@ -11,9 +14,7 @@ namespace Ssb.Conn;
 //   multi     = address ( ";" address )*
 internal static class AddressGrammar
 {
-    // Data characters that mean themselves, plus ':', since a data field may be empty and another may always follow.
-    private static readonly SearchValues<char> s_plain = SearchValues.Create(Enumerable.Range('"', ':' - '"' + 1)
-        .Concat(Enumerable.Range('<', '}' - '<' + 1)).Select(c => (char)c).ToArray());
+    private const int Block = 32;
 
     /// <returns>-1 for a valid address, else the position of the first character that cannot stand there
     /// (the length of the text when it ends too early).</returns>
@@ -22,14 +23,17 @@ internal static class AddressGrammar
         int i = 0;
         while (true)
         {
-            if (i >= text.Length || !char.IsAsciiLetterLower(text[i]))
+            int name = i;
+            if ((uint)i >= (uint)text.Length || !char.IsAsciiLetterLower(text[i]))
                 return i;
-            int name = i++;
-            while (i < text.Length && (char.IsAsciiLetterLower(text[i]) || char.IsAsciiDigit(text[i]) || text[i] == '-'))
+            do
+            {
                 i++;
+            }
+            while ((uint)i < (uint)text.Length && IsInName(text[i]));
             if (i - name < 2)
                 return i;
-            if (i < text.Length && text[i] == ':')
+            if ((uint)i < (uint)text.Length && text[i] == ':')
             {
                 i = SkipData(text, i);
                 if (i < 0)
@@ -50,22 +54,51 @@ internal static class AddressGrammar
     {
         while (true)
         {
-            int plain = text[i..].IndexOfAnyExcept(s_plain);
-            if (plain < 0)
-                return text.Length;
-            i += plain;
-            switch (text[i])
+            i = SkipPlain(text, i);
+            if ((uint)i >= (uint)text.Length || text[i] is '~' or ';')
+                return i;
+            if (text[i] != '!')
+                return ~i;
+            if ((uint)(i + 1) >= (uint)text.Length || text[i + 1] is not ('!' or ':' or ';' or '~'))
+                return ~(i + 1);
+            i += 2;
+        }
+    }
+
+    /// <summary>Skips characters of data that mean themselves, and ':', since a field may be empty and another may follow:
+    /// all from '"' to '}' but ';'.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int SkipPlain(ReadOnlySpan<char> text, int i)
+    {
+        int lastBlock = text.Length - Block;
+        if (i <= lastBlock)
+        {
+            ref ushort start = ref Unsafe.As<char, ushort>(ref MemoryMarshal.GetReference(text));
+            while (true)
             {
-                case '~' or ';':
-                    return i;
-                case '!' when i + 1 < text.Length && text[i + 1] is '!' or ':' or ';' or '~':
-                    i += 2;
-                    break;
-                case '!':
-                    return ~(i + 1);
-                default:
-                    return ~i;
+                // A character beyond one byte becomes 255, which is not plain either.
+                Vector256<byte> block = Vector256.NarrowWithSaturation(
+                    Vector256.LoadUnsafe(ref start, (nuint)i), Vector256.LoadUnsafe(ref start, (nuint)(i + (Block / 2))));
+                uint stops = (Vector256.GreaterThan(block - Vector256.Create((byte)'"'), Vector256.Create((byte)('}' - '"')))
+                    | Vector256.Equals(block, Vector256.Create((byte)';'))).ExtractMostSignificantBits();
+                if (stops != 0)
+                    return i + BitOperations.TrailingZeroCount(stops);
+                if (i == lastBlock)
+                    return text.Length;
+                i = Math.Min(i + Block, lastBlock); // the last block may overlap the one before
             }
         }
+
+        while ((uint)i < (uint)text.Length && char.IsBetween(text[i], '"', '}') && text[i] != ';')
+            i++;
+        return i;
+    }
+
+    // 'a' to 'z', '0' to '9' and '-', as bits of the characters from ' ' to 127.
+    private static bool IsInName(char c)
+    {
+        const ulong Low = ((1UL << ('9' + 1)) - (1UL << '0')) | (1UL << '-');
+        const ulong High = (1UL << ('z' + 1 - 64)) - (1UL << ('a' - 64));
+        return c < 128 && ((c < 64 ? Low : High) >> c & 1) != 0;
     }
 }

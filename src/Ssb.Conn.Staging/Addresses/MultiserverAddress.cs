@@ -25,7 +25,7 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     private MultiserverAddress(string text)
     {
         Text = text;
-        _hash = AddressComparer.Hash(text);
+        _hash = AddressHash.Of(text);
     }
 
     /// <summary>The whole text, to dial and to store. It may hold a secret seed: show <see cref="ToString"/> to people.</summary>
@@ -98,7 +98,13 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
         ArgumentNullException.ThrowIfNull(routes);
         var text = new StringBuilder();
         foreach (MultiserverRoute route in routes)
+        {
+            // Such a name would be read back as more than a name.
+            if (route.Protocols.Any(p => p.Name.AsSpan().ContainsAny(':', '~', ';')))
+                throw new ArgumentException("The name of a protocol holds a separator; expected lower-case letters, digits and '-'.", nameof(routes));
             route.AppendTo(text.Length == 0 ? text : text.Append(';'));
+        }
+
         string whole = text.ToString();
         return Explain(whole, DefaultMaxLength) is { } error
             ? throw new ArgumentException(error, nameof(routes))
@@ -127,7 +133,7 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     }
 
     /// <inheritdoc/>
-    public bool Equals([NotNullWhen(true)] MultiserverAddress? other) => AddressComparer.Instance.Equals(this, other);
+    public bool Equals([NotNullWhen(true)] MultiserverAddress? other) => other is not null && Text == other.Text;
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => Equals(obj as MultiserverAddress);
@@ -136,7 +142,8 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     public override int GetHashCode() => _hash;
 
     /// <summary>Equality of texts.</summary>
-    public static bool operator ==(MultiserverAddress? left, MultiserverAddress? right) => AddressComparer.Instance.Equals(left, right);
+    public static bool operator ==(MultiserverAddress? left, MultiserverAddress? right) =>
+        left is null ? right is null : left.Equals(right);
 
     /// <summary>Inequality of texts.</summary>
     public static bool operator !=(MultiserverAddress? left, MultiserverAddress? right) => !(left == right);

@@ -180,14 +180,13 @@ public sealed class MultiserverRoute
 
     private void ReadHost(string host, bool bracketed)
     {
-        bool hasBrackets = host.StartsWith('[') && host.EndsWith(']');
-        if (hasBrackets && bracketed)
+        if (bracketed && host.StartsWith('[') && host.EndsWith(']'))
             host = host[1..^1];
         if (host.Length == 0)
             host = "localhost";
 
         HostKind = host.EndsWith(".onion", StringComparison.OrdinalIgnoreCase) ? MultiserverHostKind.Onion
-            : !IPAddress.TryParse(host, out IPAddress? ip) || (hasBrackets && !bracketed) ? MultiserverHostKind.Dns
+            : host.StartsWith('[') || !IPAddress.TryParse(host, out IPAddress? ip) ? MultiserverHostKind.Dns // TryParse takes "[::1]:80"
             : ip.AddressFamily == AddressFamily.InterNetworkV6 ? MultiserverHostKind.IPv6 : MultiserverHostKind.IPv4;
         if (HostKind == MultiserverHostKind.Dns && !IsHostName(host))
         {

@@ -1,11 +1,12 @@
 namespace Ssb.Conn;
 
 /// <summary>The peers of one type, the longest without news first.</summary>
-internal sealed class AgeQueue(string type, uint timeToLive)
+internal sealed class AgeQueue(byte number, uint timeToLive)
 {
     public SlotList Slots = new();
 
-    public string Type { get; } = type;
+    /// <summary>From 1.</summary>
+    public byte Number { get; } = number;
 
     /// <summary>In milliseconds.</summary>
     public uint TimeToLive { get; } = timeToLive;
@@ -15,64 +16,86 @@ internal sealed class AgeQueue(string type, uint timeToLive)
 /// refreshing, and finding who is due, are O(1). Not thread-safe.</summary>
 internal sealed class AgeQueues
 {
-    private readonly Dictionary<string, byte> _byType = []; // number of the queue, from 1; 0 lives for ever
+    private readonly Dictionary<string, AgeQueue> _byType = [];
     private readonly AgeQueue[] _queues;
-    private SlotLinks _links = new();
-    private ChunkedArray<uint> _news = new(); // when there was news of a slot, in milliseconds on a clock that may wrap
-    private uint _now;
+    private long _now; // the latest that was heard; threads read the clock before they take the lock
 
     public AgeQueues(IReadOnlyDictionary<string, TimeSpan> timeToLive)
     {
-        _queues = [.. timeToLive.Select(t => new AgeQueue(t.Key, (uint)Math.Ceiling(t.Value.TotalMilliseconds)))];
-        for (int i = 0; i < _queues.Length; i++)
-            _byType.Add(_queues[i].Type, (byte)(i + 1));
+        foreach ((string type, TimeSpan time) in timeToLive)
+            _byType.Add(type, new AgeQueue((byte)(_byType.Count + 1), (uint)Math.Ceiling(time.TotalMilliseconds)));
+        _queues = [.. _byType.Values];
     }
 
     public IReadOnlyList<AgeQueue> All => _queues;
 
-    public byte NumberOf(string? type) => type is null || _queues.Length == 0 ? (byte)0 : _byType.GetValueOrDefault(type);
-
     public AgeQueue this[byte number] => _queues[number - 1];
 
-    public void Append(byte number, int slot, uint now)
+    /// <summary>The number of the queue of a type; 0 when it does not age.</summary>
+    public byte NumberOf(string? type) =>
+        type is not null && _byType.TryGetValue(type, out AgeQueue? queue) ? queue.Number : (byte)0;
+
+    public void Append(in ChunkedArray<Slot> slots, byte number, int slot, long now)
     {
-        // Threads read the clock before they take the lock; the queue must stay in order all the same.
-        if ((int)(now - _now) > 0)
-            _now = now;
-        _news.Reach(slot);
-        _news[slot] = _now;
-        _links.Append(ref this[number].Slots, slot);
+        ref Slot s = ref slots[slot];
+        s.AgeQueue = number;
+        if (number == 0)
+            return;
+        s.News = (uint)Forward(now);
+        SlotList<Slot, Links>.Append(slots, ref this[number].Slots, slot);
     }
 
-    public void Remove(byte number, int slot) => _links.Remove(ref this[number].Slots, slot);
+    /// <summary>There was news of a peer: it is the last to leave now.</summary>
+    public void Refresh(in ChunkedArray<Slot> slots, int slot, long now)
+    {
+        ref Slot s = ref slots[slot];
+        if (s.AgeQueue == 0)
+            return;
+        s.News = (uint)Forward(now);
+        SlotList<Slot, Links>.MoveToEnd(slots, ref this[s.AgeQueue].Slots, slot);
+    }
+
+    public void Remove(in ChunkedArray<Slot> slots, int slot)
+    {
+        ref Slot s = ref slots[slot];
+        if (s.AgeQueue != 0)
+            SlotList<Slot, Links>.Remove(slots, ref this[s.AgeQueue].Slots, slot);
+        s.AgeQueue = 0;
+    }
 
     /// <summary>The first in the queue, and in how many milliseconds it is due (0 or less: now).</summary>
     /// <returns>false when the queue is empty.</returns>
-    public bool TryPeek(AgeQueue queue, uint now, out int slot, out int dueIn)
+    public bool TryPeek(in ChunkedArray<Slot> slots, AgeQueue queue, long now, out int slot, out long dueIn)
     {
         slot = queue.Slots.First;
         dueIn = 0;
-        if (slot == SlotLinks.None)
+        if (slot == SlotList.None)
             return false;
-        dueIn = (int)(_news[slot] + queue.TimeToLive - now);
+        // The low bits tell an age up to 49.7 days. Who was asleep for longer finds a peer that is due at most its time to live late.
+        dueIn = (long)queue.TimeToLive - ((uint)Forward(now) - slots[slot].News);
         return true;
     }
 
-    public void Renumber(int[] renumbered)
+    /// <summary>Makes the same queues of the same peers, which have other slots now.</summary>
+    public void MoveTo(in ChunkedArray<Slot> target, in ChunkedArray<Slot> slots, int[] moved)
     {
-        var links = new SlotLinks();
-        var news = new ChunkedArray<uint>();
         foreach (AgeQueue queue in _queues)
         {
-            for (int slot = queue.Slots.First; slot != SlotLinks.None; slot = _links.Next(slot))
+            SlotList list = queue.Slots;
+            queue.Slots = new SlotList();
+            for (int slot = list.First; slot != SlotList.None; slot = SlotList<Slot, Links>.Next(slots, slot))
             {
-                news.Reach(renumbered[slot]);
-                news[renumbered[slot]] = _news[slot];
+                target[moved[slot]].AgeQueue = queue.Number;
+                SlotList<Slot, Links>.Append(target, ref queue.Slots, moved[slot]);
             }
-
-            _links.MoveTo(ref links, ref queue.Slots, renumbered);
         }
+    }
 
-        (_links, _news) = (links, news);
+    // Time that stands still rather than going back keeps the queues in order.
+    private long Forward(long now) => _now = Math.Max(_now, now);
+
+    public readonly struct Links : ILinksOf<Slot>
+    {
+        public static ref Link In(ref Slot slot) => ref slot.Age;
     }
 }

@@ -3,86 +3,99 @@ namespace Ssb.Conn;
 /// <summary>The entries and all that is known of each: its slot, its age, its source, its key. Not thread-safe:
 /// <see cref="ConnStaging"/> holds its lock around every call.</summary>
 /// <remarks>A slot number is good until the next <see cref="Remove"/>, which may compact.</remarks>
-internal sealed class Bench
+internal sealed class Bench(StagingOptions options)
 {
-    private readonly AgeQueues _ages;
-    private readonly SourceShares _sources = new();
-    private Dictionary<MultiserverAddress, int> _index = new(AddressComparer.Instance);
-    private Dictionary<MultiserverAddress, int>.AlternateLookup<ReadOnlySpan<char>> _byText;
-    private PeerSlots _slots = new();
-    private ChunkedArray<SlotState> _states = new();
+    private const int NoSlot = -1;
+
+    private readonly AgeQueues _ages = new(options.TimeToLive);
+    private PeerSlots _peers = new();
+    private ChunkedArray<Slot> _slots = new();
+
+    // A hash table by address: the first slot of each bucket, plus one, so that 0 is none; the rest follow in the slots.
+    // A power of two, at least as many as slots are used.
+    private int[] _buckets = new int[16];
     private KeyIndex? _keys;
 
-    public Bench(StagingOptions options)
-    {
-        _ages = new AgeQueues(options.TimeToLive);
-        _byText = _index.GetAlternateLookup<ReadOnlySpan<char>>();
-    }
-
-    private struct SlotState
-    {
-        public byte Age; // the number of its queue
-        public bool IsPinned;
-    }
-
-    public int Count => _index.Count;
+    public int Count { get; private set; }
 
     public AgeQueues Ages => _ages;
 
-    public SourceShares Sources => _sources;
+    public SourceShares Sources { get; } = new();
 
-    public StagedPeer this[int slot] => _slots[slot]!; // a slot that is asked for is in use
+    public StagedPeer this[int slot] => _peers[slot]!; // a slot that is asked for is in use
 
-    public bool TryFind(MultiserverAddress address, out int slot) => _index.TryGetValue(address, out slot);
+    public bool TryFind(MultiserverAddress address, out int slot)
+    {
+        int hash = address.GetHashCode();
+        for (slot = FirstOf(hash); slot != NoSlot; slot = _slots[slot].NextInBucket)
+        {
+            if (_slots[slot].Hash == hash && this[slot].Address is { } a && (ReferenceEquals(a, address) || a.Text == address.Text))
+                return true;
+        }
 
-    public bool TryFind(ReadOnlySpan<char> address, out int slot) => _byText.TryGetValue(address, out slot);
+        return false;
+    }
 
-    public StagingSnapshot Snapshot(long sequence) => _slots.Snapshot(Count, sequence);
+    public bool TryFind(string address, out int slot)
+    {
+        int hash = AddressHash.Of(address);
+        for (slot = FirstOf(hash); slot != NoSlot; slot = _slots[slot].NextInBucket)
+        {
+            if (_slots[slot].Hash == hash && this[slot].Address.Text == address)
+                return true;
+        }
+
+        return false;
+    }
+
+    public StagingSnapshot Snapshot(long sequence) => _peers.Snapshot(Count, sequence);
 
     /// <returns>The number of its age queue.</returns>
-    public byte Insert(StagedPeer peer, uint now)
+    public byte Insert(StagedPeer peer, long now)
     {
-        int slot = _slots.Append(peer);
-        _index.Add(peer.Address, slot);
-        _states.Reach(slot);
-        _states[slot] = default;
+        int slot = Append(peer);
+        Count++;
         if (peer.Share is { } share)
-            _sources.Add(share, slot);
+            Sources.Add(_slots, share, slot);
         _keys?.Add(peer.Identity, slot);
-        return JoinAges(slot, peer, now);
+        byte age = _ages.NumberOf(peer.Type);
+        _ages.Append(_slots, age, slot, now);
+        return age;
     }
 
     /// <returns>The number of its age queue; 0 when it is pinned.</returns>
-    public byte Update(int slot, StagedPeer peer, uint now)
+    public byte Update(int slot, StagedPeer peer, long now)
     {
         StagedPeer previous = this[slot];
-        _slots[slot] = peer;
-        if (_keys is not null && !ReferenceEquals(peer.Data, previous.Data))
+        _peers[slot] = peer;
+        ref Slot s = ref _slots[slot];
+        if (ReferenceEquals(peer.Data, previous.Data))
         {
-            _keys.Remove(previous.Identity, slot);
-            _keys.Add(peer.Identity, slot);
+            _ages.Refresh(_slots, slot, now);
+            return s.AgeQueue;
         }
 
-        if (_states[slot].IsPinned)
+        _keys?.Remove(previous.Identity, slot);
+        _keys?.Add(peer.Identity, slot);
+        if (s.IsPinned)
             return 0;
-        LeaveAges(slot);
-        return JoinAges(slot, peer, now);
+        _ages.Remove(_slots, slot);
+        _ages.Append(_slots, _ages.NumberOf(peer.Type), slot, now);
+        return s.AgeQueue;
     }
 
     public StagedPeer Remove(int slot)
     {
         StagedPeer peer = this[slot];
-        _index.Remove(peer.Address);
-        _slots[slot] = null;
-        if (!_states[slot].IsPinned)
-        {
-            LeaveAges(slot);
-            if (peer.Share is { } share)
-                _sources.Remove(share, slot);
-        }
-
+        ref Slot s = ref _slots[slot];
+        if (!s.IsPinned && peer.Share is { } share)
+            Sources.Remove(_slots, share, slot);
+        _ages.Remove(_slots, slot);
         _keys?.Remove(peer.Identity, slot);
-        if (_slots.Used > 256 && Count < _slots.Used / 2)
+        LeaveBucket(slot);
+        _peers[slot] = null;
+        Count--;
+        if (_peers.Used > 256 && Count < _peers.Used / 4)
             Compact();
         return peer;
     }
@@ -91,36 +104,47 @@ internal sealed class Bench
     /// <returns>false when it was pinned already.</returns>
     public bool Pin(int slot)
     {
-        if (_states[slot].IsPinned)
+        ref Slot s = ref _slots[slot];
+        if (s.IsPinned)
             return false;
-        LeaveAges(slot);
+        s.IsPinned = true;
+        _ages.Remove(_slots, slot);
         if (this[slot].Share is { } share)
-            _sources.Remove(share, slot);
-        _states[slot].IsPinned = true;
+            Sources.Remove(_slots, share, slot);
         return true;
     }
 
     /// <summary>The peer is its source's again, as its latest arrival, and its life starts anew.</summary>
+    /// <param name="slot">The peer.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="age">The number of its age queue.</param>
     /// <returns>false when it was not pinned.</returns>
-    public bool Unpin(int slot, uint now, out byte age)
+    public bool Unpin(int slot, long now, out byte age)
     {
         age = 0;
-        if (!_states[slot].IsPinned)
+        ref Slot s = ref _slots[slot];
+        if (!s.IsPinned)
             return false;
-        _states[slot].IsPinned = false;
+        s.IsPinned = false;
         StagedPeer peer = this[slot];
-        age = JoinAges(slot, peer, now);
+        age = _ages.NumberOf(peer.Type);
+        _ages.Append(_slots, age, slot, now);
         if (peer.Share is { } share)
         {
             // Meanwhile the share may have run empty, and another taken its place.
-            SourceShare current = _sources.Find(share.Name);
+            SourceShare current = Sources.Find(share.Name);
             if (!ReferenceEquals(current, share))
-                _slots[slot] = new StagedPeer(peer.Address, peer.Data, current, peer.Birth, peer.Updated);
-            _sources.Add(current, slot);
+                _peers[slot] = new StagedPeer(peer.Address, peer.Data, current, peer.Birth, peer.Updated);
+            Sources.Add(_slots, current, slot);
         }
 
         return true;
     }
+
+    /// <summary>The peer of a queue that is due first, and in how many milliseconds (0 or less: now).</summary>
+    /// <returns>false when the queue is empty.</returns>
+    public bool TryPeekAge(AgeQueue queue, long now, out int slot, out long dueIn) =>
+        _ages.TryPeek(_slots, queue, now, out slot, out dueIn);
 
     /// <summary>The routes to an identity. The index is built when it is first asked for.</summary>
     public IReadOnlyList<StagedPeer> RoutesTo(string feedId)
@@ -128,51 +152,78 @@ internal sealed class Bench
         if (_keys is null)
         {
             _keys = new KeyIndex();
-            for (int slot = 0; slot < _slots.Used; slot++)
-                _keys.Add(_slots[slot]?.Identity, slot);
+            for (int slot = 0; slot < _peers.Used; slot++)
+                _keys.Add(_peers[slot]?.Identity, slot);
         }
 
-        return [.. _keys.SlotsOf(feedId).Select(slot => this[slot])];
+        // A route whose key was changed moves to the end of its list; slots tell the order of staging.
+        return [.. _keys.SlotsOf(feedId).Order().Select(slot => this[slot])];
     }
 
-    private byte JoinAges(int slot, StagedPeer peer, uint now)
+    private int FirstOf(int hash) => _buckets[hash & (_buckets.Length - 1)] - 1;
+
+    private int Append(StagedPeer peer)
     {
-        byte age = _ages.NumberOf(peer.Type);
-        _states[slot].Age = age;
-        if (age != 0)
-            _ages.Append(age, slot, now);
-        return age;
+        if (_peers.Used == _buckets.Length)
+            Rehash(_buckets.Length * 2);
+        int slot = _peers.Append(peer);
+        _slots.Reach(slot);
+        int hash = peer.Address.GetHashCode();
+        ref int first = ref _buckets[hash & (_buckets.Length - 1)];
+        _slots[slot] = new Slot { Hash = hash, NextInBucket = first - 1 };
+        first = slot + 1;
+        return slot;
     }
 
-    private void LeaveAges(int slot)
+    private void LeaveBucket(int slot)
     {
-        byte age = _states[slot].Age;
-        if (age != 0)
-            _ages.Remove(age, slot);
-        _states[slot].Age = 0;
+        ref Slot s = ref _slots[slot];
+        ref int first = ref _buckets[s.Hash & (_buckets.Length - 1)];
+        if (first == slot + 1)
+        {
+            first = s.NextInBucket + 1;
+            return;
+        }
+
+        int before = first - 1;
+        while (_slots[before].NextInBucket != slot)
+            before = _slots[before].NextInBucket;
+        _slots[before].NextInBucket = s.NextInBucket;
     }
 
-    /// <summary>Closes the gaps once half of the slots are empty, so that it costs O(1) a removal in the long run.</summary>
+    private void Rehash(int buckets)
+    {
+        _buckets = new int[buckets];
+        for (int slot = 0; slot < _peers.Used; slot++)
+        {
+            if (_peers[slot] is null)
+                continue;
+            ref Slot s = ref _slots[slot];
+            ref int first = ref _buckets[s.Hash & (buckets - 1)];
+            s.NextInBucket = first - 1;
+            first = slot + 1;
+        }
+    }
+
+    /// <summary>Closes the gaps once three quarters of the slots are empty, so that in the long run it costs O(1) a removal,
+    /// and a walk over the entries O(entries).</summary>
     private void Compact()
     {
-        var renumbered = new int[_slots.Used];
-        var slots = new PeerSlots();
-        var states = new ChunkedArray<SlotState>();
-        var index = new Dictionary<MultiserverAddress, int>(Count * 2, AddressComparer.Instance);
-        for (int slot = 0; slot < _slots.Used; slot++)
+        PeerSlots peers = _peers;
+        ChunkedArray<Slot> slots = _slots;
+        (_peers, _slots, _keys) = (new PeerSlots(), new ChunkedArray<Slot>(), null);
+        _buckets = new int[Math.Max(16, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Count * 2))];
+        var moved = new int[peers.Used];
+        for (int slot = 0; slot < peers.Used; slot++)
         {
-            if (_slots[slot] is not { } peer)
+            if (peers[slot] is not { } peer)
                 continue;
-            int moved = slots.Append(peer);
-            renumbered[slot] = moved;
-            states.Reach(moved);
-            states[moved] = _states[slot];
-            index.Add(peer.Address, moved);
+            moved[slot] = Append(peer);
+            ref Slot s = ref _slots[moved[slot]];
+            (s.News, s.IsPinned) = (slots[slot].News, slots[slot].IsPinned);
         }
 
-        _ages.Renumber(renumbered);
-        _sources.Renumber(renumbered);
-        (_slots, _states, _index, _keys) = (slots, states, index, null);
-        _byText = index.GetAlternateLookup<ReadOnlySpan<char>>();
+        _ages.MoveTo(_slots, slots, moved);
+        Sources.MoveTo(_slots, slots, moved);
     }
 }

@@ -6,7 +6,7 @@ namespace Ssb.Conn;
 internal sealed class KeyIndex
 {
     private readonly Dictionary<string, SlotList> _byKey = [];
-    private SlotLinks _links = new();
+    private ChunkedArray<Link> _links = new();
 
     public void Add(string? key, int slot)
     {
@@ -15,7 +15,8 @@ internal sealed class KeyIndex
         ref SlotList list = ref CollectionsMarshal.GetValueRefOrAddDefault(_byKey, key, out bool exists);
         if (!exists)
             list = new SlotList();
-        _links.Append(ref list, slot);
+        _links.Reach(slot);
+        SlotList<Link, Links>.Append(_links, ref list, slot);
     }
 
     public void Remove(string? key, int slot)
@@ -23,8 +24,8 @@ internal sealed class KeyIndex
         if (key is null)
             return;
         ref SlotList list = ref CollectionsMarshal.GetValueRefOrNullRef(_byKey, key);
-        _links.Remove(ref list, slot);
-        if (list.First == SlotLinks.None)
+        SlotList<Link, Links>.Remove(_links, ref list, slot);
+        if (list.First == SlotList.None)
             _byKey.Remove(key);
     }
 
@@ -32,7 +33,12 @@ internal sealed class KeyIndex
     {
         if (!_byKey.TryGetValue(key, out SlotList list))
             yield break;
-        for (int slot = list.First; slot != SlotLinks.None; slot = _links.Next(slot))
+        for (int slot = list.First; slot != SlotList.None; slot = SlotList<Link, Links>.Next(_links, slot))
             yield return slot;
+    }
+
+    private readonly struct Links : ILinksOf<Link>
+    {
+        public static ref Link In(ref Link slot) => ref slot;
     }
 }

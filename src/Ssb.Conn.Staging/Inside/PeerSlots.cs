@@ -51,7 +51,8 @@ internal sealed class PeerSlots
     /// <summary>The snapshot that is kept may hold entries that have left; the next change lets go of it.</summary>
     private StagedPeer?[] OwnChunk(int chunk)
     {
-        _snapshot = null;
+        if (_snapshot is not null)
+            _snapshot = null;
         if (_isShared[chunk])
         {
             _chunks[chunk] = _chunks[chunk].AsSpan().ToArray();

@@ -21,7 +21,6 @@ internal sealed class SourceShare(string name)
 internal sealed class SourceShares
 {
     private readonly Dictionary<string, SourceShare> _byName = [];
-    private SlotLinks _links = new();
     private SourceShare?[] _withCount = new SourceShare?[4]; // heads of lists: the sources that have so many
     private int _largest;
 
@@ -34,37 +33,38 @@ internal sealed class SourceShares
     /// <summary>The source that has the most; null when there is none.</summary>
     public SourceShare? Largest => _withCount[_largest];
 
-    /// <summary>Every source.</summary>
-    public IEnumerable<SourceShare> All => _byName.Values;
-
     /// <summary>The share of a source; a new, empty one if it has none yet.</summary>
     public SourceShare Find(string name) => _byName.TryGetValue(name, out SourceShare? share) ? share : new SourceShare(name);
 
     /// <summary>The latest arrival of a source that has at least one.</summary>
     public static int LatestOf(SourceShare share) => share.Slots.Last;
 
-    public void Add(SourceShare share, int slot)
+    public void Add(in ChunkedArray<Slot> slots, SourceShare share, int slot)
     {
         if (share.Count == 0)
             _byName.Add(share.Name, share);
         Recount(share, +1);
-        _links.Append(ref share.Slots, slot);
+        SlotList<Slot, Links>.Append(slots, ref share.Slots, slot);
     }
 
-    public void Remove(SourceShare share, int slot)
+    public void Remove(in ChunkedArray<Slot> slots, SourceShare share, int slot)
     {
-        _links.Remove(ref share.Slots, slot);
+        SlotList<Slot, Links>.Remove(slots, ref share.Slots, slot);
         Recount(share, -1);
         if (share.Count == 0)
             _byName.Remove(share.Name);
     }
 
-    public void Renumber(int[] renumbered)
+    /// <summary>Makes the same lists of the same peers, which have other slots now.</summary>
+    public void MoveTo(in ChunkedArray<Slot> target, in ChunkedArray<Slot> slots, int[] moved)
     {
-        var links = new SlotLinks();
         foreach (SourceShare share in _byName.Values)
-            _links.MoveTo(ref links, ref share.Slots, renumbered);
-        _links = links;
+        {
+            SlotList list = share.Slots;
+            share.Slots = new SlotList();
+            for (int slot = list.First; slot != SlotList.None; slot = SlotList<Slot, Links>.Next(slots, slot))
+                SlotList<Slot, Links>.Append(target, ref share.Slots, moved[slot]);
+        }
     }
 
     private void Recount(SourceShare share, int by)
@@ -97,5 +97,10 @@ internal sealed class SourceShares
         if (_withCount[_largest] is null && _largest > 0)
             _largest--;
         Debug.Assert(_largest == 0 || _withCount[_largest] is not null);
+    }
+
+    public readonly struct Links : ILinksOf<Slot>
+    {
+        public static ref Link In(ref Slot slot) => ref slot.Source;
     }
 }

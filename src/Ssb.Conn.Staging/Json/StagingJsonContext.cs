@@ -11,6 +11,5 @@ namespace Ssb.Conn;
 [JsonSerializable(typeof(StagingSnapshot))]
 [JsonSerializable(typeof(StagingEvent))]
 [JsonSerializable(typeof(string))]
-[JsonSerializable(typeof(double))]
 [JsonSerializable(typeof(bool))]
 public sealed partial class StagingJsonContext : JsonSerializerContext;

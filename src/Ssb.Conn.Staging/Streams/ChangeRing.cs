@@ -1,13 +1,25 @@
+using System.Numerics;
+
 namespace Ssb.Conn;
 
 /// <summary>One change as the ring keeps it.</summary>
-/// <param name="Peer">The peer as it is now, or was last.</param>
-/// <param name="Previous">For an update, the peer as it was.</param>
-/// <param name="Reason">For a removal, why.</param>
-/// <param name="EventsBefore">How many of all changes before this one were insertions or removals.</param>
-internal readonly record struct Change(StagedPeer Peer, StagedPeer? Previous, UnstageReason? Reason, long EventsBefore)
+internal struct Change
 {
-    public bool IsUpdate => Previous is not null;
+    /// <summary>The peer as it is now, or was last.</summary>
+    public StagedPeer Peer;
+
+    /// <summary>For an update, the peer as it was.</summary>
+    public StagedPeer? Previous;
+
+    /// <summary>How many of all changes before this one were insertions or removals.</summary>
+    public long EventsBefore;
+
+    /// <summary>Why the peer left, if <see cref="IsRemoval"/>.</summary>
+    public UnstageReason Reason;
+
+    public bool IsRemoval;
+
+    public readonly bool IsUpdate => Previous is not null;
 }
 
 /// <summary>The last changes, for all readers; a reader is a position in it. Bounded: what is overwritten before a reader
@@ -17,9 +29,10 @@ internal sealed class ChangeRing
     private readonly Change[] _changes;
     private readonly long _start;
 
-    /// <param name="capacity">How many changes it keeps.</param>
+    /// <param name="capacity">How many changes it keeps at least.</param>
     /// <param name="start">The number of the last change before it began.</param>
-    public ChangeRing(int capacity, long start) => (_changes, _start, Head) = (new Change[capacity], start, start);
+    public ChangeRing(int capacity, long start) =>
+        (_changes, _start, Head) = (new Change[BitOperations.RoundUpToPowerOf2((uint)capacity)], start, start);
 
     /// <summary>The number of the last change.</summary>
     public long Head { get; private set; }
@@ -27,8 +40,9 @@ internal sealed class ChangeRing
     /// <summary>The number before the earliest change that is still here.</summary>
     public long Tail => Math.Max(_start, Head - _changes.Length);
 
-    public void Append(in Change change) => _changes[(int)(Head++ % _changes.Length)] = change;
+    /// <summary>The place of one more change, to be filled in whole.</summary>
+    public ref Change Append() => ref _changes[(int)(Head++ & (_changes.Length - 1))];
 
     /// <summary>The change after <paramref name="position"/>, which is from <see cref="Tail"/> up to before <see cref="Head"/>.</summary>
-    public ref readonly Change After(long position) => ref _changes[(int)(position % _changes.Length)];
+    public ref readonly Change After(long position) => ref _changes[(int)(position & (_changes.Length - 1))];
 }

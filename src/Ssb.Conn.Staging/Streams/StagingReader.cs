@@ -31,7 +31,7 @@ internal abstract class StagingReader<T>(ConnStaging pool, CancellationToken str
     {
         Created,
         Idle, // between two calls of MoveNextAsync
-        Waiting, // in the queue of the pool, or in a chain that was taken from it
+        Waiting, // in the queue of the pool, or about to run
         Disposed,
     }
 
@@ -92,11 +92,11 @@ internal abstract class StagingReader<T>(ConnStaging pool, CancellationToken str
                 return ValueTask.FromResult(false);
             _wait.Reset();
             _state = State.Waiting;
-            pool.Waiting.Add(this);
         }
 
-        if (_token.IsCancellationRequested)
-            EndWaiting(); // the token may have called before there was anything to end
+        // It looks once more, after whatever else the thread pool has to do, before it waits to be woken: while changes come
+        // fast, nobody who stages has to wake it.
+        Wake(this);
         return new ValueTask<bool>(this, _wait.Version);
     }
 

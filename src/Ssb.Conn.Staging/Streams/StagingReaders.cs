@@ -94,7 +94,9 @@ internal sealed class ListenReader(ConnStaging pool, ChangeRing ring, long event
     }
 
     protected override StagingEvent Tell(in Change change) =>
-        new(change.Reason is null ? StagingEventType.Staged : StagingEventType.Unstaged, change.Peer, change.Reason, 0);
+        change.IsRemoval
+            ? new StagingEvent(StagingEventType.Unstaged, change.Peer, change.Reason, 0)
+            : new StagingEvent(StagingEventType.Staged, change.Peer, null, 0);
 }
 
 /// <summary>A snapshot, then every change; another snapshot for a reader that lagged.</summary>
@@ -107,8 +109,14 @@ internal sealed class ChangesReader(ConnStaging pool, ChangeRing ring, Cancellat
     protected override bool TryAnnounce(out StagingChange? item)
     {
         item = null;
-        if (Pool.IsClosed || (_hasBegun && Position >= Ring.Tail))
+        if (_hasBegun && Position >= Ring.Tail)
             return false;
+        if (Pool.IsClosed)
+        {
+            Position = Ring.Head; // there is no bench any more to begin with
+            return false;
+        }
+
         if (_hasBegun)
             StagingMetrics.CountLag();
         _hasBegun = true;
@@ -123,7 +131,7 @@ internal sealed class ChangesReader(ConnStaging pool, ChangeRing ring, Cancellat
     protected override StagingChange Tell(in Change change) => change switch
     {
         { Previous: { } previous } => new StagingChange.Updated(++_told, change.Peer, previous),
-        { Reason: { } reason } => new StagingChange.Removed(++_told, change.Peer, reason),
+        { IsRemoval: true } => new StagingChange.Removed(++_told, change.Peer, change.Reason),
         _ => new StagingChange.Inserted(++_told, change.Peer),
     };
 }

@@ -76,7 +76,7 @@ public class LanReceiverTests
         LanCounters counters = receiver.Counters;
         Assert.Equal(
             [
-                (LanReject.TooLong, 0), (LanReject.TooShort, 1), (LanReject.NotBoxed, 2), (LanReject.NotJson, 1), (LanReject.WrongShape, 1),
+                (LanReject.TooLong, 0), (LanReject.TooShort, 2), (LanReject.NotBoxed, 1), (LanReject.NotJson, 1), (LanReject.WrongShape, 1),
                 (LanReject.BadAddress, 1), (LanReject.NoKey, 1), (LanReject.OwnKey, 3), (LanReject.BadSignature, 1),
             ],
             counters.Rejected.Select(pair => (pair.Key, (int)pair.Value)));
@@ -187,7 +187,7 @@ public class LanReceiverTests
         Assert.True(told >= 2, "The newcomer should be heard in both formats within two announcements.");
         Assert.NotNull(newcomer.LastVerified);
         Assert.InRange(receiver.Counters.Accepted, 1, 2 * 200 + 2 * 200 * 6 + 100); // both lanes, six seconds
-        Assert.True(receiver.Counters.OverBudget > 40_000);
+        Assert.True(receiver.Counters.OverBudget > 20_000);
         town.AssertNobodyWasSilentFor(TimeSpan.FromSeconds(2.1));
         AssertBalanced(receiver);
     }

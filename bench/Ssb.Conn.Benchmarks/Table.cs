@@ -1,0 +1,44 @@
+namespace Ssb.Conn.Benchmarks;
+
+/// <summary>The results, as a Markdown table: what, ours, baseline, their ratio, and the ratio to reach.</summary>
+internal sealed class Table
+{
+    private int _rows;
+    private int _missed;
+
+    public static void WriteHead()
+    {
+        Console.WriteLine("| what | ours | baseline | ratio | to reach | |");
+        Console.WriteLine("|---|---:|---:|---:|---:|---|");
+    }
+
+    /// <summary>Ours costs at most <paramref name="limit"/> times the baseline.</summary>
+    public void AtMost(string what, string ours, string baseline, double ratio, double limit) =>
+        Row(what, ours, baseline, $"{ratio:0.00} x", $"<= {limit:0.0##} x", ratio <= limit);
+
+    /// <summary>Ours is at least <paramref name="limit"/> times faster.</summary>
+    public void AtLeast(string what, string ours, string baseline, double ratio, double limit) =>
+        Row(what, ours, baseline, $"{ratio:N1} x faster", $">= {limit:N0} x", ratio >= limit);
+
+    public void Row(string what, string ours, string baseline, string ratio, string limit, bool isReached)
+    {
+        _rows++;
+        _missed += isReached ? 0 : 1;
+        Console.WriteLine($"| {what} | {ours} | {baseline} | {ratio} | {limit} | {(isReached ? "reached" : "**missed**")} |");
+    }
+
+    public int WriteFoot()
+    {
+        Console.WriteLine();
+        Console.WriteLine($"{_rows - _missed} of {_rows} reached.");
+        return 0;
+    }
+
+    public static string Ns(double ns) => ns switch
+    {
+        >= 1e9 => $"{ns / 1e9:0.00} s",
+        >= 1e6 => $"{ns / 1e6:0.0} ms",
+        >= 10_000 => $"{ns / 1e3:0.0} us",
+        _ => $"{ns:0.0} ns",
+    };
+}

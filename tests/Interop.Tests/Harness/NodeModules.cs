@@ -1,0 +1,97 @@
+using System.Security.Cryptography;
+
+namespace Interop.Tests.Harness;
+
+/// <summary>The npm modules that the tests compare us with, at the versions of <c>js/package-lock.json</c>.</summary>
+/// <remarks>Installed by <c>npm ci</c> at the first use on a machine, into <c>artifacts/interop-js/HASH-OF-THE-LOCK-FILE</c> of the
+/// source tree; later runs, and other test processes at the same time, use the same folder.</remarks>
+internal static class NodeModules
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(5);
+    private static readonly Lazy<Task<Result>> s_installed = new(InstallAsync);
+
+    private sealed record Result(string? Folder, string? Absent);
+
+    /// <summary>Our own scripts.</summary>
+    public static string Scripts { get; } = Path.Combine(AppContext.BaseDirectory, "js");
+
+    /// <summary>The folder <c>node_modules</c>, for NODE_PATH. Skips the calling test when there is no node or npm.</summary>
+    public static async Task<string> GetAsync()
+    {
+        Result result = await s_installed.Value;
+        if (result.Folder is null)
+            Needs.Missing(result.Absent ?? "");
+        return result.Folder;
+    }
+
+    private static async Task<Result> InstallAsync()
+    {
+        try
+        {
+            _ = await Command.RunAsync(s_patience, Scripts, "node", "--version");
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return new Result(null, "There is no 'node' on this machine; the comparison with the JavaScript modules needs it.");
+        }
+
+        string lockFile = Path.Combine(Scripts, "package-lock.json");
+        string hash = Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(lockFile)))[..16];
+        string cache = Path.Combine(SourceTree() ?? AppContext.BaseDirectory, "artifacts", "interop-js");
+        string modules = Path.Combine(cache, hash, "node_modules");
+        Directory.CreateDirectory(cache);
+        using FileStream turn = await TakeTurnAsync(Path.Combine(cache, hash + ".lock"));
+        if (Directory.Exists(modules))
+            return new Result(modules, null);
+
+        // Into a folder of its own first: a run that was broken off leaves nothing that looks finished.
+        string fresh = Path.Combine(cache, $"{hash}.{Environment.ProcessId}.new");
+        Directory.CreateDirectory(fresh);
+        foreach (string name in (string[])["package.json", "package-lock.json", ".npmrc"])
+            File.Copy(Path.Combine(Scripts, name), Path.Combine(fresh, name), overwrite: true);
+        string[] npm = OperatingSystem.IsWindows() ? ["cmd.exe", "/c", "npm"] : ["npm"]; // npm.cmd is no program there
+        try
+        {
+            (int exitCode, string output) = await Command.RunAsync(
+                s_patience, fresh, [.. npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+            if (exitCode != 0)
+                return new Result(null, $"'npm ci' failed ({exitCode}), so there are no JavaScript modules to compare with: {output}");
+            Directory.Move(fresh, Path.Combine(cache, hash));
+            return new Result(modules, null);
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return new Result(null, "There is no 'npm' on this machine; the comparison with the JavaScript modules needs it.");
+        }
+        finally
+        {
+            if (Directory.Exists(fresh))
+                Directory.Delete(fresh, recursive: true);
+        }
+    }
+
+    private static string? SourceTree()
+    {
+        string? folder = AppContext.BaseDirectory;
+        while (folder is not null && !File.Exists(Path.Combine(folder, "Ssb.Conn.slnx")))
+            folder = Path.GetDirectoryName(folder);
+        return folder;
+    }
+
+    private static async Task<FileStream> TakeTurnAsync(string path)
+    {
+        using var guard = new CancellationTokenSource(s_patience, TimeProvider.System);
+        using var poll = new PeriodicTimer(TimeSpan.FromMilliseconds(200), TimeProvider.System);
+        while (true)
+        {
+            try
+            {
+                return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            }
+            catch (IOException)
+            {
+                await poll.WaitForNextTickAsync(guard.Token); // another test process is installing
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+using System.Text.Json;
+
+namespace Interop.Tests.Harness;
+
+/// <summary>A peer in a process of its own, and all that it told so far.</summary>
+/// <remarks>For one test, on one thread at a time.</remarks>
+internal sealed class PeerProcess(LineProcess process, CancellationToken cancellationToken) : IAsyncDisposable
+{
+    /// <summary>Only a guard: what is waited for comes much sooner, or the test fails.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+
+    private readonly List<JsonElement> _told = [];
+
+    /// <summary>Everything it told, as far as it was read: <see cref="AskAsync"/> reads up to its answer.</summary>
+    public IReadOnlyList<JsonElement> Told => _told;
+
+    /// <summary>Asks, and waits for the answer: the next line that has this property.</summary>
+    public async Task<JsonElement> AskAsync(object question, string answer)
+    {
+        int from = _told.Count;
+        await process.SendAsync(JsonSerializer.Serialize(question), cancellationToken);
+        return (await FindAsync(line => line.TryGetProperty(answer, out _), from)).GetProperty(answer);
+    }
+
+    /// <summary>The first line from this one on that satisfies the condition; waits for it if need be.</summary>
+    public async Task<JsonElement> FindAsync(Func<JsonElement, bool> wanted, int from = 0)
+    {
+        long start = TimeProvider.System.GetTimestamp();
+        for (int i = from; ; i++)
+        {
+            TimeSpan left = s_patience - TimeProvider.System.GetElapsedTime(start);
+            if (i == _told.Count)
+                _told.Add(await process.ReceiveAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, cancellationToken));
+            if (wanted(_told[i]))
+                return _told[i];
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => process.DisposeAsync();
+}

@@ -1,0 +1,95 @@
+using System.Text.Json;
+using Interop.Tests.Harness;
+
+namespace Interop.Tests.Lan;
+
+/// <summary>Starts peers on the hosts of a network, real JavaScript ones and ours.</summary>
+internal sealed class LanHosts : IAsyncDisposable
+{
+    private readonly NetworkNamespaces _network;
+    private readonly List<PeerProcess> _peers = [];
+    private readonly TemporaryFolder _folder = new();
+    private readonly string _modules;
+
+    private LanHosts(NetworkNamespaces network, string modules) => (_network, _modules) = (network, modules);
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public static async Task<LanHosts> CreateAsync(params int[] hosts)
+    {
+        string modules = await NodeModules.GetAsync();
+        return new LanHosts(await NetworkNamespaces.CreateAsync(hosts), modules);
+    }
+
+    public NetworkNamespaces Network => _network;
+
+    /// <summary>What a peer of this seed announces from this host.</summary>
+    public static string Address(int host, int seed)
+    {
+        using var keys = Ssb.Wire.KeyPair.FromSeed([.. Enumerable.Repeat((byte)seed, Ssb.Wire.KeyPair.SeedSize)]);
+        return $"net:{NetworkNamespaces.Address(host)}:8008~shs:{keys.Id.ToString()[1..45]}";
+    }
+
+    /// <summary>A peer of ours, see Interop.LanPeer.</summary>
+    public PeerProcess StartOurs(int host) =>
+        Add(LineProcess.Start(_network.On(host, "dotnet", Path.Combine(AppContext.BaseDirectory, "Interop.LanPeer.dll")), _folder.Path));
+
+    /// <summary>A real JavaScript peer, see peer.js; its seed is the number of its host. It is ready, and announces, when this returns.</summary>
+    public async Task<PeerProcess> StartTheirsAsync(int host, string? network = null, bool normal = true, bool legacy = true)
+    {
+        string options = JsonSerializer.Serialize(new
+        {
+            path = Path.Combine(_folder.Path, $"peer-{host}"),
+            host = NetworkNamespaces.Address(host),
+            port = 8008,
+            seed = host,
+            network,
+            normal,
+            legacy,
+        });
+        PeerProcess peer = Add(LineProcess.Start(_network.On(host, "node", "peer.js", options), NodeModules.Scripts, ("NODE_PATH", _modules)));
+        JsonElement ready = await peer.FindAsync(line => line.TryGetProperty("ready", out _));
+        Assert.Equal(Address(host, host), ready.GetProperty("address").GetString());
+        return peer;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await Task.WhenAll(_peers.Select(peer => peer.DisposeAsync().AsTask()));
+        }
+        finally
+        {
+            await _network.DisposeAsync();
+            _folder.Dispose();
+        }
+    }
+
+    private PeerProcess Add(LineProcess process)
+    {
+        var peer = new PeerProcess(process, Cancellation);
+        _peers.Add(peer);
+        return peer;
+    }
+}
+
+/// <summary>Reading what peers told.</summary>
+internal static class LanLines
+{
+    /// <summary>Is this a change of our bench, of this kind, at this address?</summary>
+    public static bool IsChange(this JsonElement line, string kind, string address) =>
+        line.TryGetProperty("change", out JsonElement change) && change.GetString() == kind && line.IsAbout(address);
+
+    public static bool IsAbout(this JsonElement line, string address) =>
+        line.TryGetProperty("address", out JsonElement about) && about.GetString() == address && line.TryGetProperty("change", out _);
+
+    public static bool IsVerified(this JsonElement line) =>
+        line.TryGetProperty("verified", out JsonElement verified) && verified.ValueKind == JsonValueKind.True;
+
+    public static long Number(this JsonElement line, string name) => line.GetProperty(name).GetInt64();
+
+    /// <summary>When a JavaScript peer announced itself, as far as its output was read.</summary>
+    public static IEnumerable<long> Announced(this PeerProcess theirs) =>
+        theirs.Told.Where(line => line.TryGetProperty("announced", out _)).Select(line => line.Number("announced"));
+}
