@@ -20,7 +20,6 @@ internal static class DiscoverCommand
 
     private const string Examples =
         """
-
         Examples:
           ssb-conn discover --neighbours 5
               No SSB near you? Five peers come to life on this computer, and nobody else hears them.
@@ -73,11 +72,9 @@ internal static class DiscoverCommand
 
         // A file is not an argument: "@KEY.ed25519" begins with @.
         ParseResult parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.Action is HelpWithExamples || (parsed.Errors.Count == 0 && parsed.CommandResult.Command != discover)
-            || (parsed.Errors.Count == 0 && parsed.Action is not null))
-        {
+        bool isHelpOrVersion = parsed.Action is HelpWithExamples || (parsed.Errors.Count == 0 && parsed.Action is not null);
+        if (isHelpOrVersion)
             return await parsed.InvokeAsync(new InvocationConfiguration { Output = output, Error = error });
-        }
 
         if (Explain(parsed, discover) is { } wrong)
             return Refuse(error, wrong);

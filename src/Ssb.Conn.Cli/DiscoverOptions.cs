@@ -127,7 +127,7 @@ internal sealed record DiscoverOptions : IDisposable
         if (known.Any(card => card.Name == typed || card.Addresses.Contains(typed)))
             return typed;
 
-        string all = known.Count == 0 ? "none with an IPv4 address" : string.Join(", ", known.Select(card => card.ToString()));
+        string all = known.Count == 0 ? "none" : string.Join(", ", known.Select(card => card.ToString()));
         throw Wrong($"--interface {Quote(typed)}", $"no interface has that name or IPv4 address; this computer has {all}");
     }
 

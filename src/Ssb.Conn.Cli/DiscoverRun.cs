@@ -9,6 +9,9 @@ namespace Ssb.Conn.Cli;
 /// <summary>One run of <c>ssb-conn discover</c>, from its options to its exit code.</summary>
 internal static class DiscoverRun
 {
+    /// <summary>So long the end waits for a reader that does not read.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
+
     /// <summary>Runs until the duration is over, a signal comes, the person quits or the reader goes away.</summary>
     public static async Task<int> RunAsync(DiscoverOptions options, TimeProvider time)
     {
@@ -29,13 +32,13 @@ internal static class DiscoverRun
             if (json)
                 Complain(watch.Problems);
             Task showing = lines is not null
-                ? JsonView.RunAsync(changes, lines, stop.Cancel)
+                ? Task.Run(() => JsonView.RunAsync(changes, lines, stop.Cancel)) // its writes block when nobody reads
                 : new LiveView(watch, Terminal.WantsColour).RunAsync(stop.Cancel, stop.Token);
 
             Task first = await Task.WhenAny(filling, showing);
             summary = Summary.Of(watch); // before the rest is torn down
             await stop.CancelAsync();
-            await Task.WhenAll(filling, showing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAny(Task.WhenAll(filling, showing), Task.Delay(s_patience, time)); // what is still writing then is left behind
             if (first.Exception?.InnerException is { } fault and not OperationCanceledException)
                 ExceptionDispatchInfo.Throw(fault);
         }

@@ -7,21 +7,18 @@ namespace Ssb.Conn.Cli;
 /// <summary>A network interface that <c>--interface</c> may name.</summary>
 internal sealed record KnownInterface(string Name, IReadOnlyList<string> Addresses)
 {
-    /// <summary>Those that are up and have an IPv4 address.</summary>
+    /// <summary>All there are, those that are down at the moment included: they may come up while we watch.</summary>
     public static IReadOnlyList<KnownInterface> All()
     {
         var known = new List<KnownInterface>();
         foreach (NetworkInterface card in NetworkInterface.GetAllNetworkInterfaces())
         {
-            if (card.OperationalStatus is not (OperationalStatus.Up or OperationalStatus.Unknown))
-                continue;
             try
             {
                 string[] addresses = [.. card.GetIPProperties().UnicastAddresses
                     .Where(unicast => unicast.Address.AddressFamily == AddressFamily.InterNetwork)
                     .Select(unicast => unicast.Address.ToString())];
-                if (addresses.Length > 0)
-                    known.Add(new KnownInterface(card.Name, addresses));
+                known.Add(new KnownInterface(card.Name, addresses));
             }
             catch (NetworkInformationException)
             {
@@ -32,5 +29,6 @@ internal sealed record KnownInterface(string Name, IReadOnlyList<string> Address
         return known;
     }
 
-    public override string ToString() => $"{TerminalText.Clean(Name)} ({string.Join(", ", Addresses)})";
+    public override string ToString() =>
+        $"{TerminalText.Clean(Name)} ({(Addresses.Count == 0 ? "no IPv4 address now" : string.Join(", ", Addresses))})";
 }

@@ -34,7 +34,7 @@ internal sealed record Summary
     /// <summary>Writes it as a few lines of plain text.</summary>
     public void Write(TextWriter output)
     {
-        output.WriteLine($"ssb-conn discover ended after {Durations.Clock(Elapsed)}");
+        output.WriteLine($"ssb-conn discover ended after {Durations.Clock(TimeSpan.FromSeconds(Math.Round(Elapsed.TotalSeconds)))}");
         Line("peers staged", Staged, Staged > 0 ? $"{Seen} different" : "");
         Line("refreshed", Refreshed);
         Line("expired", Expired);
@@ -48,6 +48,8 @@ internal sealed record Summary
         Line("datagrams heard", Lan.Datagrams);
         IReadOnlyDictionary<string, long> rejected = Rejected(Lan);
         Line("rejected", rejected.Values.Sum(), string.Join(", ", rejected.Select(reason => $"{reason.Value:N0} {reason.Key}")));
+        if (Lan.Rejected.TryGetValue(LanReject.OwnKey, out long echo) && echo > 0)
+            Line("our own echo", echo, "ignored");
         Line("rate-limited", Lan.RateLimited + Lan.OverBudget);
 
         void Line(string name, long figure, string remark = "") =>
