@@ -4,12 +4,14 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 tool=${1:-$here/../src/Ssb.Conn.Cli/bin/Debug/net10.0/ssb-conn.dll}
-server=ssb-conn-picture-$$
+TMUX_TMPDIR=$(mktemp -d)
+export TMUX_TMPDIR
+server=picture
 export LC_ALL=C.UTF-8 TERM=xterm-256color
 unset NO_COLOR
 
 tmux -u -L "$server" -f /dev/null new-session -d -x 90 -y 18 "dotnet '$tool' discover --neighbours 9 --seed 49"
-trap 'tmux -L "$server" kill-server' EXIT
+trap 'tmux -L "$server" kill-server; rm -r "$TMUX_TMPDIR"' EXIT
 # The moment to show: some came, some went, one has just come back, one is about to go.
 sleep "${SECONDS_TO_WAIT:-31}"
 tmux -u -L "$server" capture-pane -p -e | python3 "$here/ansi_to_svg.py" 90 18 > "$here/discover.svg"

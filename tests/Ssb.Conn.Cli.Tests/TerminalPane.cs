@@ -5,7 +5,9 @@ namespace Ssb.Conn.Cli.Tests;
 /// <summary>A shell in a terminal of a tmux server of its own, which is killed when this is disposed.</summary>
 internal sealed class TerminalPane : IDisposable
 {
-    private readonly string _server = $"ssb-conn-test-{Guid.NewGuid():N}";
+    // Where its socket is, which tmux leaves behind.
+    private readonly string _folder = Directory.CreateTempSubdirectory("ssb-conn-").FullName;
+
     // Ends before the time-out of a test does, so that the test can say what was on the screen.
     private readonly CancellationTokenSource _patience;
     private readonly CancellationToken _cancellationToken;
@@ -66,6 +68,7 @@ internal sealed class TerminalPane : IDisposable
     {
         using Process tmux = Start(["kill-server"]);
         tmux.WaitForExit();
+        Directory.Delete(_folder, recursive: true);
         _patience.Dispose();
     }
 
@@ -95,7 +98,7 @@ internal sealed class TerminalPane : IDisposable
 
     private Process Start(string[] arguments)
     {
-        var start = new ProcessStartInfo("tmux", ["-u", "-L", _server, "-f", "/dev/null", .. arguments])
+        var start = new ProcessStartInfo("tmux", ["-u", "-L", "test", "-f", "/dev/null", .. arguments])
         {
             UseShellExecute = false,
             RedirectStandardInput = true,
@@ -103,6 +106,7 @@ internal sealed class TerminalPane : IDisposable
             RedirectStandardError = true,
             StandardOutputEncoding = System.Text.Encoding.UTF8,
         };
+        start.Environment["TMUX_TMPDIR"] = _folder;
         start.Environment["LC_ALL"] = "C.UTF-8";
         start.Environment["TERM"] = "xterm-256color";
         _ = start.Environment.Remove("NO_COLOR");
