@@ -1,1 +1,13 @@
-Console.WriteLine("ssb-conn");
+using Ssb.Conn.Cli;
+
+try
+{
+    return await DiscoverCommand.RunAsync(args, Console.Out, Console.Error, options => DiscoverRun.RunAsync(options, TimeProvider.System));
+}
+#pragma warning disable CA1031 // The last line of defence: a person gets a sentence, never a stack trace.
+catch (Exception e)
+#pragma warning restore CA1031
+{
+    Console.Error.WriteLine($"ssb-conn: it failed unexpectedly ({e.GetType().Name}): {Ssb.Conn.Cli.View.TerminalText.Clean(e.Message)}");
+    return DiscoverCommand.Failure;
+}

@@ -1,0 +1,226 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using System.Security;
+using Ssb.Conn.Cli.View;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Cli;
+
+/// <summary>The options of <c>discover</c> as they were typed; null where one was not given.</summary>
+internal sealed record DiscoverArguments
+{
+    public bool Json { get; init; }
+    public string? Announce { get; init; }
+    public string? Secret { get; init; }
+    public string? Neighbours { get; init; }
+    public string? Seed { get; init; }
+    public string? Interface { get; init; }
+    public string? NetworkKey { get; init; }
+    public string? Duration { get; init; }
+}
+
+/// <summary>The options of <c>discover</c>, checked.</summary>
+internal sealed record DiscoverOptions : IDisposable
+{
+    /// <summary>The most embedded neighbours.</summary>
+    public const int MostNeighbours = 1_000;
+
+    /// <summary>Line-JSON even on a terminal.</summary>
+    public bool Json { get; init; }
+
+    /// <summary>The address to announce, or null to listen only.</summary>
+    public MultiserverAddress? Announce { get; init; }
+
+    /// <summary>Whose address it is; there exactly when <see cref="Announce"/> is. Disposed with this.</summary>
+    public KeyPair? Keys { get; init; }
+
+    /// <summary>How many embedded peers; 0 for the real LAN.</summary>
+    public int Neighbours { get; init; }
+
+    /// <summary>Makes the neighbours the same in each run.</summary>
+    public int? Seed { get; init; }
+
+    /// <summary>The one network interface to use, or null for all.</summary>
+    public string? Interface { get; init; }
+
+    /// <summary>Which SSB network.</summary>
+    public NetworkKey NetworkKey { get; init; } = NetworkKey.Main;
+
+    /// <summary>When to stop by itself, or null.</summary>
+    public TimeSpan? Duration { get; init; }
+
+    /// <summary>Checks what was typed.</summary>
+    /// <param name="typed">What was typed.</param>
+    /// <param name="interfaces">The interfaces that this computer has, for <c>--interface</c>.</param>
+    /// <param name="options">The result.</param>
+    /// <param name="error">What was wrong and what would have been right.</param>
+    public static bool TryRead(
+        DiscoverArguments typed,
+        Func<IReadOnlyList<KnownInterface>> interfaces,
+        [NotNullWhen(true)] out DiscoverOptions? options,
+        [NotNullWhen(false)] out string? error)
+    {
+        options = null;
+        KeyPair? keys = null;
+        try
+        {
+            var read = new DiscoverOptions
+            {
+                Json = typed.Json,
+                Neighbours = ReadNeighbours(typed),
+                Seed = ReadSeed(typed),
+                Interface = ReadInterface(typed.Interface, interfaces),
+                NetworkKey = ReadNetworkKey(typed.NetworkKey),
+                Duration = ReadDuration(typed.Duration),
+                Announce = ReadAnnounce(typed, out keys),
+                Keys = keys,
+            };
+            (options, error, keys) = (read, null, null);
+            return true;
+        }
+        catch (FormatException e)
+        {
+            error = e.Message;
+            return false;
+        }
+        finally
+        {
+            keys?.Dispose();
+        }
+    }
+
+    public void Dispose() => Keys?.Dispose();
+
+    private static int ReadNeighbours(DiscoverArguments typed)
+    {
+        if (typed.Neighbours is null)
+            return 0;
+        if (!int.TryParse(typed.Neighbours, NumberStyles.None, CultureInfo.InvariantCulture, out int count) || count is < 1 or > MostNeighbours)
+            throw Wrong($"--neighbours {Quote(typed.Neighbours)}", $"it takes a whole number from 1 to {MostNeighbours:N0}, such as --neighbours 5");
+
+        string? clash = typed.Announce is not null ? "--announce"
+            : typed.Secret is not null ? "--secret"
+            : typed.Interface is not null ? "--interface"
+            : typed.NetworkKey is not null ? "--network-key"
+            : null;
+        return clash is null ? count : throw Wrong(
+            $"--neighbours together with {clash}",
+            $"neighbours live on this computer, with a network key and a port of their own; leave out either --neighbours or {clash}");
+    }
+
+    private static int? ReadSeed(DiscoverArguments typed)
+    {
+        if (typed.Seed is null)
+            return null;
+        if (typed.Neighbours is null)
+            throw Wrong("--seed without --neighbours", "it makes the neighbours the same in each run: --neighbours 5 --seed 1");
+        return int.TryParse(typed.Seed, NumberStyles.None, CultureInfo.InvariantCulture, out int seed)
+            ? seed
+            : throw Wrong($"--seed {Quote(typed.Seed)}", $"it takes a whole number from 0 to {int.MaxValue:N0}");
+    }
+
+    private static string? ReadInterface(string? typed, Func<IReadOnlyList<KnownInterface>> interfaces)
+    {
+        if (typed is null)
+            return null;
+        IReadOnlyList<KnownInterface> known = interfaces();
+        if (known.Any(card => card.Name == typed || card.Addresses.Contains(typed)))
+            return typed;
+
+        string all = known.Count == 0 ? "none" : string.Join(", ", known.Select(card => card.ToString()));
+        throw Wrong($"--interface {Quote(typed)}", $"no interface has that name or IPv4 address; this computer has {all}");
+    }
+
+    private static NetworkKey ReadNetworkKey(string? typed)
+    {
+        if (typed is null)
+            return NetworkKey.Main;
+        // Not repeated in the message: the key of a private network is what keeps it private.
+        return NetworkKey.TryParse(typed, out NetworkKey? key)
+            ? key
+            : throw Wrong("--network-key", $"it takes 44 characters of base64 that hold 32 bytes, and these were {typed.Length}; the main network is the default");
+    }
+
+    private static TimeSpan? ReadDuration(string? typed)
+    {
+        if (typed is null)
+            return null;
+        return Durations.TryParse(typed, out TimeSpan duration)
+            ? duration
+            : throw Wrong($"--duration {Quote(typed)}", "it takes 30s, 2m, 1h or a number of seconds, from 1s to 720h");
+    }
+
+    private static MultiserverAddress? ReadAnnounce(DiscoverArguments typed, out KeyPair? keys)
+    {
+        keys = null;
+        if (typed.Announce is null && typed.Secret is null)
+            return null;
+        if (typed.Secret is null)
+            throw Wrong("--announce without --secret", "announcements are signed; add --secret FILE, the secret of the server at that address, such as ~/.ssb/secret");
+        if (typed.Announce is null)
+            throw Wrong("--secret without --announce", "it is needed only to announce; add --announce ADDRESS, or leave out --secret to listen only");
+
+        MultiserverAddress address = ReadAddress(typed.Announce);
+        keys = ReadSecret(typed.Secret);
+        foreach (string key in address.Routes.Select(route => route.Key ?? "").Distinct())
+        {
+            if (key == keys.Id.ToString())
+                continue;
+            string right = $"the secret is that of {keys.Id}, so a route to it ends in ~shs:{keys.Id.ToString()[1..^8]}";
+            keys.Dispose();
+            throw Wrong(
+                "--announce and --secret",
+                key.Length == 0 ? $"a route of the address names no key; {right}" : $"the address names {Quote(key)}, but {right}");
+        }
+
+        return address;
+    }
+
+    private static MultiserverAddress ReadAddress(string typed)
+    {
+        const string Right = "it takes something like 'net:192.168.1.4:8008~shs:KEY'";
+        MultiserverAddress address;
+        try
+        {
+            address = MultiserverAddress.Parse(typed);
+        }
+        catch (FormatException e)
+        {
+            throw Wrong("--announce", e.Message);
+        }
+
+        if (address.ToString() != address.Text)
+            throw Wrong("--announce", $"the address carries the seed of an invite, which is secret; {Right}");
+        return address.Problem is null ? address : throw Wrong($"--announce {Quote(address.Text)}", $"{address.Problem}; {Right}");
+    }
+
+    private static KeyPair ReadSecret(string path)
+    {
+        string what = $"--secret {Quote(path)}";
+        const string Right = "it takes the file that holds an SSB identity, such as ~/.ssb/secret";
+        try
+        {
+            return SecretFile.Load(path);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw Wrong(what, $"there is no such file; {Right}");
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or SecurityException)
+        {
+            throw Wrong(what, $"the file may not be read by you; {Right}");
+        }
+        catch (Exception e) when (e is InvalidDataException or FormatException)
+        {
+            throw Wrong(what, e.Message); // which repeats nothing of what the file holds
+        }
+        catch (Exception e) when (e is IOException or ArgumentException or NotSupportedException)
+        {
+            throw Wrong(what, $"the file cannot be read; {Right}");
+        }
+    }
+
+    private static FormatException Wrong(string what, string right) => new($"{what}: {right}");
+
+    private static string Quote(string typed) => $"'{TerminalText.Fit(typed, 100)}'";
+}

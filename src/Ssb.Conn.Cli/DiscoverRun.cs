@@ -1,0 +1,68 @@
+using System.Net.Sockets;
+using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
+using Ssb.Conn.Cli.Terminals;
+using Ssb.Conn.Cli.View;
+
+namespace Ssb.Conn.Cli;
+
+/// <summary>One run of <c>ssb-conn discover</c>, from its options to its exit code.</summary>
+internal static class DiscoverRun
+{
+    /// <summary>So long the end waits for a reader that does not read.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
+
+    /// <summary>Runs until the duration is over, a signal comes, the person quits or the reader goes away.</summary>
+    public static async Task<int> RunAsync(DiscoverOptions options, TimeProvider time)
+    {
+        using var stop = options.Duration is { } duration ? new CancellationTokenSource(duration, time) : new CancellationTokenSource();
+        using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
+        using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
+        using var hungUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnSignal);
+        bool json = options.Json || !Terminal.IsThere;
+
+        await using var watch = new Watch(options, time);
+        using JsonLines? lines = json ? new JsonLines(StandardOutput.Open(), time) : null;
+        Summary summary;
+        try
+        {
+            // Subscribed before the first peer can come.
+            IAsyncEnumerable<StagingChange> changes = watch.Staging.Changes(stop.Token);
+            Task filling = watch.RunAsync(stop.Token);
+            if (json)
+                Complain(watch.Problems);
+            Task showing = lines is not null
+                ? Task.Run(() => JsonView.RunAsync(changes, lines, stop.Cancel)) // its writes block when nobody reads
+                : new LiveView(watch, Terminal.WantsColour).RunAsync(stop.Cancel, stop.Token);
+
+            Task first = await Task.WhenAny(filling, showing);
+            summary = Summary.Of(watch); // before the rest is torn down
+            await stop.CancelAsync();
+            await Task.WhenAny(Task.WhenAll(filling, showing), Task.Delay(s_patience, time)); // what is still writing then is left behind
+            if (first.Exception?.InnerException is { } fault and not OperationCanceledException)
+                ExceptionDispatchInfo.Throw(fault);
+        }
+        catch (Exception e) when (e is IOException or SocketException)
+        {
+            Complain([e.Message]);
+            return DiscoverCommand.Failure;
+        }
+
+        summary.Write(json ? Console.Error : Console.Out);
+        return DiscoverCommand.Success;
+
+        static void Complain(IEnumerable<string> problems)
+        {
+            foreach (string problem in problems)
+                Console.Error.WriteLine($"ssb-conn: {TerminalText.Clean(problem)}");
+        }
+
+        void OnSignal(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            if (stop.IsCancellationRequested)
+                Environment.Exit(DiscoverCommand.Failure); // asked again: what hangs is left behind
+            stop.Cancel();
+        }
+    }
+}

@@ -1,0 +1,112 @@
+using System.Text.Json;
+using System.Threading.Channels;
+using Ssb.Conn.Cli.Terminals;
+using Ssb.Conn.Cli.View;
+using Ssb.Conn.Net;
+
+namespace Ssb.Conn.Cli;
+
+/// <summary>Shows the bench on a terminal until it is told to stop, and turns keys into scrolling.</summary>
+internal sealed class LiveView(Watch watch, bool colour)
+{
+    /// <summary>At most ten frames a second.</summary>
+    private static readonly TimeSpan s_frame = TimeSpan.FromMilliseconds(100);
+
+    // Whoever has something new to show says so here; saying it twice before a frame is saying it once.
+    private readonly Channel<bool> _dirty = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private volatile StagingSnapshot _bench = watch.Staging.Entries();
+    private volatile int _scroll;
+
+    /// <summary>Shows it.</summary>
+    /// <param name="quit">Called when the person asks to end it.</param>
+    /// <param name="cancellationToken">Ends it, by its exception.</param>
+    public async Task RunAsync(Action quit, CancellationToken cancellationToken)
+    {
+        using var terminal = new Terminal(Redraw);
+        await using ITimer ticks = watch.Time.CreateTimer(_ => Redraw(), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
+        Task[] tasks = [FollowAsync(cancellationToken), ObeyAsync(quit, cancellationToken), DrawAsync(terminal, cancellationToken)];
+        Task first = await Task.WhenAny(tasks);
+        await first;
+        await Task.WhenAll(tasks);
+    }
+
+    private void Redraw() => _dirty.Writer.TryWrite(true);
+
+    private async Task FollowAsync(CancellationToken cancellationToken)
+    {
+        await foreach (StagingSnapshot bench in watch.Staging.LiveEntries(cancellationToken))
+        {
+            _bench = bench;
+            Redraw();
+        }
+    }
+
+    private async Task ObeyAsync(Action quit, CancellationToken cancellationToken)
+    {
+        await foreach (ConsoleKey key in Terminal.ReadKeys().ReadAllAsync(cancellationToken))
+        {
+            int height = Terminal.Size.Height;
+            if (key == ConsoleKey.Q)
+                quit();
+            else if (Scrolling.Move(key, _scroll, _bench.Count, LiveTable.BodyHeight(height)) is { } scroll)
+                _scroll = LiveTable.ClampScroll(scroll, _bench.Count, height);
+            Redraw();
+        }
+    }
+
+    private async Task DrawAsync(Terminal terminal, CancellationToken cancellationToken)
+    {
+        StagingSnapshot? counted = null;
+        int verified = 0;
+        while (true)
+        {
+            StagingSnapshot bench = _bench;
+            if (bench != counted)
+                (counted, verified) = (bench, bench.Count(peer => peer.Verified == true));
+
+            TableSize size = Terminal.Size;
+            terminal.Show(LiveTable.Render(Model(bench, verified), size, _scroll, colour), size);
+            await Task.Delay(s_frame, watch.Time, cancellationToken);
+            await _dirty.Reader.ReadAsync(cancellationToken);
+        }
+    }
+
+    private TableModel Model(StagingSnapshot bench, int verified)
+    {
+        LanCounters lan = watch.Counters;
+        return new TableModel
+        {
+            Title = watch.Title,
+            Notice = watch.Problems.FirstOrDefault() ?? "",
+            Now = watch.Time.GetUtcNow(),
+            Elapsed = watch.Elapsed,
+            TimeToLive = Watch.TimeToLive,
+            Count = bench.Count,
+            Rows = (first, count) => bench.Skip(first).Take(count).Select(Row),
+            Verified = verified,
+            Seen = watch.Tally.Seen,
+            Expired = watch.Tally.Expired,
+            Heard = lan.Datagrams,
+            Rejected = Summary.Rejected(lan).Values.Sum(),
+            RateLimited = lan.RateLimited + lan.OverBudget + watch.Tally.Refused,
+        };
+    }
+
+    private static PeerRow Row(StagedPeer peer) => new(
+        peer.Key ?? "",
+        peer.Type ?? "",
+        peer.Address.ToString(),
+        peer.Verified == true,
+        peer.Data.Fields.TryGetValue(LanStaging.SenderMatches, out JsonElement matches) && matches.ValueKind == JsonValueKind.False,
+        Teller(peer),
+        peer.StagingBirth,
+        peer.StagingUpdated);
+
+    /// <summary>The source that LAN discovery gives, lan:INTERFACE:SENDER, without what the column of types says already.</summary>
+    private static string Teller(StagedPeer peer)
+    {
+        string source = peer.Source ?? "";
+        string type = $"{peer.Type}:";
+        return source.StartsWith(type, StringComparison.Ordinal) ? source[type.Length..] : source;
+    }
+}
