@@ -13,7 +13,7 @@ public class LinearisabilityTests
     [Fact]
     public async Task Calls_FromThreeThreads_HaveAnOrder()
     {
-        int seed = Environment.TickCount;
+        int seed = Random.Shared.Next();
         const int Rounds = 1_500;
         using var barrier = new Barrier(Threads);
         long time = 0;

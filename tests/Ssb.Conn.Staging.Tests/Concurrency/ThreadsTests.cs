@@ -10,7 +10,7 @@ public class ThreadsTests
     [Fact]
     public async Task Streams_UnderThreads_TellTheOrderOfChanges()
     {
-        int seed = Environment.TickCount;
+        int seed = Random.Shared.Next();
         var clock = new FakeTimeProvider(Given.Start);
         using var bench = new ConnStaging(new StagingOptions
         {
@@ -54,7 +54,7 @@ public class ThreadsTests
     {
         for (int round = 0; round < 60; round++)
         {
-            int seed = Environment.TickCount + round;
+            int seed = Random.Shared.Next() + round;
             var clock = new FakeTimeProvider(Given.Start);
             var bench = new ConnStaging(new StagingOptions { Capacity = 24, TimeProvider = clock, TimeToLive = StagingOptions.SsbTimeToLive });
             Task<List<StagingEvent>> events = All(bench.Listen());
