@@ -21,27 +21,35 @@ internal static class ReaderBenchmarks
             });
         table.AtMost("stage 100,000 while a live reader walks each snapshot, against none", Table.Ns(with), Table.Ns(without), ratio, 1.3);
 
-        (with, without, ratio) = Measure.Pair(25, Size,
-            () =>
-            {
-                ConnStaging pool = OperationBenchmarks.NewPool(Size);
-                Start(Follow(pool));
-                return () => OperationBenchmarks.StageAll(pool, addresses);
-            },
-            () =>
-            {
-                var dictionary = new Dictionary<string, object>();
-                var gate = new Lock();
-                return () =>
+        string[] shuffled = Addresses.Shuffled(addresses);
+        foreach ((string what, string[] before, string[] then) in ((string, string[], string[])[])[("new peers", [], addresses), ("peers again", addresses, shuffled)])
+        {
+            (with, without, ratio) = Measure.Pair(25, Size,
+                () =>
                 {
-                    foreach (string a in addresses)
+                    ConnStaging pool = OperationBenchmarks.NewPool(Size);
+                    OperationBenchmarks.StageAll(pool, before);
+                    Start(Follow(pool));
+                    return () => OperationBenchmarks.StageAll(pool, then);
+                },
+                () =>
+                {
+                    var dictionary = new Dictionary<string, object>();
+                    var gate = new Lock();
+                    SetAll(before);
+                    return () => SetAll(then);
+
+                    void SetAll(string[] all)
                     {
-                        lock (gate)
-                            dictionary[a] = OperationBenchmarks.Lan;
+                        foreach (string a in all)
+                        {
+                            lock (gate)
+                                dictionary[a] = OperationBenchmarks.Lan;
+                        }
                     }
-                };
-            });
-        table.AtMost("stage 100,000 while one reads Changes, against a locked Dictionary without", Table.Ns(with), Table.Ns(without), ratio, 2.5);
+                });
+            table.AtMost($"stage 100,000 {what} while one reads Changes, against a locked Dictionary without", Table.Ns(with), Table.Ns(without), ratio, 2.5);
+        }
 
         static void Start(Task reader) => CheckBenchmarks.Expect(!reader.IsFaulted);
     }

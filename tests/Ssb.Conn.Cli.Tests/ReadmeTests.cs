@@ -1,0 +1,55 @@
+using System.Text.RegularExpressions;
+
+namespace Ssb.Conn.Cli.Tests;
+
+/// <summary>The README's C# is a sample that the solution builds, to the letter; its links lead somewhere.</summary>
+public partial class ReadmeTests
+{
+    private static readonly string s_root = Root();
+
+    [Fact]
+    public void Samples_InReadme_AreBuiltSamples()
+    {
+        string readme = Read("README.md");
+        string[] built = [.. Directory.EnumerateFiles(Path.Combine(s_root, "samples"), "Program.cs", SearchOption.AllDirectories).Select(File.ReadAllText).Select(Plain)];
+        string[] blocks = [.. CSharpBlock().Matches(readme).Select(m => m.Groups[1].Value)];
+
+        Assert.NotEmpty(blocks);
+        Assert.All(blocks, block => Assert.Contains(block, built));
+        string solution = Read("Ssb.Conn.slnx");
+        Assert.All(Directory.EnumerateFiles(Path.Combine(s_root, "samples"), "*.csproj", SearchOption.AllDirectories),
+            project => Assert.Contains(Path.GetRelativePath(s_root, project).Replace('\\', '/'), solution, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("README.md")]
+    [InlineData("docs/cli.md")]
+    [InlineData("docs/security.md")]
+    [InlineData("docs/performance.md")]
+    [InlineData("docs/architecture.md")]
+    [InlineData("docs/differences-from-js.md")]
+    public void Links_InDocs_LeadToFiles(string page)
+    {
+        string folder = Path.GetDirectoryName(Path.Combine(s_root, page))!; // a file has a folder
+        Assert.All(Link().Matches(Read(page)).Select(m => m.Groups[1].Value).Where(l => !l.Contains("://", StringComparison.Ordinal)),
+            link => Assert.True(File.Exists(Path.Combine(folder, link.Split('#')[0])), $"{page} links to {link}, which is not there."));
+    }
+
+    private static string Read(string path) => Plain(File.ReadAllText(Path.Combine(s_root, path)));
+
+    private static string Plain(string text) => text.ReplaceLineEndings("\n");
+
+    private static string Root()
+    {
+        string? folder = AppContext.BaseDirectory;
+        while (folder is not null && !File.Exists(Path.Combine(folder, "Ssb.Conn.slnx")))
+            folder = Path.GetDirectoryName(folder);
+        return folder ?? throw new InvalidOperationException("The tests do not run inside the source tree.");
+    }
+
+    [GeneratedRegex("```csharp\n(?<code>.*?)```", RegexOptions.Singleline | RegexOptions.ExplicitCapture, 1_000)]
+    private static partial Regex CSharpBlock();
+
+    [GeneratedRegex(@"\]\((?<target>[^)]+)\)", RegexOptions.ExplicitCapture, 1_000)]
+    private static partial Regex Link();
+}
