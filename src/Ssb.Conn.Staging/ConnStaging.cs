@@ -21,8 +21,7 @@ public sealed class ConnStaging : IDisposable
 
     private readonly StagingOptions _options;
     private readonly StagingClock _clock;
-    private readonly ITimer?[] _timers; // one for each age queue; runs while its queue is not empty
-    private readonly bool[] _isTimed;
+    private readonly ExpiryTimers _timers;
 
     // What follows is guarded by Gate.
     private Bench _bench;
@@ -41,8 +40,7 @@ public sealed class ConnStaging : IDisposable
         _options = (options ?? new StagingOptions()).Checked();
         _clock = new StagingClock(_options.TimeProvider);
         _bench = new Bench(_options);
-        _timers = new ITimer?[_bench.Ages.All.Count];
-        _isTimed = new bool[_timers.Length];
+        _timers = new ExpiryTimers(this, _options.TimeProvider, _bench.Ages.All);
         StagingMetrics.Add(this);
     }
 
@@ -254,8 +252,7 @@ public sealed class ConnStaging : IDisposable
         }
 
         StagingMetrics.Remove(this);
-        foreach (ITimer? timer in _timers)
-            timer?.Dispose();
+        _timers.Dispose();
         StagingReader.Wake(waiting);
     }
 
@@ -271,6 +268,31 @@ public sealed class ConnStaging : IDisposable
     {
         lock (Gate)
             return TakeSnapshot();
+    }
+
+    /// <summary>Unstages those who are due, a batch of them.</summary>
+    /// <returns>In how many milliseconds the next of this queue is due (0 or less: now); null when there is none.</returns>
+    internal long? Sweep(byte age)
+    {
+        (_, long now) = _clock.Read();
+        int expired;
+        long dueIn;
+        bool isEmpty;
+        StagingReader? waiting;
+        lock (Gate)
+        {
+            if (_isClosed)
+                return null;
+            expired = Expire_NeedsLock(now, SweepBatch);
+            isEmpty = !_bench.TryPeekAge(_bench.Ages[age], now, out _, out dueIn);
+            if (isEmpty)
+                _timers.Release_NeedsLock(age);
+            waiting = expired > 0 ? _waiting.TakeAll() : null;
+        }
+
+        StagingReader.Wake(waiting);
+        StagingMetrics.CountUnstaged(UnstageReason.Expired, expired);
+        return isEmpty ? null : dueIn;
     }
 
     private StageResult TryStage(string text, MultiserverAddress? address, StagedData data, string? source)
@@ -321,13 +343,13 @@ public sealed class ConnStaging : IDisposable
                 }
             }
 
-            startsTimer = TakeTimer_NeedsLock(age);
+            startsTimer = _timers.Take_NeedsLock(age);
             waiting = result.Outcome != StageOutcome.Refused || expired > 0 ? _waiting.TakeAll() : null;
         }
 
         StagingReader.Wake(waiting);
         if (startsTimer)
-            StartTimer(age);
+            _timers.Start(age);
         StagingMetrics.Count(result);
         StagingMetrics.CountUnstaged(UnstageReason.Expired, expired);
         StagingMetrics.CountUnstaged(UnstageReason.Evicted, evicted);
@@ -384,13 +406,13 @@ public sealed class ConnStaging : IDisposable
             isStaged = _bench.TryFind(text, hash, out int slot);
             if (isStaged)
                 hasChanged = isPinned ? _bench.Pin(slot) : _bench.Unpin(slot, now, out age);
-            startsTimer = TakeTimer_NeedsLock(age);
+            startsTimer = _timers.Take_NeedsLock(age);
         }
 
         if (!isStaged)
             CheckAddress(text, isValue: address is not null);
         if (startsTimer)
-            StartTimer(age);
+            _timers.Start(age);
         return hasChanged;
     }
 
@@ -449,64 +471,6 @@ public sealed class ConnStaging : IDisposable
         }
 
         return expired;
-    }
-
-    // A queue has a timer running while it is not empty. Its peers live equally long, so the next one due is never earlier
-    // than the one the timer was set for: only the timer's own call sets it anew.
-    private bool TakeTimer_NeedsLock(byte age)
-    {
-        if (age == 0 || _isTimed[age - 1])
-            return false;
-        return _isTimed[age - 1] = true;
-    }
-
-    private void StartTimer(byte age)
-    {
-        ref ITimer? timer = ref _timers[age - 1];
-        if (timer is null)
-        {
-            ITimer made = _options.TimeProvider.CreateTimer(_ => OnTimer(age), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            Volatile.Write(ref timer, made);
-        }
-
-        timer.Change(TimeSpan.FromMilliseconds(TimeToLive(age)), Timeout.InfiniteTimeSpan);
-        if (_isClosed)
-            timer.Dispose(); // closed meanwhile, by one who did not see the timer
-    }
-
-    private uint TimeToLive(byte age)
-    {
-        lock (Gate)
-            return _bench.Ages[age].TimeToLive;
-    }
-
-    private void OnTimer(byte age)
-    {
-        bool isDone = false;
-        while (!isDone)
-        {
-            (_, long now) = _clock.Read();
-            int expired;
-            long dueIn;
-            bool isEmpty;
-            StagingReader? waiting;
-            lock (Gate)
-            {
-                if (_isClosed)
-                    return;
-                expired = Expire_NeedsLock(now, SweepBatch);
-                isEmpty = !_bench.TryPeekAge(_bench.Ages[age], now, out _, out dueIn);
-                if (isEmpty)
-                    _isTimed[age - 1] = false;
-                waiting = expired > 0 ? _waiting.TakeAll() : null;
-            }
-
-            StagingReader.Wake(waiting);
-            StagingMetrics.CountUnstaged(UnstageReason.Expired, expired);
-            isDone = isEmpty || dueIn > 0;
-            if (!isEmpty && dueIn > 0)
-                _timers[age - 1]!.Change(TimeSpan.FromMilliseconds(dueIn), Timeout.InfiniteTimeSpan); // it is running this
-        }
     }
 
     private ChangeRing NewRing() => new(_options.ChangeBuffer, Sequence);

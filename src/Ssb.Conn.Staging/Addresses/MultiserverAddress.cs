@@ -192,8 +192,9 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
         return $"Not a multiserver address: {found} at character {at + 1} of {text.Length}; expected something like 'net:HOST:PORT~shs:KEY'.";
     }
 
-    // '~' and ';' end a protocol part unless '!' escapes them.
-    private static int EndOfPart(ReadOnlySpan<char> text, int start)
+    /// <summary>Where the protocol part of a valid address ends that begins at <paramref name="start"/>: at '~', at ';' (unless
+    /// '!' escapes them) or with the text.</summary>
+    internal static int EndOfPart(ReadOnlySpan<char> text, int start)
     {
         int i = start;
         for (; i < text.Length && text[i] is not ('~' or ';'); i++)

@@ -96,20 +96,11 @@ public sealed class MultiserverRoute
     {
         var routes = new List<MultiserverRoute>();
         var parts = new List<MultiserverProtocol>();
-        int start = 0;
-        for (int i = 0; i <= text.Length; i++)
+        for (int start = 0, end; start <= text.Length; start = end + 1)
         {
-            if (i < text.Length && text[i] == '!')
-            {
-                i++;
-                continue;
-            }
-
-            if (i < text.Length && text[i] is not ('~' or ';'))
-                continue;
-            parts.Add(MultiserverProtocol.Read(text.AsSpan(start, i - start)));
-            start = i + 1;
-            if (i < text.Length && text[i] == '~')
+            end = MultiserverAddress.EndOfPart(text, start);
+            parts.Add(MultiserverProtocol.Read(text.AsSpan(start..end)));
+            if (end < text.Length && text[end] == '~')
                 continue;
             routes.Add(new MultiserverRoute([.. parts]));
             parts.Clear();
