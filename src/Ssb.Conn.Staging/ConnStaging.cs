@@ -3,7 +3,8 @@ namespace Ssb.Conn;
 /// <summary>Peers we could connect to but have not: the bench of substitutes.</summary>
 /// <remarks>
 /// <para>Thread-safe. Nothing is persisted. Once closed, its streams end and its other members throw
-/// <see cref="ObjectDisposedException"/>.</para>
+/// <see cref="ObjectDisposedException"/>; only <see cref="Count"/>, <see cref="Subscribers"/> and <see cref="IsClosed"/> still
+/// answer.</para>
 /// <para>A peer is known by its multiserver address, as given. Every call that takes an address throws
 /// <see cref="ArgumentException"/> for one that is not valid or too long, and then changes nothing.</para>
 /// <para>The bench is bounded, see <see cref="StagingOptions"/>. Newcomers yield to the established: one whose source is at
@@ -14,7 +15,9 @@ namespace Ssb.Conn;
 /// </remarks>
 public sealed class ConnStaging : IDisposable
 {
-    /// <summary>The name of the meter of this class's instruments.</summary>
+    /// <summary>The name of the meter of this class's instruments: <c>Ssb.Conn.Staging</c>.</summary>
+    /// <remarks>Its instruments, all under <c>ssb.conn.staging.</c>: <c>entries</c> (by <c>type</c>) and <c>subscribers</c> now;
+    /// <c>staged</c>, <c>refreshed</c>, <c>unstaged</c> and <c>refused</c> (both by <c>reason</c>) and <c>lagged</c> so far.</remarks>
     public const string MeterName = StagingMetrics.MeterName;
 
     private const int SweepBatch = 1_000; // peers that expire under one hold of the lock
@@ -44,7 +47,7 @@ public sealed class ConnStaging : IDisposable
         StagingMetrics.Add(this);
     }
 
-    /// <summary>How many peers are staged.</summary>
+    /// <summary>How many peers are staged; 0 once closed.</summary>
     public int Count
     {
         get
@@ -76,7 +79,7 @@ public sealed class ConnStaging : IDisposable
     /// the bench is crowded. A refresh leaves the peer to its first source.</param>
     /// <returns>true if the peer was inserted; false if it was there and was updated, or was refused (which
     /// <see cref="TryStage(MultiserverAddress, StagedData?, string?)"/> tells apart).</returns>
-    /// <exception cref="ArgumentException">The address is too long, the data exceed
+    /// <exception cref="ArgumentException">The address is not valid or too long, the data exceed
     /// <see cref="StagingOptions.MaxDataLength"/>, or the key contradicts the address.</exception>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public bool Stage(MultiserverAddress address, StagedData? data = null, string? source = null) =>
@@ -105,7 +108,8 @@ public sealed class ConnStaging : IDisposable
     /// <param name="address">The address it was staged by.</param>
     /// <param name="reason">Why; events repeat it. Expiry and eviction are the bench's own reasons.</param>
     /// <returns>true if it was removed, false if it was not staged.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">The reason is not one to give.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The reason is not one to give: <see cref="UnstageReason.Expired"/> or
+    /// <see cref="UnstageReason.Evicted"/>.</exception>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public bool Unstage(MultiserverAddress address, UnstageReason reason = UnstageReason.Requested)
     {
@@ -149,7 +153,7 @@ public sealed class ConnStaging : IDisposable
 
     /// <summary>All staged routes to one identity, whatever the spelling of its key, in the order in which they were staged.
     /// The first call builds the index that answers it.</summary>
-    /// <param name="feedId">A feed id, <c>@...=.ed25519</c>.</param>
+    /// <param name="feedId">A feed id, <c>@...=.ed25519</c>, or its base64 alone, padded or not.</param>
     /// <exception cref="ArgumentException"><paramref name="feedId"/> does not name 32 bytes.</exception>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public IReadOnlyList<StagedPeer> RoutesTo(string feedId)

@@ -19,7 +19,8 @@ public enum RefusalReason
     /// <summary>Its source has its <see cref="StagingOptions.SourceCapacity"/> already.</summary>
     SourceFull,
 
-    /// <summary>The bench has its <see cref="StagingOptions.Capacity"/>, and no source has more than its fair share.</summary>
+    /// <summary>The bench has its <see cref="StagingOptions.Capacity"/>, and nobody makes room: no source has more than a fair share,
+    /// or the newcomer's has one already, or the newcomer has no source.</summary>
     BenchFull,
 }
 

@@ -19,6 +19,14 @@ public sealed record StagedData
 
     private readonly ReadOnlyDictionary<string, JsonElement> _fields = s_none;
 
+    /// <summary>Initialises an empty one, to be filled by an object initialiser.</summary>
+    public StagedData()
+    {
+    }
+
+    private StagedData(string? key, string? type, bool? verified, ReadOnlyDictionary<string, JsonElement> fields) =>
+        (Key, Type, Verified, _fields) = (key, type, verified, fields);
+
     /// <summary>Nothing is told.</summary>
     public static StagedData Empty { get; } = new();
 
@@ -91,8 +99,9 @@ public sealed record StagedData
     public static StagedData Parse(string json) =>
         JsonSerializer.Deserialize(json, StagingJsonContext.Default.StagedData) ?? throw new JsonException("Expected a JSON object, found null.");
 
-    /// <summary>This data with one field replaced.</summary>
-    /// <exception cref="ArgumentException">As for <see cref="Fields"/>.</exception>
+    /// <summary>This data with one field replaced, or added.</summary>
+    /// <exception cref="ArgumentException">As for <see cref="Fields"/>; or <paramref name="name"/> or <paramref name="value"/> is
+    /// null.</exception>
     public StagedData With(string name, JsonElement value)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -100,14 +109,22 @@ public sealed record StagedData
     }
 
     /// <inheritdoc cref="With(string, JsonElement)"/>
-    public StagedData With(string name, string value) => With(name, JsonSerializer.SerializeToElement(CheckText(value), StagingJsonContext.Default.String));
+    public StagedData With(string name, string value)
+    {
+        ArgumentNullException.ThrowIfNull(value);
+        CheckText(value);
+        return With(name, JsonElement.Parse($"\"{JsonEncodedText.Encode(value)}\""));
+    }
 
     /// <inheritdoc cref="With(string, JsonElement)"/>
-    /// <remarks>The number is written as <c>JSON.stringify</c> writes it. It must be finite.</remarks>
-    public StagedData With(string name, double value) => With(name, JsonElement.Parse(NumberText.Of(value)));
+    /// <remarks>The number is written as <c>JSON.stringify</c> writes it.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException">The number is not finite, which JSON cannot tell.</exception>
+    public StagedData With(string name, double value) => double.IsFinite(value)
+        ? With(name, JsonElement.Parse(JavaScriptNumber.Format(value)))
+        : throw new ArgumentOutOfRangeException(nameof(value), value, "JSON has finite numbers only.");
 
     /// <inheritdoc cref="With(string, JsonElement)"/>
-    public StagedData With(string name, bool value) => With(name, JsonSerializer.SerializeToElement(value, StagingJsonContext.Default.Boolean));
+    public StagedData With(string name, bool value) => With(name, JsonElement.Parse(value ? "true" : "false"));
 
     /// <inheritdoc/>
     public bool Equals(StagedData? other) => other is not null
@@ -166,14 +183,6 @@ public sealed record StagedData
             return length;
         }
     }
-
-    /// <summary>Initialises an empty one, to be filled by an object initialiser.</summary>
-    public StagedData()
-    {
-    }
-
-    private StagedData(string? key, string? type, bool? verified, ReadOnlyDictionary<string, JsonElement> fields) =>
-        (Key, Type, Verified, _fields) = (key, type, verified, fields);
 
     internal static bool FieldsEqual(IReadOnlyDictionary<string, JsonElement> x, IReadOnlyDictionary<string, JsonElement> y)
     {

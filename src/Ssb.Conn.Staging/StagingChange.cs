@@ -3,6 +3,7 @@ namespace Ssb.Conn;
 /// <summary>One step of <see cref="ConnStaging.Changes"/>: a snapshot, or one change to the one before.</summary>
 /// <param name="Sequence">The number of the change, counted from 1 since the bench began; a snapshot has the number of the last
 /// change in it. After a snapshot the numbers follow each other without a gap.</param>
+/// <remarks>Immutable and thread-safe. It is always one of the four records in here.</remarks>
 public abstract record StagingChange(long Sequence)
 {
     /// <summary>The whole bench: first of all, and again whenever the reader lagged too far.</summary>

@@ -16,7 +16,8 @@ public enum StagingEventType
 }
 
 /// <summary>One event of <see cref="ConnStaging.Listen"/>. As JSON, <c>{type, address}</c> as in npm ssb-conn-staging, and
-/// <c>reason</c> for a peer that left.</summary>
+/// <c>reason</c> for a peer that left; <c>{type, missed}</c> for a reader that lagged. JSON is written, not read.</summary>
+/// <remarks>Immutable and thread-safe.</remarks>
 [JsonConverter(typeof(StagingEventJsonConverter))]
 public sealed record StagingEvent
 {

@@ -2,7 +2,7 @@ using System.Collections.Frozen;
 
 namespace Ssb.Conn;
 
-/// <summary>The bounds and the clock of a <see cref="ConnStaging"/>.</summary>
+/// <summary>The bounds and the clock of a <see cref="ConnStaging"/>, which checks them and keeps a copy.</summary>
 public sealed record StagingOptions
 {
     private static readonly TimeSpan s_longest = TimeSpan.FromDays(24);

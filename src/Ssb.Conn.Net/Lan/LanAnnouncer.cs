@@ -29,8 +29,10 @@ public sealed class LanAnnouncer : IAsyncDisposable
     /// <param name="options">How, and in which network.</param>
     /// <param name="keys">Who announces.</param>
     /// <param name="addresses">What: at least one, each with this identity in it.</param>
-    /// <exception cref="ArgumentException">There is no address, one names another identity, or one is too long to announce.</exception>
+    /// <exception cref="ArgumentException">There is no address, one names another identity, or one is too long to announce
+    /// (<see cref="LanDatagram.MaxLength"/>).</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
+    /// <exception cref="ObjectDisposedException">The secret of <paramref name="keys"/> was wiped.</exception>
     public LanAnnouncer(LanOptions options, KeyPair keys, params IEnumerable<MultiserverAddress> addresses)
     {
         ArgumentNullException.ThrowIfNull(keys);

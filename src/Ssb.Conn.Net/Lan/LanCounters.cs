@@ -2,7 +2,9 @@ using System.Collections.Immutable;
 
 namespace Ssb.Conn.Net;
 
-/// <summary>What became of all datagrams since discovery began. Every datagram is in exactly one of these, except <see cref="Verified"/> and <see cref="Dropped"/>.</summary>
+/// <summary>What became of all datagrams since discovery began.</summary>
+/// <remarks>Each of <see cref="Datagrams"/> is in exactly one of <see cref="Accepted"/>, <see cref="Coalesced"/>, <see cref="OffLink"/>,
+/// <see cref="RateLimited"/>, <see cref="OverBudget"/> and <see cref="Rejected"/>.</remarks>
 /// <param name="Datagrams">All that were read.</param>
 /// <param name="Accepted">Announcements for the host.</param>
 /// <param name="Verified">Those among the accepted that were signed.</param>

@@ -26,8 +26,9 @@ public static class LanDatagram
 
     private const int MinNormal = NetworkKey.BoxOverhead + KeyPair.SignatureSize;
 
-    /// <summary>An announcement in the normal format.</summary>
+    /// <summary>An announcement in the normal format. That <paramref name="keys"/> are those of the address is not checked here.</summary>
     /// <exception cref="ArgumentException">It would be longer than <see cref="MaxLength"/>.</exception>
+    /// <exception cref="ObjectDisposedException">The secret of <paramref name="keys"/> was wiped.</exception>
     public static byte[] EncodeNormal(MultiserverAddress address, KeyPair keys, NetworkKey network)
     {
         ArgumentNullException.ThrowIfNull(address);

@@ -26,6 +26,7 @@ public sealed class LanDiscovery : IAsyncDisposable
     private bool _begun, _ended, _enumerated;
 
     /// <summary>Prepares discovery; opens nothing yet.</summary>
+    /// <param name="options">How, and in which network; the defaults if null.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
     public LanDiscovery(LanOptions? options = null)
     {
@@ -51,7 +52,9 @@ public sealed class LanDiscovery : IAsyncDisposable
     /// </remarks>
     /// <param name="cancellationToken">Ends listening and closes the ports at once.</param>
     /// <exception cref="InvalidOperationException">It was called before, or its result is enumerated a second time.</exception>
-    /// <exception cref="IOException">No port could be opened.</exception>
+    /// <exception cref="IOException">No port could be opened. Discovery is over then; make another one to try again.</exception>
+    /// <exception cref="OperationCanceledException">It is cancelled, now or while it is enumerated. Disposing ends the enumeration
+    /// normally.</exception>
     /// <exception cref="ObjectDisposedException">This is disposed.</exception>
     public IAsyncEnumerable<LanAnnouncement> DiscoverAsync(CancellationToken cancellationToken = default)
     {

@@ -29,7 +29,8 @@ public sealed record LanOptions
     /// <summary>Ourselves: announcements of this identity are our echo, or a replay, and are dropped and counted. Default null.</summary>
     public FeedId? OwnKey { get; init; }
 
-    /// <summary>Between two announcements of one address, 100 ms to 1 hour. Default 2 s.</summary>
+    /// <summary>Between two announcements of one address, 100 ms to 1 hour. Default 2 s. Discovery gives the repetition of an
+    /// announcement only once a quarter of it has passed since the one it gave before.</summary>
     public TimeSpan AnnounceInterval { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>How much work one sender and all together may cause.</summary>

@@ -31,8 +31,8 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     /// <summary>The whole text, to dial and to store. It may hold a secret seed: show <see cref="ToString"/> to people.</summary>
     public string Text { get; }
 
-    /// <summary>The identity this address names: the feed id (<c>@...=.ed25519</c>, padded) of its first <c>shs</c> part,
-    /// or null when there is none or it does not name 32 bytes. Computed at each call.</summary>
+    /// <summary>The identity this address names: the feed id (<c>@...=.ed25519</c>, padded) of its first part whose
+    /// name begins with <c>shs</c>, or null when there is none or it does not name 32 bytes. Computed at each call.</summary>
     public string? Key
     {
         get
@@ -77,14 +77,15 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     public static MultiserverAddress Parse(ReadOnlySpan<char> text, int maxLength = DefaultMaxLength) =>
         Explain(text, maxLength) is { } error ? throw new FormatException(error) : new MultiserverAddress(text.ToString());
 
-    /// <summary>Reads an address, or says that it is none.</summary>
+    /// <summary>Reads an address of at most <see cref="DefaultMaxLength"/> characters, or says that it is none.</summary>
     public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out MultiserverAddress? address)
     {
         address = text is not null && IsValid(text) ? new MultiserverAddress(text) : null;
         return address is not null;
     }
 
-    /// <summary>Reads an address, or says that it is none, which allocates nothing.</summary>
+    /// <summary>Reads an address of at most <see cref="DefaultMaxLength"/> characters, or says that it is none, which allocates
+    /// nothing.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out MultiserverAddress? address)
     {
         address = IsValid(text) ? new MultiserverAddress(text.ToString()) : null;
@@ -92,7 +93,8 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     }
 
     /// <summary>Puts an address together from routes; the inverse of <see cref="Routes"/>, escapes included.</summary>
-    /// <exception cref="ArgumentException">There is no route, or it would not be a valid address.</exception>
+    /// <exception cref="ArgumentException">There is no route, or it would not be a valid address of at most
+    /// <see cref="DefaultMaxLength"/> characters.</exception>
     public static MultiserverAddress Format(params IEnumerable<MultiserverRoute> routes)
     {
         ArgumentNullException.ThrowIfNull(routes);

@@ -52,13 +52,14 @@ public sealed class MultiserverRoute
     /// or another.</summary>
     public string Transport => Protocols[0].Name;
 
-    /// <summary>The host of <c>net</c>, <c>onion</c>, <c>ws</c> or <c>wss</c>; IPv6 unescaped and without brackets.</summary>
+    /// <summary>The host of <c>net</c>, <c>onion</c>, <c>ws</c> or <c>wss</c>; IPv6 unescaped and without brackets; <c>localhost</c>
+    /// where <c>net</c> or <c>onion</c> leaves it empty.</summary>
     public string? Host { get; private set; }
 
     /// <summary>What <see cref="Host"/> is.</summary>
     public MultiserverHostKind HostKind { get; private set; }
 
-    /// <summary>The port, 1 to 65,535.</summary>
+    /// <summary>The port, 1 to 65,535; 80 and 443 where <c>ws</c> and <c>wss</c> name none.</summary>
     public int? Port { get; private set; }
 
     /// <summary>The path of a <c>unix</c> socket.</summary>

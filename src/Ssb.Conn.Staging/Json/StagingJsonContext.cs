@@ -10,6 +10,4 @@ namespace Ssb.Conn;
 [JsonSerializable(typeof(StagedPeer[]))]
 [JsonSerializable(typeof(StagingSnapshot))]
 [JsonSerializable(typeof(StagingEvent))]
-[JsonSerializable(typeof(string))]
-[JsonSerializable(typeof(bool))]
 public sealed partial class StagingJsonContext : JsonSerializerContext;

@@ -9,7 +9,7 @@ using Ssb.Wire.Sodium;
 namespace Ssb.Wire;
 
 /// <summary>Reads and creates the file that holds an SSB identity, usually <c>~/.ssb/secret</c>.</summary>
-/// <remarks>No exception repeats any part of what such a file holds.</remarks>
+/// <remarks>Stateless and thread-safe. No exception repeats any part of what such a file holds.</remarks>
 public static class SecretFile
 {
     /// <summary>A longer file is not read: 65,536 bytes. Real ones have about 730.</summary>

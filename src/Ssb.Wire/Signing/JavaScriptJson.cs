@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
 
@@ -11,13 +12,15 @@ namespace Ssb.Wire;
 /// an indentation of two spaces, which is what SSB signs.
 /// </summary>
 /// <remarks>
-/// System.Text.Json reads; the writing is done here, because its writer escapes what JavaScript does not (<c>+</c>, emoji,
-/// U+2028), keeps numbers as they were spelled, and keeps the order of keys that look like array indices.
+/// Stateless and thread-safe. System.Text.Json reads; the writing is done here, because its writer escapes what JavaScript does
+/// not (<c>+</c>, emoji, U+2028), keeps numbers as they were spelled, and keeps the order of keys that look like array indices.
 /// </remarks>
 public static class JavaScriptJson
 {
     /// <summary>How deep arrays and objects may be nested, 256. JavaScript itself has no such limit.</summary>
     public const int MaxDepth = 256;
+
+    private const long NoIndex = uint.MaxValue;
 
     private static readonly JsonDocumentOptions s_options = new() { MaxDepth = MaxDepth };
 
@@ -50,6 +53,7 @@ public static class JavaScriptJson
     /// <param name="value">A value that was read by System.Text.Json.</param>
     /// <param name="output">Where the UTF-8 bytes go.</param>
     /// <param name="indented">true for an indentation of two spaces and <c>\n</c>, on every system.</param>
+    /// <exception cref="ArgumentException">The value is <see cref="JsonValueKind.Undefined"/>.</exception>
     /// <exception cref="FormatException">The value is too deep, or its strings are not UTF-8.</exception>
     public static void Write(JsonElement value, IBufferWriter<byte> output, bool indented)
     {
@@ -171,8 +175,7 @@ public static class JavaScriptJson
             return;
         }
 
-        Span<byte> buffer = output.GetSpan(JavaScriptNumber.MaxLength);
-        output.Advance(JavaScriptNumber.Format(number, buffer));
+        Encoding.ASCII.GetBytes(JavaScriptNumber.Format(number), output);
     }
 
     private static void WriteSeparator(IBufferWriter<byte> output, bool indented, int depth, ref bool first)
@@ -206,8 +209,6 @@ public static class JavaScriptJson
         if (depth >= MaxDepth)
             throw new FormatException($"JSON nested deeper than {MaxDepth}.");
     }
-
-    private const long NoIndex = uint.MaxValue;
 
     /// <summary>"0", "1" ... "4294967294" as a number; any other key gives <see cref="NoIndex"/>.</summary>
     private static long ArrayIndex(string name) =>

@@ -7,8 +7,9 @@ namespace Ssb.Wire;
 
 /// <summary>Signs JSON objects, and verifies signed ones, as every SSB program does.</summary>
 /// <remarks>
-/// Stricter than ssb-keys in two places: the signature must be canonical base64 of 64 bytes, and an object with a
-/// member <c>__proto__</c>, which JavaScript drops or obeys in ways that differ between programs, is refused.
+/// Stateless and thread-safe. Stricter than ssb-keys in three places: the signature must be canonical base64 of 64 bytes; an
+/// object with a member <c>__proto__</c>, which JavaScript drops or obeys in ways that differ between programs, is refused; and
+/// so is one nested deeper than <see cref="JavaScriptJson.MaxDepth"/>. There is no <c>hmac_key</c>.
 /// </remarks>
 public static class SignedObject
 {
@@ -42,7 +43,8 @@ public static class SignedObject
     }
 
     /// <summary>Signs an object given as JSON text.</summary>
-    /// <inheritdoc cref="Sign(KeyPair, JsonElement)"/>
+    /// <inheritdoc cref="Sign(KeyPair, JsonElement)" path="/returns|/exception[not(contains(@cref,'FormatException'))]"/>
+    /// <exception cref="FormatException">It is not JSON, not UTF-8, or nested too deep.</exception>
     public static byte[] Sign(KeyPair keys, ReadOnlySpan<byte> utf8Json) => Sign(keys, JavaScriptJson.Parse(utf8Json));
 
     /// <summary>Whether this identity signed this object. Nothing that is in it makes this throw.</summary>
@@ -75,7 +77,7 @@ public static class SignedObject
     }
 
     /// <summary>Whether this identity signed the object of this JSON text.</summary>
-    /// <exception cref="FormatException">It is not JSON.</exception>
+    /// <exception cref="FormatException">It is not JSON, not UTF-8, or nested too deep.</exception>
     public static bool Verify(FeedId author, ReadOnlySpan<byte> utf8Json) => Verify(author, JavaScriptJson.Parse(utf8Json));
 
     /// <summary>A signature as text, <c>BASE64.sig.ed25519</c>.</summary>

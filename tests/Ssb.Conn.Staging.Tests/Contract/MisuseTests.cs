@@ -164,9 +164,10 @@ public sealed class MisuseTests : IDisposable
         Assert.Throws<ArgumentException>(() => new StagedData { Fields = new Dictionary<string, JsonElement> { ["a"] = default } });
 
     [Fact]
-    public void With_NullNameOrNoNumber_Throws()
+    public void With_NullOrNoNumber_Throws()
     {
         Assert.Throws<ArgumentNullException>(() => StagedData.Empty.With(null!, true));
+        Assert.Throws<ArgumentNullException>(() => StagedData.Empty.With("a", (string)null!));
         Assert.ThrowsAny<ArgumentException>(() => StagedData.Empty.With("a", double.NaN));
         Assert.ThrowsAny<ArgumentException>(() => StagedData.Empty.With("a", double.PositiveInfinity));
     }

@@ -1,15 +1,17 @@
+// ECMA-262, Number::toString(x, 10): https://tc39.es/ecma262/#sec-numeric-types-number-tostring
+// Compiled into Ssb.Conn.Staging and into Ssb.Wire, which do not know each other.
 using System.Globalization;
 
-namespace Ssb.Conn;
+namespace Ssb;
 
-// ECMA-262, Number::toString, which JSON.stringify uses: the fewest digits that are read back the same, and an exponent only
-// from 1e21 up and below 1e-6. .NET finds the same digits, and sets them differently (1E+21, 1E-07, -0).
-internal static class NumberText
+/// <summary>Writes a number as JavaScript, and so <c>JSON.stringify</c>, writes it.</summary>
+/// <remarks>The fewest digits that are read back the same, and an exponent only from 1e21 up and below 1e-6. .NET finds the same
+/// digits, and sets them differently (1E+21, 1E-07, -0).</remarks>
+internal static class JavaScriptNumber
 {
-    public static string Of(double value)
+    /// <param name="value">A finite number.</param>
+    public static string Format(double value)
     {
-        if (!double.IsFinite(value))
-            throw new ArgumentOutOfRangeException(nameof(value), value, "JSON has finite numbers only.");
         string[] parts = Math.Abs(value).ToString("R", CultureInfo.InvariantCulture).Split('E');
         string[] sides = parts[0].Split('.');
         string all = string.Concat(sides);
