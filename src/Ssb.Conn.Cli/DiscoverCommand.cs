@@ -95,6 +95,7 @@ internal static class DiscoverCommand
         using (options)
             return await run(options);
     }
+
     private static Option<string?> Text(string name, string value, string description) =>
         new(name) { HelpName = value, Description = description };
 

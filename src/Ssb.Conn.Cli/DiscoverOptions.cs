@@ -166,7 +166,7 @@ internal sealed record DiscoverOptions : IDisposable
         {
             if (key == keys.Id.ToString())
                 continue;
-            string right = $"the secret is that of {keys.Id}, so a route to it ends in ~shs:{keys.Id.ToString()[1..^8]}";
+            string right = $"the secret is that of {keys.Id}, so a route to it ends in ~shs:{keys.Id.ToBase64()}";
             keys.Dispose();
             throw Wrong(
                 "--announce and --secret",

@@ -39,7 +39,7 @@ internal sealed class JsonLines(Stream output, TimeProvider time) : IDisposable
             case StagingChange.Removed removed:
                 Start("unstaged", change);
                 Entry(removed.Peer);
-                _json.WriteString("reason", Name(removed.Reason));
+                _json.WriteString("reason", JsonNamingPolicy.CamelCase.ConvertName(removed.Reason.ToString()));
                 break;
         }
 
@@ -66,14 +66,4 @@ internal sealed class JsonLines(Stream output, TimeProvider time) : IDisposable
     }
 
     private void WriteEntry(StagedPeer peer) => _json.WriteRawValue(peer.ToJson(), skipInputValidation: true);
-
-    private static string Name(UnstageReason reason) => reason switch
-    {
-        UnstageReason.Expired => "expired",
-        UnstageReason.Evicted => "evicted",
-        UnstageReason.Promoted => "promoted",
-        UnstageReason.Blocked => "blocked",
-        UnstageReason.Dismissed => "dismissed",
-        _ => "requested",
-    };
 }

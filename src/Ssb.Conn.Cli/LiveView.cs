@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Threading.Channels;
 using Ssb.Conn.Cli.Terminals;
 using Ssb.Conn.Cli.View;
@@ -97,7 +96,7 @@ internal sealed class LiveView(Watch watch, bool colour)
         peer.Type ?? "",
         peer.Address.ToString(),
         peer.Verified == true,
-        peer.Data.Fields.TryGetValue(LanStaging.SenderMatches, out JsonElement matches) && matches.ValueKind == JsonValueKind.False,
+        peer.IsFromElsewhere(),
         Teller(peer),
         peer.StagingBirth,
         peer.StagingUpdated);

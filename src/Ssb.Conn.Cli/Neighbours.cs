@@ -41,7 +41,7 @@ internal sealed class Neighbours : IDisposable
             // Identities of a demonstration, worth nothing: they need not be secret, only the same again for the same seed.
             _random.NextBytes(keySeed);
             using KeyPair keys = KeyPair.FromSeed(keySeed);
-            var address = MultiserverAddress.Parse($"net:127.0.0.1:{FirstPort + i}~shs:{keys.Id.ToString()[1..^8]}");
+            var address = MultiserverAddress.Parse($"net:127.0.0.1:{FirstPort + i}~shs:{keys.Id.ToBase64()}");
             byte[] datagram = LanDatagram.EncodeNormal(address, keys, lan.NetworkKey);
 
             // The first says a single word and falls silent, so that within seconds somebody is seen to expire.

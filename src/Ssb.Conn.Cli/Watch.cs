@@ -6,7 +6,7 @@ namespace Ssb.Conn.Cli;
 internal sealed class Watch : IAsyncDisposable
 {
     /// <summary>As SSB lets LAN peers live.</summary>
-    public static readonly TimeSpan TimeToLive = TimeSpan.FromSeconds(10);
+    public static readonly TimeSpan TimeToLive = StagingOptions.SsbTimeToLive["lan"];
 
     /// <summary>Addresses that one host on a LAN may hold on the bench; an honest one has one or two.</summary>
     private const int PerSender = 100;
@@ -34,7 +34,7 @@ internal sealed class Watch : IAsyncDisposable
         Staging = new ConnStaging(new StagingOptions
         {
             SourceCapacity = Math.Max(PerSender, options.Neighbours),
-            TimeToLive = new Dictionary<string, TimeSpan> { ["lan"] = TimeToLive },
+            TimeToLive = StagingOptions.SsbTimeToLive,
             ChangeBuffer = 16_384,
             TimeProvider = time,
         });
@@ -88,7 +88,7 @@ internal sealed class Watch : IAsyncDisposable
     private async Task StageAsync(IAsyncEnumerable<LanAnnouncement> heard)
     {
         await foreach (LanAnnouncement announcement in heard)
-            Tally.Count(announcement.Key, LanStaging.Stage(Staging, announcement));
+            Tally.Count(announcement.Key, Staging.TryStage(announcement));
     }
 
     private async Task CountAsync(IAsyncEnumerable<StagingEvent> events)

@@ -420,7 +420,7 @@ public sealed class ConnStaging : IDisposable
         return hasChanged;
     }
 
-    // Who may come when it is crowded. A source at or below its fair share never loses a peer, whatever the others do.
+    // Who may come when it is crowded.
     private RefusalReason? MakeRoom_NeedsLock(SourceShare? share, long now, ref int expired, ref int evicted)
     {
         bool isSourceFull = share?.Count >= _options.SourceCapacity;
@@ -436,12 +436,10 @@ public sealed class ConnStaging : IDisposable
         if (share is null)
             return RefusalReason.BenchFull;
 
-        SourceShares sources = _bench.Sources;
-        int taken = _bench.Count - sources.Peers; // by the pinned, and by those without a source
-        int fair = Math.Max(1, (_options.Capacity - taken) / (sources.Count + (share.Count == 0 ? 1 : 0)));
-        if (share.Count >= fair || sources.Largest is not { } largest || largest.Count <= fair)
+        int taken = _bench.Count - _bench.Sources.Peers; // by the pinned, and by those without a source
+        if (!_bench.Sources.TryYield(share, _options.Capacity - taken, out int slot))
             return RefusalReason.BenchFull;
-        Remove_NeedsLock(SourceShares.LatestOf(largest), UnstageReason.Evicted);
+        Remove_NeedsLock(slot, UnstageReason.Evicted);
         evicted++;
         return null;
     }

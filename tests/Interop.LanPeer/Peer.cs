@@ -87,7 +87,7 @@ internal sealed class Peer : IAsyncDisposable
     private async Task StageAsync(IAsyncEnumerable<LanAnnouncement> announcements)
     {
         await foreach (LanAnnouncement announcement in announcements)
-            LanStaging.Stage(_staging!, announcement); // made before
+            _staging!.TryStage(announcement); // made before
     }
 
     private async Task TellAsync(IAsyncEnumerable<StagingChange> changes)

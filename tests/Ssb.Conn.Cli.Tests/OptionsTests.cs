@@ -189,7 +189,7 @@ public sealed class OptionsTests : IDisposable
         Assert.Matches(@"^\d+\.\d+\.\d+\S*\s*$", output);
     }
 
-    private static string Base64(KeyPair keys) => keys.Id.ToString()[1..^8];
+    private static string Base64(KeyPair keys) => keys.Id.ToBase64();
 
     private static string AddressOf(KeyPair keys) => $"net:192.168.1.4:8008~shs:{Base64(keys)}";
 

@@ -13,6 +13,9 @@ public class FeedIdTests
     public void Parse_Text_GivesTheSameTextBack() => Assert.Equal(SeedOnes, FeedId.Parse(SeedOnes).ToString());
 
     [Fact]
+    public void ToBase64_IsTheTextWithoutSigilAndTag() => Assert.Equal(SeedOnes, $"@{FeedId.Parse(SeedOnes).ToBase64()}.ed25519");
+
+    [Fact]
     public void Parse_AnyKey_RoundTrips() => s_keys.Sample(key =>
     {
         var id = new FeedId(key);

@@ -11,15 +11,19 @@ namespace Ssb.Conn.Net;
 /// disposed; its ports are free again at once. One instance discovers once.</para>
 /// <para>Nothing that a stranger sends makes it throw, and <see cref="LanLimits"/> bound what strangers can make it do.
 /// It shares its ports with other SSB programs on the machine, as ssb-lan does. The counters are also instruments of the
-/// meter <c>Ssb.Conn.Net.Lan</c>, which cost nothing while nobody listens to them.</para>
+/// meter <see cref="MeterName"/>, which cost nothing while nobody listens to them.</para>
 /// </remarks>
 public sealed class LanDiscovery : IAsyncDisposable
 {
+    /// <summary>The name of the meter of this class's instruments: <c>Ssb.Conn.Net.Lan</c>.</summary>
+    /// <remarks>They are <c>ssb.conn.lan.datagrams</c> (by <c>outcome</c>) and <c>ssb.conn.lan.dropped</c>, both so far.</remarks>
+    public const string MeterName = "Ssb.Conn.Net.Lan";
+
     private readonly LanOptions _options;
     private readonly LanReceiver _receiver;
     private readonly LanProblems _problems;
     private readonly Channel<LanAnnouncement> _heard;
-    private readonly Meter _meter = new("Ssb.Conn.Net.Lan");
+    private readonly Meter _meter = new(MeterName);
     private readonly Lock _gate = new();
     private readonly List<LanListener> _listeners = [];
     private CancellationTokenRegistration _cancelled;

@@ -17,17 +17,24 @@ public static class LanStaging
     /// <summary>The name of the JSON field that tells whether the peer's own host announced it.</summary>
     public const string SenderMatches = "senderMatches";
 
+    /// <summary>Was the peer announced only from elsewhere, and never by its own host?</summary>
+    public static bool IsFromElsewhere(this StagedPeer peer)
+    {
+        ArgumentNullException.ThrowIfNull(peer);
+        return peer.Data.Fields.TryGetValue(SenderMatches, out JsonElement value) && value.ValueKind == JsonValueKind.False;
+    }
+
     /// <summary>Stages what was announced.</summary>
     /// <returns>What the bench did, or null if the announcement was ignored as the weaker evidence, or is longer than this bench takes.</returns>
     /// <exception cref="ObjectDisposedException">The bench is closed.</exception>
-    public static StageResult? Stage(this ConnStaging staging, LanAnnouncement announcement)
+    public static StageResult? TryStage(this ConnStaging staging, LanAnnouncement announcement)
     {
         ArgumentNullException.ThrowIfNull(staging);
         ArgumentNullException.ThrowIfNull(announcement);
 
         // Between this look and the staging another source may change the peer; it then is as if that had come a moment later.
         StagedPeer? known = Find(staging, announcement.Address);
-        bool fromElsewhere = known is not null && IsFromElsewhere(known);
+        bool fromElsewhere = known is not null && known.IsFromElsewhere();
         if (known is not null && IsWeaker(announcement, known, fromElsewhere))
             return null;
 
@@ -68,8 +75,4 @@ public static class LanStaging
         bool firstSigned = announcement.Verified && !verified;
         return known.Type == "lan" && !fromElsewhere && !announcement.SenderMatches && !firstSigned;
     }
-
-    private static bool IsFromElsewhere(StagedPeer peer) =>
-        peer.Data.Fields.TryGetValue(SenderMatches, out JsonElement value)
-        && value.ValueKind == JsonValueKind.False;
 }

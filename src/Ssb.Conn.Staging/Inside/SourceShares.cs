@@ -25,14 +25,8 @@ internal sealed class SourceShares
     private int _largest;
     private SourceShare? _lastFound;
 
-    /// <summary>How many sources have at least one peer.</summary>
-    public int Count => _byName.Count;
-
     /// <summary>How many peers they have in all.</summary>
     public int Peers { get; private set; }
-
-    /// <summary>The source that has the most; null when there is none.</summary>
-    public SourceShare? Largest => _withCount[_largest];
 
     /// <summary>The share of a source; a new, empty one if it has none yet.</summary>
     public SourceShare Find(string name)
@@ -43,8 +37,18 @@ internal sealed class SourceShares
         return _lastFound = _byName.TryGetValue(name, out SourceShare? share) ? share : new SourceShare(name);
     }
 
-    /// <summary>The latest arrival of a source that has at least one.</summary>
-    public static int LatestOf(SourceShare share) => share.Slots.Last;
+    /// <summary>Who makes room for a newcomer: the latest arrival of the source that has most, as long as that has more than a fair
+    /// share and the newcomer's less than one. A source at or below its fair share never loses a peer, whatever the others do.</summary>
+    /// <param name="newcomer">The source of the newcomer.</param>
+    /// <param name="room">How many peers all sources together may have.</param>
+    /// <param name="slot">Who makes room.</param>
+    public bool TryYield(SourceShare newcomer, int room, out int slot)
+    {
+        int fair = Math.Max(1, room / (_byName.Count + (newcomer.Count == 0 ? 1 : 0)));
+        SourceShare? largest = _withCount[_largest];
+        slot = largest?.Slots.Last ?? SlotList.None;
+        return largest?.Count > fair && newcomer.Count < fair;
+    }
 
     public void Add(Slot[] slots, SourceShare share, int slot)
     {

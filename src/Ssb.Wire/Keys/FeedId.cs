@@ -106,6 +106,14 @@ public readonly struct FeedId : IEquatable<FeedId>, ISpanParsable<FeedId>
     /// <summary>Whether they hold different keys.</summary>
     public static bool operator !=(FeedId left, FeedId right) => !left.Equals(right);
 
+    /// <summary>The 44 characters of base64 alone, as they stand in the <c>shs</c> part of an address.</summary>
+    public string ToBase64()
+    {
+        Span<byte> key = stackalloc byte[Size];
+        CopyTo(key);
+        return Convert.ToBase64String(key);
+    }
+
     /// <summary>The text, <c>@BASE64=.ed25519</c>.</summary>
     public override string ToString() => string.Create(TextLength, this, static (text, id) => id.Format(text));
 

@@ -118,7 +118,7 @@ public sealed class LanStagingTests : IDisposable
     }
 
     private StageResult? Announce(bool verified, bool matches = true) =>
-        _bench.Stage(new LanAnnouncement(
+        _bench.TryStage(new LanAnnouncement(
             s_address, Recorded.Id, verified, matches, IPAddress.Parse("192.168.1.23"), "eth0", verified ? LanFormat.Normal : LanFormat.Legacy));
 
     private bool? SenderMatches() =>

@@ -27,5 +27,5 @@ internal static class Recorded
     public static KeyPair NewKeys(byte seed = 1) => KeyPair.FromSeed([.. Enumerable.Repeat(seed, 32)]);
 
     public static MultiserverAddress AddressOf(KeyPair keys, string host = "192.168.1.23", int port = 8008) =>
-        MultiserverAddress.Parse($"net:{host}:{port}~shs:{keys.Id.ToString()[1..^8]}");
+        MultiserverAddress.Parse($"net:{host}:{port}~shs:{keys.Id.ToBase64()}");
 }
