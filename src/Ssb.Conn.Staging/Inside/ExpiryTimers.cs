@@ -27,7 +27,7 @@ internal sealed class ExpiryTimers(ConnStaging pool, TimeProvider time, IReadOnl
         if (timer is null)
         {
             ITimer made = time.CreateTimer(_ => OnTimer(age), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            Volatile.Write(ref timer, made);
+            Interlocked.Exchange(ref timer, made); // a full fence: either we see below that the pool closed, or its closing sees the timer
         }
 
         timer.Change(TimeSpan.FromMilliseconds(queues[age - 1].TimeToLive), Timeout.InfiniteTimeSpan);

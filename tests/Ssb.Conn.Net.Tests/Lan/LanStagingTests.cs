@@ -93,7 +93,7 @@ public sealed class LanStagingTests : IDisposable
     public void Stage_AddressLongerThanTheBenchTakes_IsIgnored()
     {
         using var narrow = new ConnStaging(new StagingOptions { MaxAddressLength = 20 });
-        Assert.Null(narrow.Stage(new LanAnnouncement(s_address, Recorded.Id, true, true, IPAddress.Loopback, "lo", LanFormat.Normal)));
+        Assert.Null(narrow.TryStage(new LanAnnouncement(s_address, Recorded.Id, true, true, IPAddress.Loopback, "lo", LanFormat.Normal)));
         Assert.Equal(0, narrow.Count);
     }
 
@@ -105,7 +105,7 @@ public sealed class LanStagingTests : IDisposable
         {
             using Wire.KeyPair keys = Recorded.NewKeys((byte)i);
             MultiserverAddress address = Recorded.AddressOf(keys);
-            return bench.Stage(new LanAnnouncement(address, keys.Id.ToString(), true, true, IPAddress.Loopback, "lo", LanFormat.Normal))?.Outcome;
+            return bench.TryStage(new LanAnnouncement(address, keys.Id.ToString(), true, true, IPAddress.Loopback, "lo", LanFormat.Normal))?.Outcome;
         });
         Assert.Equal([StageOutcome.Inserted, StageOutcome.Inserted, StageOutcome.Inserted, StageOutcome.Refused, StageOutcome.Refused], outcomes);
     }
