@@ -8,5 +8,5 @@ staging.Stage("net:192.168.1.4:8008~shs:pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC82
 
 foreach (StagedPeer peer in staging.Entries())
     Console.WriteLine(peer.ToJson()); // ["net:192.168.1.4:8008~shs:...",{"key":"@pAhD...","type":"lan",...}]
-await foreach (StagingEvent e in events)
+await foreach (StagingEvent e in events.Take(2))
     Console.WriteLine($"{e.Type} {e.Address} {e.Reason}"); // Staged now, Unstaged (Expired) after 10 seconds of silence
