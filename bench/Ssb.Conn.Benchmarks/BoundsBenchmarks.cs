@@ -94,7 +94,7 @@ internal static class BoundsBenchmarks
         string[] addresses = Addresses.Make(0, Count);
         long Allocated(bool makesStreams)
         {
-            var pool = new ConnStaging();
+            var pool = new ConnStaging(new StagingOptions { SourceCapacity = Count });
             OperationBenchmarks.StageAll(pool, addresses);
             if (makesStreams)
             {

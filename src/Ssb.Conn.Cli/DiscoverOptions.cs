@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Security;
 using Ssb.Conn.Cli.View;
+using Ssb.Conn.Net;
 using Ssb.Wire;
 
 namespace Ssb.Conn.Cli;
@@ -171,6 +172,16 @@ internal sealed record DiscoverOptions : IDisposable
             throw Wrong(
                 "--announce and --secret",
                 key.Length == 0 ? $"a route of the address names no key; {right}" : $"the address names {Quote(key)}, but {right}");
+        }
+
+        try
+        {
+            _ = LanDatagram.EncodeNormal(address, keys, NetworkKey.Main); // as long in every network; the legacy format is shorter
+        }
+        catch (ArgumentException)
+        {
+            keys.Dispose();
+            throw Wrong("--announce", $"an address of {address.Text.Length:N0} characters does not fit into an announcement; leave out some of its routes");
         }
 
         return address;

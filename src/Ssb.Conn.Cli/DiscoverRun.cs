@@ -42,13 +42,25 @@ internal static class DiscoverRun
             if (first.Exception?.InnerException is { } fault and not OperationCanceledException)
                 ExceptionDispatchInfo.Throw(fault);
         }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            summary = Summary.Of(watch); // told to stop before it had begun
+        }
         catch (Exception e) when (e is IOException or SocketException)
         {
             Complain([e.Message]);
             return DiscoverCommand.Failure;
         }
 
-        summary.Write(json ? Console.Error : Console.Out);
+        try
+        {
+            summary.Write(json ? Console.Error : Console.Out);
+        }
+        catch (IOException)
+        {
+            // The terminal was closed, which is why we ended: nobody is there to read it.
+        }
+
         return DiscoverCommand.Success;
 
         static void Complain(IEnumerable<string> problems)

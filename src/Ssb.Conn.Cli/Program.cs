@@ -8,6 +8,14 @@ try
 catch (Exception e)
 #pragma warning restore CA1031
 {
-    Console.Error.WriteLine($"ssb-conn: it failed unexpectedly ({e.GetType().Name}): {Ssb.Conn.Cli.View.TerminalText.Clean(e.Message)}");
+    try
+    {
+        Console.Error.WriteLine($"ssb-conn: it failed unexpectedly ({e.GetType().Name}): {Ssb.Conn.Cli.View.TerminalText.Clean(e.Message)}");
+    }
+    catch (IOException)
+    {
+        // The terminal is gone: nobody is there to read it.
+    }
+
     return DiscoverCommand.Failure;
 }

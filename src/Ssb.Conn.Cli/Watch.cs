@@ -70,10 +70,10 @@ internal sealed class Watch : IAsyncDisposable
         IAsyncEnumerable<StagingEvent> events = Staging.Listen(cancellationToken);
         IAsyncEnumerable<LanAnnouncement> heard = _discovery.DiscoverAsync(cancellationToken);
         _announcer?.Start();
-        return Task.WhenAll(
-            StageAsync(heard),
-            CountAsync(events),
-            _neighbours?.SpeakAsync(cancellationToken) ?? Task.CompletedTask);
+        List<Task> tasks = [StageAsync(heard), CountAsync(events)];
+        if (_neighbours is not null)
+            tasks.Add(_neighbours.SpeakAsync(cancellationToken));
+        return AllAsync(tasks);
     }
 
     public async ValueTask DisposeAsync()
@@ -95,6 +95,13 @@ internal sealed class Watch : IAsyncDisposable
     {
         await foreach (StagingEvent happened in events)
             Tally.Count(happened);
+    }
+
+    // Not Task.WhenAll: it would tell of one that failed only when the others have ended, which they never do by themselves.
+    private static async Task AllAsync(List<Task> tasks)
+    {
+        await foreach (Task ended in Task.WhenEach(tasks))
+            await ended;
     }
 
     private static string Describe(DiscoverOptions options)

@@ -495,8 +495,14 @@ public sealed class ConnStaging : IDisposable
             return;
         Span<byte> named = stackalloc byte[FeedKey.Size];
         Span<byte> given = stackalloc byte[FeedKey.Size];
-        if (MultiserverAddress.TryGetKey(address, named) && !(FeedKey.TryDecode(givenKey, given) && given.SequenceEqual(named)))
-            throw new ArgumentException($"The key '{givenKey}' contradicts the address, which names '{FeedKey.ToFeedId(named)}'.", nameof(data));
+        if (!MultiserverAddress.TryGetKey(address, named))
+            return;
+        bool isKey = FeedKey.TryDecode(givenKey, given);
+        if (isKey && given.SequenceEqual(named))
+            return;
+        // What is no key is not repeated: who cut it out of an invite may have left the seed in it.
+        string what = isKey ? $"'{FeedKey.ToFeedId(given)}'" : $"({givenKey.Length:N0} characters that are no feed id)";
+        throw new ArgumentException($"The key {what} contradicts the address, which names '{FeedKey.ToFeedId(named)}'.", nameof(data));
     }
 
     private void ThrowIfClosed() => ObjectDisposedException.ThrowIf(_isClosed, this);

@@ -121,6 +121,18 @@ public sealed class OptionsTests : IDisposable
     }
 
     [Fact]
+    public async Task Run_AddressTooLongToAnnounce_IsRefused()
+    {
+        string file = Path.Combine(_folder, "secret");
+        using KeyPair keys = SecretFile.Create(file);
+        (int code, _, string error, DiscoverOptions? ran) = await RunAsync(
+            "discover", "--announce", string.Join(';', Enumerable.Repeat(AddressOf(keys), 20)), "--secret", file);
+
+        Assert.Equal((2, null), (code, ran));
+        Assert.Contains("does not fit into an announcement", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Run_AddressAndItsSecret_RunsWithBoth()
     {
         string file = Path.Combine(_folder, "secret");

@@ -40,6 +40,9 @@ internal sealed class TerminalPane : IDisposable
 
     public Task ResizeAsync(int width, int height) => TmuxAsync("resize-window", "-x", $"{width}", "-y", $"{height}");
 
+    /// <summary>Closes the terminal, as a person closes its window.</summary>
+    public Task CloseAsync() => TmuxAsync("kill-session");
+
     /// <summary>Cursor visible, alternate screen on, wrapping on: what a program may leave behind.</summary>
     public async Task<string> ModesAsync() => (await TmuxAsync("display-message", "-p", "#{cursor_flag} #{alternate_on} #{wrap_flag}")).Trim();
 

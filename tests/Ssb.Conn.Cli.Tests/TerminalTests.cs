@@ -82,6 +82,29 @@ public class TerminalTests
         await pane.UntilAsync(rows => rows.Any(row => row.StartsWith("ssb-conn discover ended", StringComparison.Ordinal)));
     }
 
+    // Once it crashed: the summary could not be written, nor could the complaint about that.
+    [Fact(Timeout = TwoMinutes)]
+    public async Task Discover_TerminalIsClosed_EndsWithoutACrash()
+    {
+        CancellationToken cancellationToken = TestContext.Current.CancellationToken;
+        string folder = Directory.CreateTempSubdirectory("ssb-conn-test").FullName, code = Path.Combine(folder, "code");
+        try
+        {
+            using TerminalPane pane = await TerminalPane.OpenAsync(80, 24, cancellationToken);
+            await pane.TypeAsync($"sh -c \"trap : HUP; {s_tool} discover --neighbours 3; echo \\$? > {code}.new; mv {code}.new {code}\"", "Enter");
+            await pane.UntilAsync(rows => rows[1].StartsWith(" 3 staged", StringComparison.Ordinal));
+            await pane.CloseAsync();
+            while (!File.Exists(code))
+                await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, cancellationToken);
+
+            Assert.Equal("0\n", await File.ReadAllTextAsync(code, cancellationToken));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     /// <summary>What the footer says: first and last peer shown, and how many there are.</summary>
     private static (int First, int Last, int Count) Range(string[] rows)
     {

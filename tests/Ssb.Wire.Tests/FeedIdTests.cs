@@ -41,7 +41,8 @@ public class FeedIdTests
     {
         Assert.False(FeedId.TryParse(text, out FeedId id));
         Assert.Equal(default, id);
-        Assert.Throws<FormatException>(() => FeedId.Parse(text));
+        FormatException error = Assert.Throws<FormatException>(() => FeedId.Parse(text));
+        Assert.True(text.Length < 12 || !error.Message.Contains(text[..12], StringComparison.Ordinal), "It may be a secret key.");
     }
 
     [Fact]

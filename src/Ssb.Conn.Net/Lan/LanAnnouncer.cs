@@ -29,8 +29,8 @@ public sealed class LanAnnouncer : IAsyncDisposable
     /// <param name="options">How, and in which network.</param>
     /// <param name="keys">Who announces.</param>
     /// <param name="addresses">What: at least one, each with this identity in it.</param>
-    /// <exception cref="ArgumentException">There is no address, one names another identity, or one is too long to announce
-    /// (<see cref="LanDatagram.MaxLength"/>).</exception>
+    /// <exception cref="ArgumentException">There is no address, or one names another identity, carries the seed of an invite, or is
+    /// too long to announce (<see cref="LanDatagram.MaxLength"/>).</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
     /// <exception cref="ObjectDisposedException">The secret of <paramref name="keys"/> was wiped.</exception>
     public LanAnnouncer(LanOptions options, KeyPair keys, params IEnumerable<MultiserverAddress> addresses)
@@ -43,8 +43,11 @@ public sealed class LanAnnouncer : IAsyncDisposable
         string key = keys.Id.ToString();
         foreach (MultiserverAddress address in addresses)
         {
-            if (address.Key != key)
-                throw new ArgumentException($"'{address}' does not name the identity that announces it, {key}.", nameof(addresses));
+            IReadOnlyList<MultiserverRoute> routes = address.Routes;
+            if (address.Key != key || routes.Any(route => route.Key is not null && route.Key != key)) // receivers refuse the latter
+                throw new ArgumentException($"'{address}' does not name the identity that announces it, {key}, and no other.", nameof(addresses));
+            if (routes.Any(route => route.Protocols.Any(part => part.Name.StartsWith("shs", StringComparison.Ordinal) && part.Data.Count > 1)))
+                throw new ArgumentException($"'{address}' carries the seed of an invite, which is secret: it is not for everybody on the LAN.", nameof(addresses));
 
             if (options.Legacy)
                 _datagrams.Add((options.LegacyPort, LanDatagram.EncodeLegacy(address)));

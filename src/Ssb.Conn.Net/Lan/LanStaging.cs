@@ -8,7 +8,8 @@ namespace Ssb.Conn.Net;
 /// stages answers to one share of the bench. As in ssb-conn 6.0.4, but for what follows.</para>
 /// <para>Weaker evidence does not touch what stands on stronger: an unsigned announcement of a peer that is verified is
 /// ignored, and so is one from elsewhere (a relay, or a replay) of a peer that was announced by its own host, unless it is
-/// the first that is signed. Ignored means that it does not lengthen the peer's stay either.</para>
+/// the first that is signed. A peer that was staged as anything but <c>lan</c> is left alone by an announcement that is neither
+/// signed nor its own host's, since as a LAN peer it would soon expire. Ignored means that it does not lengthen the peer's stay either.</para>
 /// <para>A peer that nobody but others announced has the further field <c>senderMatches</c>: false. It becomes true, and so
 /// stays, when the peer's own host announces it. Where the field is absent, the first announcement was the host's own.</para>
 /// </remarks>
@@ -72,7 +73,11 @@ public static class LanStaging
         if (verified && !announcement.Verified)
             return true;
 
+        // What anybody can send must not turn a pub, say, into a LAN peer, which leaves after some seconds.
+        if (known.Type != "lan")
+            return !announcement.Verified && !announcement.SenderMatches;
+
         bool firstSigned = announcement.Verified && !verified;
-        return known.Type == "lan" && !fromElsewhere && !announcement.SenderMatches && !firstSigned;
+        return !fromElsewhere && !announcement.SenderMatches && !firstSigned;
     }
 }

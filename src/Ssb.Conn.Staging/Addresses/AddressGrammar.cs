@@ -35,34 +35,30 @@ internal static class AddressGrammar
                 return i;
             if ((uint)i < (uint)text.Length && text[i] == ':')
             {
-                i = SkipData(text, i);
-                if (i < 0)
-                    return ~i;
+                while (true)
+                {
+                    i = SkipPlain(text, i);
+                    if ((uint)i >= (uint)text.Length)
+                        return -1;
+                    if (text[i] is '~' or ';')
+                        break;
+                    if (text[i] != '!')
+                        return i;
+                    if ((uint)(i + 1) >= (uint)text.Length || text[i + 1] is not ('!' or ':' or ';' or '~'))
+                        return i + 1;
+                    i += 2;
+                }
+            }
+            else if (i == text.Length)
+            {
+                return -1;
+            }
+            else if (text[i] is not ('~' or ';'))
+            {
+                return i;
             }
 
-            if (i == text.Length)
-                return -1;
-            if (text[i] is not ('~' or ';'))
-                return i;
             i++;
-        }
-    }
-
-    /// <returns>Where the data fields end: the position of '~', of ';' or of the end; the complement of the position
-    /// of an error.</returns>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int SkipData(ReadOnlySpan<char> text, int i)
-    {
-        while (true)
-        {
-            i = SkipPlain(text, i);
-            if ((uint)i >= (uint)text.Length || text[i] is '~' or ';')
-                return i;
-            if (text[i] != '!')
-                return ~i;
-            if ((uint)(i + 1) >= (uint)text.Length || text[i + 1] is not ('!' or ':' or ';' or '~'))
-                return ~(i + 1);
-            i += 2;
         }
     }
 

@@ -85,6 +85,7 @@ internal sealed class Bench(StagingOptions options)
         _ages.Remove(_slots, slot);
         _keys?.Remove(peer.Identity, slot);
         LeaveBucket(slot);
+        s.Text = ""; // the slot stays until the next compaction, its text need not
         _peers[slot] = null;
         Count--;
         if (_peers.Used > 256 && Count < _peers.Used / 4)

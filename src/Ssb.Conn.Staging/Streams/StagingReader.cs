@@ -116,7 +116,7 @@ internal abstract class StagingReader<T>(ConnStaging pool, CancellationToken str
     {
         lock (pool.Gate)
         {
-            if (_isDisposing)
+            if (_isDisposing || _state == State.Created) // it counts for nothing before it is enumerated
                 return default;
             _isDisposing = true;
             if (_state != State.Waiting)

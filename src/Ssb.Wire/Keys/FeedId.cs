@@ -33,10 +33,11 @@ public readonly struct FeedId : IEquatable<FeedId>, ISpanParsable<FeedId>
     }
 
     /// <summary>Reads <c>@BASE64=.ed25519</c>: canonical, padded base64 of 32 bytes and nothing else.</summary>
-    /// <exception cref="FormatException">The text is anything else.</exception>
+    /// <exception cref="FormatException">The text is anything else. The message does not repeat it: it may be a secret key, taken for
+    /// the public one.</exception>
     public static FeedId Parse(ReadOnlySpan<char> text) =>
         TryParse(text, out FeedId id) ? id : throw new FormatException(
-            $"'{Shown(text)}' is not a feed id: expected '@', 44 characters of base64 that hold 32 bytes, and '{Suffix}'.");
+            $"Not a feed id: expected '@', 44 characters of base64 that hold 32 bytes, and '{Suffix}'; these were {text.Length} characters.");
 
     /// <summary><see cref="Parse(ReadOnlySpan{char})"/> without the exception.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, out FeedId id)
@@ -125,8 +126,4 @@ public readonly struct FeedId : IEquatable<FeedId>, ISpanParsable<FeedId>
         _ = Convert.TryToBase64Chars(key, text.Slice(1, Base64Length), out _);
         Suffix.CopyTo(text[(1 + Base64Length)..]);
     }
-
-    // A message repeats the value, not a novel that somebody pasted.
-    private static string Shown(ReadOnlySpan<char> text) =>
-        text.Length <= 64 ? text.ToString() : string.Concat(text[..64], "...");
 }

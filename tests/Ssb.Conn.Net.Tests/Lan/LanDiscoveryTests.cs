@@ -270,6 +270,10 @@ public sealed class LanDiscoveryTests : IDisposable
         Assert.Throws<ArgumentException>(() => new LanAnnouncer(_options, _keys, Recorded.AddressOf(other)));
         Assert.Throws<ArgumentException>(() => new LanAnnouncer(_options, _keys, MultiserverAddress.Parse(Recorded.AddressOf(_keys) + ";unix:" + new string('x', 1500))));
 
+        Assert.Throws<ArgumentException>(() => new LanAnnouncer(_options, _keys, MultiserverAddress.Parse($"{Recorded.AddressOf(_keys).Text};{Recorded.AddressOf(other).Text}")));
+        ArgumentException seed = Assert.Throws<ArgumentException>(() => new LanAnnouncer(_options, _keys, MultiserverAddress.Parse(Recorded.AddressOf(_keys).Text + ":c2VlZHNlZWQ=")));
+        Assert.DoesNotContain("c2VlZHNlZWQ", seed.ToString(), StringComparison.Ordinal);
+
         var announcer = new LanAnnouncer(_options, _keys, Recorded.AddressOf(_keys));
         announcer.Start();
         Assert.Throws<InvalidOperationException>(announcer.Start);

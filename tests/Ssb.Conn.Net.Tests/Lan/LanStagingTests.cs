@@ -89,6 +89,18 @@ public sealed class LanStagingTests : IDisposable
         Assert.Equal("lan", _bench.Get(s_address)?.Type);
     }
 
+    [Theory]
+    [InlineData("internet")]
+    [InlineData(null)]
+    public void Stage_UnsignedFromElsewhereOfAPeerOfAnotherSource_DoesNotMakeItExpire(string? type)
+    {
+        _bench.Stage(s_address, new StagedData { Type = type });
+        Assert.Null(Announce(verified: false, matches: false));
+        _time.Advance(TimeSpan.FromSeconds(11));
+        Assert.Equal(type, Assert.IsType<StagedPeer>(_bench.Get(s_address)).Type);
+        Assert.Equal(StageOutcome.Updated, Announce(verified: false, matches: true)?.Outcome);
+    }
+
     [Fact]
     public void Stage_AddressLongerThanTheBenchTakes_IsIgnored()
     {

@@ -67,6 +67,18 @@ public class ErrorMessageTests
         }
     }
 
+    [Fact]
+    public void Message_OfAKeyThatIsNone_DoesNotRepeatIt()
+    {
+        const string Secret = "c2VjcmV0LXNlZWQtc2VjcmV0LXNlZWQ";
+        using var bench = new ConnStaging();
+        string invite = Given.Address(1) + ":" + Secret;
+        string cutOut = invite[(invite.IndexOf("shs:", StringComparison.Ordinal) + 4)..];
+        ArgumentException error = Assert.Throws<ArgumentException>(() => bench.Stage(invite, new StagedData { Key = cutOut }));
+        Assert.Contains("contradicts", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(Secret[..8], error.ToString(), StringComparison.Ordinal);
+    }
+
     // Can some text follow to make it valid?
     private static bool CanGoOn(string beginning) =>
         new[] { "", "a", "aa", ":", "!" }.Any(end => MultiserverAddress.IsValid(beginning + end));

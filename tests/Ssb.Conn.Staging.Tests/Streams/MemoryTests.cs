@@ -36,6 +36,30 @@ public class MemoryTests
     }
 
     [Theory, MemberData(nameof(Streams))]
+    public async Task Stream_DisposedUnread_CountsForNothing(string stream)
+    {
+        using var bench = new ConnStaging();
+        await ((IAsyncDisposable)Open(bench, stream)).DisposeAsync();
+        Assert.Equal(0, bench.Subscribers);
+    }
+
+    [Fact]
+    public void Unstage_OneOfMany_KeepsNotItsText()
+    {
+        using var bench = new ConnStaging();
+        bench.Stage(Given.Address(2));
+        WeakReference text = Dropped(() =>
+        {
+            string address = new(Given.Address(1).AsSpan());
+            bench.Stage(address);
+            bench.Unstage(address);
+            return address;
+        });
+        AssertCollected(text);
+        GC.KeepAlive(bench);
+    }
+
+    [Theory, MemberData(nameof(Streams))]
     public void Stream_NeverEnumerated_CostsStageNothing(string stream)
     {
         using var with = new ConnStaging();
