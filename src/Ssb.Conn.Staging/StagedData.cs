@@ -135,7 +135,7 @@ public sealed record StagedData
 
     /// <summary>Key and type, and of the further fields the names alone: a value may be an address that carries a secret seed.
     /// The whole, as JSON, is what a serialiser writes.</summary>
-    public override string ToString() => $"key {Key ?? "none"}, type {Type ?? "none"}"
+    public override string ToString() => $"key {(Key is null ? "none" : FeedKey.Canonical(Key) ?? "no feed id")}, type {Type ?? "none"}"
         + (Verified is { } verified ? verified ? ", verified" : ", not verified" : "")
         + (_fields.Count == 0 ? "" : $", with {string.Join(", ", _fields.Keys)}");
 
@@ -175,11 +175,11 @@ public sealed record StagedData
     {
         get
         {
-            int length = (Key?.Length ?? 0) + (Type?.Length ?? 0);
+            int length = Encoding.UTF8.GetByteCount(Key ?? "") + Encoding.UTF8.GetByteCount(Type ?? "");
             if (_fields.Count == 0)
                 return length;
             foreach ((string name, JsonElement value) in _fields)
-                length += name.Length + JsonMarshal.GetRawUtf8Value(value).Length;
+                length += Encoding.UTF8.GetByteCount(name) + JsonMarshal.GetRawUtf8Value(value).Length;
             return length;
         }
     }

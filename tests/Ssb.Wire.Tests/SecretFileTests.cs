@@ -4,17 +4,13 @@ namespace Ssb.Wire.Tests;
 
 public sealed class SecretFileTests : IDisposable
 {
-    // Written by ssb-keys 8.5.0 (createSync) for this test; nobody uses this identity.
+    // Keys and layout as ssb-keys 8.5.0 (createSync) wrote them for this test, the comments in our words; nobody uses this identity.
     private const string Recorded = """
-        # WARNING: Never show this to anyone.
-        # WARNING: Never edit it or use it on multiple devices at once.
+        # The secret of a Secure Scuttlebutt identity. Whoever has it can speak as you:
+        # keep it to yourself.
         #
-        # This is your SECRET, it gives you magical powers. With your secret you can
-        # sign your messages so that your friends can verify that the messages came
-        # from you. If anyone learns your secret, they can use it to impersonate you.
-        #
-        # If you use this secret on more than one device you will create a fork and
-        # your friends will stop replicating your content.
+        # Use it on one device only, and do not edit it. Two devices that write with the
+        # same secret fork its feed, and others stop following it.
         #
         {
           "curve": "ed25519",
@@ -23,7 +19,7 @@ public sealed class SecretFileTests : IDisposable
           "id": "@6sMnvHl5TYQFFJRi5n7nxZcS53WZ9ah8U+M8aS0FGzc=.ed25519"
         }
         #
-        # The only part of this file that's safe to share is your public name:
+        # What you may give to others is your public name:
         #
         #   @6sMnvHl5TYQFFJRi5n7nxZcS53WZ9ah8U+M8aS0FGzc=.ed25519
         """;
@@ -36,7 +32,7 @@ public sealed class SecretFileTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public void Load_FileOfSsbKeys_GivesItsIdentity()
+    public void Load_LayoutOfSsbKeys_GivesItsIdentity()
     {
         string path = Path.Combine(_folder, "secret");
         File.WriteAllText(path, Recorded.ReplaceLineEndings("\n"));
@@ -123,7 +119,7 @@ public sealed class SecretFileTests : IDisposable
     public void Load_NoFile_Throws() => Assert.Throws<FileNotFoundException>(() => SecretFile.Load(Path.Combine(_folder, "none")));
 
     [Fact]
-    public void Create_NewFile_IsWhatSsbKeysWrites()
+    public void Create_NewFile_HasTheLayoutOfSsbKeys()
     {
         string path = Path.Combine(_folder, "a", "b", "secret");
         using KeyPair keys = SecretFile.Create(path);

@@ -139,12 +139,19 @@ internal sealed class Terminal : IDisposable
 
     private void Leave()
     {
-        lock (_gate)
+        // A terminal that takes nothing more keeps who draws in a write, and must not keep the end of the process as well.
+        if (!_gate.TryEnter(TimeSpan.FromSeconds(1)))
+            return;
+        try
         {
             if (!_isShowing)
                 return;
             _isShowing = false;
             Send(FrameWriter.Leave);
+        }
+        finally
+        {
+            _gate.Exit();
         }
     }
 

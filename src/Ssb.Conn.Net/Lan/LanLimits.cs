@@ -34,7 +34,7 @@ public sealed record LanLimits
     /// </summary>
     public int Remembered { get; init; } = 4_096;
 
-    /// <summary>Senders known at a time, 16 to 1,000,000. Default 65,536, at about 120 bytes each.</summary>
+    /// <summary>Senders known at a time, 16 to 1,000,000. Default 65,536, at about 240 bytes each.</summary>
     public int Senders { get; init; } = 65_536;
 
     /// <summary>Datagrams read in 10 ms from each port, 1 to 100,000. Default 500.</summary>

@@ -73,9 +73,9 @@ public static class LanStaging
         if (verified && !announcement.Verified)
             return true;
 
-        // What anybody can send must not turn a pub, say, into a LAN peer, which leaves after some seconds.
+        // What anybody can send, or send again, must not turn a pub, say, into a LAN peer, which leaves after some seconds.
         if (known.Type != "lan")
-            return !announcement.Verified && !announcement.SenderMatches;
+            return !announcement.SenderMatches;
 
         bool firstSigned = announcement.Verified && !verified;
         return !fromElsewhere && !announcement.SenderMatches && !firstSigned;

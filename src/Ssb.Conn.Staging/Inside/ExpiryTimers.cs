@@ -26,7 +26,10 @@ internal sealed class ExpiryTimers(ConnStaging pool, TimeProvider time, IReadOnl
         ref ITimer? timer = ref _timers[age - 1];
         if (timer is null)
         {
-            ITimer made = time.CreateTimer(_ => OnTimer(age), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            ITimer made;
+            // What flows with whoever happens to stage first is not to live as long as the pool.
+            using (ExecutionContext.IsFlowSuppressed() ? default(IDisposable?) : ExecutionContext.SuppressFlow())
+                made = time.CreateTimer(_ => OnTimer(age), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             Interlocked.Exchange(ref timer, made); // a full fence: either we see below that the pool closed, or its closing sees the timer
         }
 

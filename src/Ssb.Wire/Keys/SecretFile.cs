@@ -26,6 +26,7 @@ public static class SecretFile
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
 
+        SodiumLibrary.EnsureReady(); // it wipes what is read
         // One byte more than allowed tells "too large" apart without trusting the length of what may be a pipe.
         byte[] buffer = GC.AllocateUninitializedArray<byte>(MaxSize + 1, pinned: true);
         int length = 0;
@@ -73,6 +74,7 @@ public static class SecretFile
         if (Path.GetDirectoryName(full) is { Length: > 0 } folder)
             Directory.CreateDirectory(folder);
 
+        SodiumLibrary.EnsureReady(); // without it nothing should be left behind
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, BufferSize = 0 };
         if (!OperatingSystem.IsWindows()) // where the property throws
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -238,15 +240,11 @@ public static class SecretFile
             _ = Base64.EncodeToUtf8(secret, base64, out _, out _);
             byte[] before = Encoding.ASCII.GetBytes(
                 $$"""
-                # WARNING: Never show this to anyone.
-                # WARNING: Never edit it or use it on multiple devices at once.
+                # The secret of a Secure Scuttlebutt identity. Whoever has it can speak as you:
+                # keep it to yourself.
                 #
-                # This is your SECRET, it gives you magical powers. With your secret you can
-                # sign your messages so that your friends can verify that the messages came
-                # from you. If anyone learns your secret, they can use it to impersonate you.
-                #
-                # If you use this secret on more than one device you will create a fork and
-                # your friends will stop replicating your content.
+                # Use it on one device only, and do not edit it. Two devices that write with the
+                # same secret fork its feed, and others stop following it.
                 #
                 {
                   "curve": "ed25519",
@@ -259,7 +257,7 @@ public static class SecretFile
                   "id": "{{id}}"
                 }
                 #
-                # The only part of this file that's safe to share is your public name:
+                # What you may give to others is your public name:
                 #
                 #   {{id}}
                 """.ReplaceLineEndings("\n"));
