@@ -6,7 +6,7 @@ namespace Ssb.Conn.Benchmarks;
 internal static class Measure
 {
     /// <summary>Nanoseconds for one operation of each.</summary>
-    /// <param name="rounds">Pairs of runs that count; one in five more warm up.</param>
+    /// <param name="rounds">Pairs of runs that count; others before them warm up.</param>
     /// <param name="operations">Operations in one run.</param>
     /// <param name="ours">Prepares, untimed, and gives the run to be timed.</param>
     /// <param name="baseline">Likewise.</param>
@@ -14,9 +14,13 @@ internal static class Measure
     public static (double Ours, double Baseline, double Ratio) Pair(int rounds, int operations, Func<Action> ours, Func<Action> baseline)
     {
         var times = new List<(double Ours, double Baseline)>();
-        int warmup = Math.Max(3, rounds / 5);
+        // Two seconds and more: the runtime compiles what runs often again, in the background.
+        int warmup = 3;
+        long began = Stopwatch.GetTimestamp();
         for (int i = 0; i < rounds + warmup; i++)
         {
+            if (i == warmup && Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(2))
+                warmup++;
             // In alternating order, so that neither always finds the cache of the other.
             double a, b;
             if (i % 2 == 0)

@@ -8,7 +8,7 @@ namespace Ssb.Conn;
 internal sealed class Bench(StagingOptions options)
 {
     private const int NoSlot = -1;
-    private const int MinSlots = 16;
+    private const int MinSlots = 256;
 
     private readonly AgeQueues _ages = new(options.TimeToLive);
     private PeerSlots _peers = new();
