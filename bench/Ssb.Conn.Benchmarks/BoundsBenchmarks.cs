@@ -94,7 +94,7 @@ internal static class BoundsBenchmarks
         string[] addresses = Addresses.Make(0, Count);
         long Allocated(bool makesStreams)
         {
-            var pool = new ConnStaging(new StagingOptions { SourceCapacity = Count });
+            var pool = new ConnStaging(new StagingOptions { SourceCapacity = Count, TimeProvider = new ManualTime() });
             OperationBenchmarks.StageAll(pool, addresses);
             if (makesStreams)
             {
