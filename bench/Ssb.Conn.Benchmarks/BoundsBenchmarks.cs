@@ -33,16 +33,16 @@ internal static class BoundsBenchmarks
         (double ours, double baseline, double ratio) = Measure.Pair(60, others.Length * 2,
             () =>
             {
-                ConnStaging pool = OperationBenchmarks.NewPool(Capacity);
+                ConnStaging pool = OperationBenchmarks.NewRoundPool(Capacity);
                 OperationBenchmarks.StageAll(pool, hoard);
                 return () => Mix(pool, evicts: true);
             },
             () =>
             {
-                ConnStaging pool = OperationBenchmarks.NewPool(Capacity * 2);
+                ConnStaging pool = OperationBenchmarks.NewRoundPool(Capacity * 2);
                 OperationBenchmarks.StageAll(pool, hoard);
                 return () => Mix(pool, evicts: false);
-            });
+            }, OperationBenchmarks.CloseRound);
         table.AtMost("stage, half of them into a full bench that evicts, against one with room", Table.Ns(ours), Table.Ns(baseline), ratio, 1.6);
 
         void Mix(ConnStaging pool, bool evicts)

@@ -48,6 +48,7 @@ internal static class GrowthBenchmarks
                 pool.Unstage(a);
         }
 
+        pool.Close();
         return Measure.Median(times.Skip(100));
     }
 

@@ -10,8 +10,10 @@ internal static class Measure
     /// <param name="operations">Operations in one run.</param>
     /// <param name="ours">Prepares, untimed, and gives the run to be timed.</param>
     /// <param name="baseline">Likewise.</param>
+    /// <param name="after">Cleans up after each pair of runs, untimed.</param>
     /// <returns>The medians, and the median of the ratios of the pairs.</returns>
-    public static (double Ours, double Baseline, double Ratio) Pair(int rounds, int operations, Func<Action> ours, Func<Action> baseline)
+    public static (double Ours, double Baseline, double Ratio) Pair(
+        int rounds, int operations, Func<Action> ours, Func<Action> baseline, Action? after = null)
     {
         var times = new List<(double Ours, double Baseline)>();
         // Two seconds and more: the runtime compiles what runs often again, in the background.
@@ -27,6 +29,7 @@ internal static class Measure
                 (a, b) = (Time(ours()), Time(baseline()));
             else
                 (b, a) = (Time(baseline()), Time(ours()));
+            after?.Invoke();
             if (i >= warmup)
                 times.Add((a / operations, b / operations));
         }

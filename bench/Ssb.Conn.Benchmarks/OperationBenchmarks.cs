@@ -8,6 +8,8 @@ internal static class OperationBenchmarks
 {
     public static readonly StagedData Lan = new() { Type = "lan", Verified = true };
 
+    private static readonly List<ConnStaging> s_round = [];
+
     public static ConnStaging NewPool(int capacity)
     {
         var pool = new ConnStaging(new StagingOptions
@@ -18,6 +20,21 @@ internal static class OperationBenchmarks
         });
         _ = pool.Listen(); // the ring of changes exists from here on
         return pool;
+    }
+
+    /// <summary>A pool for one round, which <see cref="CloseRound"/> closes: a pool with peers that expire lives on by its
+    /// timer, and each collection would walk the peers of all rounds before.</summary>
+    public static ConnStaging NewRoundPool(int capacity)
+    {
+        ConnStaging pool = NewPool(capacity);
+        s_round.Add(pool);
+        return pool;
+    }
+
+    public static void CloseRound()
+    {
+        s_round.ForEach(pool => pool.Close());
+        s_round.Clear();
     }
 
     public static void Run(Table table)
@@ -33,8 +50,8 @@ internal static class OperationBenchmarks
             string name = size.ToString("N0");
 
             Row($"stage {name} new peers", limit, Measure.Pair(rounds, size * repeat,
-                () => Repeat(repeat, () => NewPool(size), pool => StageAll(pool, addresses)),
-                () => Repeat(repeat, () => new ConcurrentDictionary<string, object>(), d => SetAll(d, addresses))));
+                () => Repeat(repeat, () => NewRoundPool(size), pool => StageAll(pool, addresses)),
+                () => Repeat(repeat, () => new ConcurrentDictionary<string, object>(), d => SetAll(d, addresses)), CloseRound));
 
             ConnStaging staged = NewPool(size);
             var dictionary = new ConcurrentDictionary<string, object>();
@@ -63,7 +80,7 @@ internal static class OperationBenchmarks
             Row($"unstage one of {name}", 1.7, Measure.Pair(rounds, size,
                 () =>
                 {
-                    ConnStaging pool = NewPool(size);
+                    ConnStaging pool = NewRoundPool(size);
                     StageAll(pool, addresses);
                     return () =>
                     {
@@ -80,7 +97,7 @@ internal static class OperationBenchmarks
                         foreach (string a in shuffled)
                             CheckBenchmarks.Expect(d.TryRemove(a, out _));
                     };
-                }));
+                }, CloseRound));
             staged.Close();
         }
 

@@ -10,15 +10,15 @@ internal static class ReaderBenchmarks
         (double with, double without, double ratio) = Measure.Pair(25, Size,
             () =>
             {
-                ConnStaging pool = OperationBenchmarks.NewPool(Size);
+                ConnStaging pool = OperationBenchmarks.NewRoundPool(Size);
                 Start(Walk(pool));
                 return () => OperationBenchmarks.StageAll(pool, addresses);
             },
             () =>
             {
-                ConnStaging pool = OperationBenchmarks.NewPool(Size);
+                ConnStaging pool = OperationBenchmarks.NewRoundPool(Size);
                 return () => OperationBenchmarks.StageAll(pool, addresses);
-            });
+            }, OperationBenchmarks.CloseRound);
         table.AtMost("stage 100,000 while a live reader walks each snapshot, against none", Table.Ns(with), Table.Ns(without), ratio, 1.3);
 
         string[] shuffled = Addresses.Shuffled(addresses);
@@ -27,7 +27,7 @@ internal static class ReaderBenchmarks
             (with, without, ratio) = Measure.Pair(25, Size,
                 () =>
                 {
-                    ConnStaging pool = OperationBenchmarks.NewPool(Size);
+                    ConnStaging pool = OperationBenchmarks.NewRoundPool(Size);
                     OperationBenchmarks.StageAll(pool, before);
                     Start(Follow(pool));
                     return () => OperationBenchmarks.StageAll(pool, then);
@@ -47,7 +47,7 @@ internal static class ReaderBenchmarks
                                 dictionary[a] = OperationBenchmarks.Lan;
                         }
                     }
-                });
+                }, OperationBenchmarks.CloseRound);
             table.AtMost($"stage 100,000 {what} while one reads Changes, against a locked Dictionary without", Table.Ns(with), Table.Ns(without), ratio, 2.5);
         }
 

@@ -30,6 +30,7 @@ public sealed class ConnStaging : IDisposable
     private Bench _bench;
     private ChangeRing? _ring; // made for the first reader who needs it
     private ReaderQueue _waiting = new();
+    private long _sequence;
     private long _events; // changes that were not updates
 
     private int _subscribers;
@@ -68,8 +69,8 @@ public sealed class ConnStaging : IDisposable
     /// <summary>Guarded by <see cref="Gate"/>.</summary>
     internal ref ReaderQueue Waiting => ref _waiting;
 
-    /// <summary>How many changes there were. Guarded by <see cref="Gate"/>.</summary>
-    internal long Sequence { get; private set; }
+    /// <summary>How many changes there were. Counted under <see cref="Gate"/>.</summary>
+    internal long Sequence => Volatile.Read(ref _sequence);
 
     /// <summary>Registers a peer as newly available, or refreshes one that is there: fields given replace, fields not given
     /// stay, and its time to live starts anew.</summary>
@@ -448,7 +449,7 @@ public sealed class ConnStaging : IDisposable
 
     private void Record_NeedsLock(StagedPeer peer, StagedPeer? previous, UnstageReason? reason)
     {
-        Sequence++;
+        Volatile.Write(ref _sequence, _sequence + 1);
         if (_ring is { } ring)
         {
             ref Change change = ref ring.Append();
@@ -457,6 +458,7 @@ public sealed class ConnStaging : IDisposable
             change.EventsBefore = _events;
             change.Reason = reason.GetValueOrDefault();
             change.IsRemoval = reason.HasValue;
+            ring.Publish();
         }
 
         if (previous is null)

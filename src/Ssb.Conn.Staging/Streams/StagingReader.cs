@@ -37,8 +37,8 @@ internal abstract class StagingReader<T>(ConnStaging pool, CancellationToken str
 
     // Completed on a thread-pool thread that does nothing else, so the reader goes on right there.
     private ManualResetValueTaskSourceCore<bool> _wait;
-    private State _state; // guarded by the lock of the pool
-    private bool _isDisposing; // likewise
+    private volatile State _state;
+    private volatile bool _isDisposing;
     private int _isEnumerated;
     private CancellationToken _token = streamToken;
     private CancellationTokenSource? _linked;
@@ -81,35 +81,35 @@ internal abstract class StagingReader<T>(ConnStaging pool, CancellationToken str
     {
         if (_token.IsCancellationRequested)
             return ValueTask.FromCanceled<bool>(_token);
-        if (_state == State.Idle && TryTakeRead(out _current))
+        if (_state == State.Disposed)
+            return ValueTask.FromResult(false);
+        if (_state == State.Waiting)
+            throw new InvalidOperationException("The call before has not completed.");
+        if (TryReadOn(out _current))
             return ValueTask.FromResult(true);
-        bool hasItem;
-        lock (pool.Gate)
-        {
-            if (_state == State.Disposed)
-                return ValueTask.FromResult(false);
-            if (_state == State.Waiting)
-                throw new InvalidOperationException("The call before has not completed.");
-            hasItem = TryRead(out _current);
-            if (!hasItem && pool.IsClosed)
-                return ValueTask.FromResult(false);
-            if (!hasItem)
-            {
-                _wait.Reset();
-                _state = State.Waiting;
-            }
-        }
-
-        if (hasItem)
+        bool isClosed = pool.IsClosed; // asked first: what came before the end is still told
+        if (HasNews && TryReadLocked())
         {
             CountLag();
             return ValueTask.FromResult(true);
         }
 
+        if (isClosed)
+            return ValueTask.FromResult(false);
+        _wait.Reset();
+        if (Interlocked.CompareExchange(ref _state, State.Waiting, State.Idle) != State.Idle)
+            return ValueTask.FromResult(false); // it was disposed meanwhile
+
         // It looks once more, after whatever else the thread pool has to do, before it waits to be woken: while changes come
-        // fast, nobody who stages has to wake it.
+        // fast, nobody who stages has to wake it, nor meets it at the lock.
         Wake(this);
         return new ValueTask<bool>(this, _wait.Version);
+
+        bool TryReadLocked()
+        {
+            lock (pool.Gate)
+                return TryRead(out _current);
+        }
     }
 
     public ValueTask DisposeAsync()
@@ -119,10 +119,12 @@ internal abstract class StagingReader<T>(ConnStaging pool, CancellationToken str
             if (_isDisposing || _state == State.Created) // it counts for nothing before it is enumerated
                 return default;
             _isDisposing = true;
-            if (_state != State.Waiting)
-                _state = State.Disposed;
         }
 
+        // Either this sees Waiting, or Execute sees that it is being disposed.
+        Interlocked.MemoryBarrier();
+        if (_state != State.Waiting)
+            _state = State.Disposed;
         EndWaiting();
         Release();
         GC.SuppressFinalize(this);
@@ -131,25 +133,31 @@ internal abstract class StagingReader<T>(ConnStaging pool, CancellationToken str
 
     public override void Execute()
     {
-        StagingReader? next;
-        bool isCanceled, hasItem, goesOn;
-        lock (pool.Gate)
+        // The chain that it was taken with is this round's alone, and needs no lock.
+        StagingReader? next = NextWaiting;
+        (PreviousWaiting, NextWaiting) = (null, null);
+        bool isCanceled = false;
+        bool hasItem = !_isDisposing && !_token.IsCancellationRequested && TryReadOn(out _current);
+        bool goesOn = hasItem;
+        if (!hasItem)
         {
-            next = NextWaiting;
-            (PreviousWaiting, NextWaiting) = (null, null);
-            isCanceled = !_isDisposing && _token.IsCancellationRequested;
-            hasItem = !_isDisposing && !isCanceled && TryRead(out _current);
-            goesOn = hasItem || isCanceled || _isDisposing || pool.IsClosed;
-            if (goesOn)
-                _state = _isDisposing ? State.Disposed : State.Idle;
-            else
-                pool.Waiting.Add(this); // woken for something it does not read, such as an update
+            lock (pool.Gate)
+            {
+                isCanceled = !_isDisposing && _token.IsCancellationRequested;
+                hasItem = !_isDisposing && !isCanceled && TryRead(out _current);
+                goesOn = hasItem || isCanceled || _isDisposing || pool.IsClosed;
+                if (!goesOn)
+                    pool.Waiting.Add(this); // woken for something it does not read, such as an update
+            }
         }
 
         Wake(next);
         if (!goesOn)
             return;
         CountLag();
+        Interlocked.Exchange(ref _state, State.Idle);
+        if (_isDisposing)
+            _state = State.Disposed;
         if (isCanceled)
             _wait.SetException(new OperationCanceledException(_token));
         else
@@ -167,8 +175,11 @@ internal abstract class StagingReader<T>(ConnStaging pool, CancellationToken str
     /// <returns>false when there is none now.</returns>
     protected abstract bool TryRead(out T? item);
 
-    /// <summary>Takes the next of the items that were read already, without the lock.</summary>
-    protected virtual bool TryTakeRead(out T? item)
+    /// <summary>May there be something to read? Asked without the lock.</summary>
+    protected abstract bool HasNews { get; }
+
+    /// <summary>Takes the next item without the lock, if that is possible.</summary>
+    protected virtual bool TryReadOn(out T? item)
     {
         item = default;
         return false;

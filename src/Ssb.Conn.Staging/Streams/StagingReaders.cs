@@ -5,6 +5,8 @@ internal sealed class LiveEntriesReader(ConnStaging pool, CancellationToken toke
 {
     private long _seen = -1;
 
+    protected override bool HasNews => Pool.Sequence != _seen;
+
     protected override bool TryRead(out StagingSnapshot? item)
     {
         item = null;
@@ -16,7 +18,8 @@ internal sealed class LiveEntriesReader(ConnStaging pool, CancellationToken toke
     }
 }
 
-/// <summary>A position in the ring of changes, and the few changes after it that were taken out in one go.</summary>
+/// <summary>A position in the ring of changes, and the few changes before it that were taken out in one go and are still to be
+/// told.</summary>
 internal abstract class RingReader<T>(ConnStaging pool, ChangeRing ring, CancellationToken token) : StagingReader<T>(pool, token)
 {
     private const int BatchSize = 64;
@@ -25,42 +28,48 @@ internal abstract class RingReader<T>(ConnStaging pool, ChangeRing ring, Cancell
     private int _taken;
     private int _filled;
 
-    /// <summary>The number of the change that was read last.</summary>
+    /// <summary>The number of the change that was taken last.</summary>
     protected long Position { get; set; } = ring.Head;
 
     protected ChangeRing Ring => ring;
 
-    /// <summary>What is to be said before anything else is read.</summary>
+    protected sealed override bool HasNews => !HasBegun || Position < ring.Head;
+
+    /// <summary>Is it to be told the changes now, and nothing before them?</summary>
+    protected virtual bool HasBegun => true;
+
+    /// <summary>What is to be said before anything else is read. Under the lock of the pool.</summary>
     protected abstract bool TryAnnounce(out T? item);
 
-    /// <summary>Is the change for this reader?</summary>
+    /// <summary>Is the change, the next in order, for this reader?</summary>
     protected abstract bool Wants(in Change change);
 
     protected abstract T Tell(in Change change);
 
-    protected sealed override bool TryRead(out T? item)
+    protected sealed override bool TryRead(out T? item) => TryAnnounce(out item) || TryReadOn(out item);
+
+    protected sealed override bool TryReadOn(out T? item)
     {
-        if (TryAnnounce(out item))
-            return true;
-        (_taken, _filled) = (0, 0);
-        while (Position < ring.Head && _filled < BatchSize)
+        while (HasBegun)
         {
-            ref readonly Change change = ref ring.After(Position++);
-            if (Wants(change))
-                _batch[_filled++] = change;
+            while (_taken < _filled)
+            {
+                ref Change change = ref _batch[_taken++];
+                bool isWanted = Wants(change);
+                item = isWanted ? Tell(change) : default;
+                change = default; // keeps no peer alive
+                if (isWanted)
+                    return true;
+            }
+
+            (_taken, _filled) = (0, ring.CopyAfter(Position, _batch));
+            if (_filled == 0)
+                break;
+            Position += _filled;
         }
 
-        return TryTakeRead(out item);
-    }
-
-    protected sealed override bool TryTakeRead(out T? item)
-    {
         item = default;
-        if (_taken == _filled)
-            return false;
-        item = Tell(_batch[_taken]);
-        _batch[_taken++] = default; // keeps no peer alive
-        return true;
+        return false;
     }
 }
 
@@ -105,6 +114,8 @@ internal sealed class ChangesReader(ConnStaging pool, ChangeRing ring, Cancellat
 {
     private bool _hasBegun;
     private long _told;
+
+    protected override bool HasBegun => _hasBegun;
 
     protected override bool TryAnnounce(out StagingChange? item)
     {
