@@ -66,6 +66,9 @@ public sealed class NetworkKey : IEquatable<NetworkKey>
         return true;
     }
 
+    /// <summary>The 32 bytes, for the handshake.</summary>
+    internal ReadOnlySpan<byte> Span => _key;
+
     /// <summary>The key as base64, for writing it into a configuration.</summary>
     public string ToBase64() => Convert.ToBase64String(_key);
 
