@@ -12,20 +12,56 @@ internal static class WireMetrics
     private static readonly Counter<long> s_handshakes =
         s_meter.CreateCounter<long>("ssb.wire.handshakes", "{handshake}", "Handshakes that ended, by role and outcome.");
 
-    public static void CountHandshake(string role, string outcome) =>
-        Add(s_handshakes, 1, new("role", role), new("outcome", outcome));
+    private static readonly UpDownCounter<long> s_connections =
+        s_meter.CreateUpDownCounter<long>("ssb.wire.rpc.connections", "{connection}", "Connections that are open.");
 
-    private static void Add(Counter<long> counter, long by, KeyValuePair<string, object?> tag1, KeyValuePair<string, object?> tag2)
+    private static readonly Counter<long> s_ends =
+        s_meter.CreateCounter<long>("ssb.wire.rpc.ends", "{connection}", "Connections that ended, by reason.");
+
+    private static readonly Counter<long> s_calls =
+        s_meter.CreateCounter<long>("ssb.wire.rpc.calls", "{call}", "Calls and streams that were opened, by type and side.");
+
+    private static readonly Counter<long> s_events =
+        s_meter.CreateCounter<long>("ssb.wire.rpc.events", "{event}", "What went wrong without ending a connection, by kind.");
+
+    public static void CountHandshake(string role, string outcome)
     {
-        if (!counter.Enabled)
-            return;
+        if (s_handshakes.Enabled)
+            Add(s_handshakes, new("role", role), new("outcome", outcome));
+    }
+
+    public static void CountCall(string type, string side)
+    {
+        if (s_calls.Enabled)
+            Add(s_calls, new("type", type), new("side", side));
+    }
+
+    public static void CountEvent(RpcEventKind kind)
+    {
+        if (s_events.Enabled)
+            Add(s_events, new KeyValuePair<string, object?>("kind", kind.ToString()));
+    }
+
+    public static void CountEnd(RpcEndReason reason)
+    {
+        if (s_ends.Enabled)
+            Add(s_ends, new KeyValuePair<string, object?>("reason", reason.ToString()));
+    }
+
+    public static void CountConnections(int by) => Guard(() => s_connections.Add(by));
+
+    private static void Add(Counter<long> counter, params KeyValuePair<string, object?>[] tags) => Guard(() => counter.Add(1, tags));
+
+    // A listener is foreign code: it can make nothing fail here.
+    private static void Guard(Action count)
+    {
         try
         {
-            counter.Add(by, tag1, tag2);
+            count();
         }
         catch (Exception)
         {
-            // A listener is foreign code: it can make nothing fail here.
+            // See above.
         }
     }
 }

@@ -1,0 +1,67 @@
+// What ends a stream or answers a request with an error: true for a plain end, or {"message":...,"name":...,"stack":...}
+using System.Buffers;
+using System.Text.Json;
+
+namespace Ssb.Wire;
+
+/// <summary>Writes and reads the body of an end.</summary>
+internal static class RpcErrorBody
+{
+    /// <summary>Longer texts of a peer are cut: an exception is not a place for a stranger's megabytes.</summary>
+    private const int MaxText = 4096;
+
+    private static readonly byte[] s_true = [.. "true"u8];
+
+    public static byte[] Of(RpcException? error)
+    {
+        if (error is null)
+            return s_true;
+
+        var output = new ArrayBufferWriter<byte>(256);
+        string name = error.RemoteName ?? "Error";
+        output.Write("{\"message\":"u8);
+        JavaScriptString.Write(error.Message, output);
+        output.Write(",\"name\":"u8);
+        JavaScriptString.Write(name, output);
+        // JavaScript peers print the stack where there is an error. Ours is nobody's business; this is the first line of one.
+        output.Write(",\"stack\":"u8);
+        JavaScriptString.Write($"{name}: {error.Message}", output);
+        output.Write("}"u8);
+        return output.WrittenSpan.ToArray();
+    }
+
+    /// <returns>null for a plain end.</returns>
+    public static RpcException? Read(RpcValueKind kind, ReadOnlySpan<byte> body)
+    {
+        if (kind == RpcValueKind.Json && body.SequenceEqual("true"u8))
+            return null;
+
+        RpcValue value = RpcValue.Received(kind, body);
+        try
+        {
+            JsonElement json = value.AsJson();
+            switch (json.ValueKind)
+            {
+                case JsonValueKind.Object:
+                    return new RpcException(RpcError.Remote, Text(json, "message") ?? "The peer sent an error without a message.")
+                    {
+                        RemoteName = Text(json, "name"),
+                        RemoteStack = Text(json, "stack"),
+                    };
+                case JsonValueKind.String:
+                    return new RpcException(RpcError.Remote, Cut(value.AsText()));
+                default:
+                    return new RpcException(RpcError.Remote, "The peer sent an error without a message.");
+            }
+        }
+        catch (Exception e) when (e is FormatException or InvalidOperationException)
+        {
+            return new RpcException(RpcError.Remote, "The peer sent an error that cannot be read.", e);
+        }
+    }
+
+    private static string? Text(JsonElement json, string name) =>
+        json.TryGetProperty(name, out JsonElement text) && text.ValueKind == JsonValueKind.String ? Cut(text.GetString() ?? "") : null;
+
+    private static string Cut(string text) => text.Length <= MaxText ? text : text[..MaxText] + "...";
+}

@@ -1,0 +1,66 @@
+namespace Ssb.Wire;
+
+/// <summary>One call or stream failed. Unless <see cref="Error"/> says that it is closed, the connection is usable.</summary>
+public sealed class RpcException : IOException
+{
+    /// <summary>An error for the caller of a procedure: its message is sent as it stands, while that of any other exception is kept
+    /// from the peer.</summary>
+    public RpcException(string message)
+        : this(RpcError.Remote, message)
+    {
+    }
+
+    internal RpcException(RpcError error, string message, Exception? innerException = null)
+        : base(message, innerException) => Error = error;
+
+    /// <summary>What kind of failure it is.</summary>
+    public RpcError Error { get; }
+
+    /// <summary>The <c>name</c> of the error that the peer sent, such as <c>TypeError</c>.</summary>
+    public string? RemoteName { get; init; }
+
+    /// <summary>The <c>stack</c> of the error that the peer sent: a stranger's text.</summary>
+    public string? RemoteStack { get; init; }
+}
+
+/// <summary>Why a call or stream failed.</summary>
+public enum RpcError
+{
+    /// <summary>The peer answered with an error; the message is the peer's.</summary>
+    Remote,
+
+    /// <summary>The connection ended first; the inner exception says how, if it broke.</summary>
+    ConnectionClosed,
+
+    /// <summary>The peer sent faster than this stream was read, until its window was full (<see cref="RpcOptions.WindowFrames"/>).</summary>
+    SlowConsumer,
+
+    /// <summary>The peer answered with something else than was asked for.</summary>
+    Malformed,
+}
+
+/// <summary>The peer broke the rules of the connection, which is closed for it.</summary>
+public sealed class RpcProtocolException : IOException
+{
+    internal RpcProtocolException(RpcViolation violation, string message, Exception? innerException = null)
+        : base(message, innerException) => Violation = violation;
+
+    /// <summary>Which rule.</summary>
+    public RpcViolation Violation { get; }
+}
+
+/// <summary>Rules that a peer can break.</summary>
+public enum RpcViolation
+{
+    /// <summary>A frame of an unknown type, or a request that is no JSON.</summary>
+    MalformedFrame,
+
+    /// <summary>A body larger than <see cref="RpcOptions.MaxBodySize"/>.</summary>
+    BodyTooLarge,
+
+    /// <summary>More frames than <see cref="RpcOptions.MaxFramesPerSecond"/>.</summary>
+    TooManyFrames,
+
+    /// <summary>It took nothing of what we send for <see cref="RpcOptions.SendTimeout"/>.</summary>
+    NotReading,
+}

@@ -1,0 +1,88 @@
+using System.Buffers;
+using System.Collections.Frozen;
+using System.Text.Json;
+
+namespace Ssb.Wire;
+
+/// <summary>How a procedure is called.</summary>
+public enum RpcProcedureType
+{
+    /// <summary>One result, computed at once. Called like <see cref="Async"/>.</summary>
+    Sync,
+
+    /// <summary>One result.</summary>
+    Async,
+
+    /// <summary>A stream of items to the caller.</summary>
+    Source,
+
+    /// <summary>A stream of items from the caller.</summary>
+    Sink,
+
+    /// <summary>A stream each way.</summary>
+    Duplex,
+}
+
+/// <summary>Which procedures a peer has: dotted names such as <c>conn.stage</c> and their types.</summary>
+/// <remarks>Immutable. On the wire it is an object of objects: <c>{"manifest":"sync","conn":{"stage":"sync"}}</c>.</remarks>
+public sealed class RpcManifest
+{
+    private static readonly string[] s_names = ["sync", "async", "source", "sink", "duplex"];
+
+    private readonly FrozenDictionary<string, RpcProcedureType> _types;
+
+    internal RpcManifest(IEnumerable<KeyValuePair<string, RpcProcedureType>> procedures) => _types = procedures.ToFrozenDictionary();
+
+    /// <summary>All procedures, by dotted name.</summary>
+    public IReadOnlyDictionary<string, RpcProcedureType> Procedures => _types;
+
+    /// <summary>Reads a manifest as a peer sent it. What is no type that we know is left out.</summary>
+    /// <exception cref="FormatException">It is no object.</exception>
+    public static RpcManifest Read(JsonElement json)
+    {
+        if (json.ValueKind != JsonValueKind.Object)
+            throw new FormatException($"A manifest is an object, not {json.ValueKind}.");
+
+        var types = new Dictionary<string, RpcProcedureType>();
+        Collect(json, "", types);
+        return new RpcManifest(types);
+    }
+
+    /// <summary>The manifest as it is sent.</summary>
+    public byte[] ToJson()
+    {
+        var output = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(output))
+            WriteLevel(writer, [.. _types.OrderBy(t => t.Key, StringComparer.Ordinal).Select(t => (t.Key.Split('.'), t.Value))], depth: 0);
+        return output.WrittenSpan.ToArray();
+    }
+
+    internal static string NameOf(RpcProcedureType type) => s_names[(int)type];
+
+    private static void Collect(JsonElement level, string prefix, Dictionary<string, RpcProcedureType> types)
+    {
+        foreach (JsonProperty member in level.EnumerateObject())
+        {
+            if (member.Value.ValueKind == JsonValueKind.Object)
+                Collect(member.Value, prefix + member.Name + ".", types);
+            else if (member.Value.ValueKind == JsonValueKind.String && Array.IndexOf(s_names, member.Value.GetString()) is var type and >= 0)
+                types[prefix + member.Name] = (RpcProcedureType)type;
+        }
+    }
+
+    private static void WriteLevel(Utf8JsonWriter writer, IReadOnlyList<(string[] Path, RpcProcedureType Type)> procedures, int depth)
+    {
+        writer.WriteStartObject();
+        foreach (IGrouping<string, (string[] Path, RpcProcedureType Type)> group in procedures.GroupBy(p => p.Path[depth]))
+        {
+            (string[] path, RpcProcedureType type) = group.First();
+            writer.WritePropertyName(group.Key);
+            if (path.Length == depth + 1)
+                writer.WriteStringValue(NameOf(type));
+            else
+                WriteLevel(writer, [.. group], depth + 1);
+        }
+
+        writer.WriteEndObject();
+    }
+}

@@ -1,0 +1,121 @@
+namespace Ssb.Wire;
+
+/// <summary>What a connection serves, to whom, and within which bounds.</summary>
+public sealed record RpcOptions
+{
+    /// <summary>The procedures that the peer may call. Default: none but <c>manifest</c>.</summary>
+    public RpcApi Api { get; init; } = RpcApi.Empty;
+
+    /// <summary>Who the peer is. Default: the <see cref="BoxStream.Remote"/> of a box stream; null (nobody known) for other streams.</summary>
+    public FeedId? Remote { get; init; }
+
+    /// <summary>What the peer may call. Default: <see cref="RpcPermissions.Anonymous"/>, the manifest.</summary>
+    public RpcPermissions Permissions { get; init; } = RpcPermissions.Anonymous;
+
+    /// <summary>The largest body that is sent or received, in bytes. A peer that announces a larger one is cut off. Default: 8 MiB.</summary>
+    public int MaxBodySize { get; init; } = 8 * 1024 * 1024;
+
+    /// <summary>How many requests and streams the peer may have open; further ones get an error. Default: 4,096.</summary>
+    public int MaxOpenRequests { get; init; } = 4096;
+
+    /// <summary>How many frames a second the peer may send, with as many at once; if it sends more it is cut off. Default: 1,000,000,
+    /// a few times what this machine can make use of; lower it for strangers.</summary>
+    public int MaxFramesPerSecond { get; init; } = 1_000_000;
+
+    /// <summary>How many frames a stream holds for its reader. When they are full the stream may hold up the connection for a
+    /// second at once and a tenth of the time in all; then it ends with <see cref="RpcError.SlowConsumer"/>, and the others go on.
+    /// muxrpc has no way to ask a peer to send slower. Default: 16,384.</summary>
+    public int WindowFrames { get; init; } = 16_384;
+
+    /// <summary>The same in bytes of bodies. One body is always taken. Default: 16 MiB.</summary>
+    public long WindowBytes { get; init; } = 16 * 1024 * 1024;
+
+    /// <summary>How long the connection may be silent in both directions before it is closed, with a goodbye; or infinite. Default: 10
+    /// minutes.</summary>
+    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long the peer may take none of what we send before it is cut off; or infinite. Default: 30 seconds.</summary>
+    public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long closing waits for the peer's goodbye, and for procedures that still run. Default: 2 seconds.</summary>
+    public TimeSpan CloseTimeout { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>What all times are measured with. Default: <see cref="TimeProvider.System"/>.</summary>
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>Hears of what goes wrong on the connection without ending it. Called on any thread, and must be quick; what it throws
+    /// is dropped.</summary>
+    public Action<RpcEvent>? OnEvent { get; init; }
+
+    internal void Validate()
+    {
+        ArgumentNullException.ThrowIfNull(Api);
+        ArgumentNullException.ThrowIfNull(Permissions);
+        ArgumentNullException.ThrowIfNull(TimeProvider);
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxBodySize, 1, nameof(MaxBodySize));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(MaxBodySize, 1024 * 1024 * 1024, nameof(MaxBodySize));
+        ArgumentOutOfRangeException.ThrowIfNegative(MaxOpenRequests, nameof(MaxOpenRequests));
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxFramesPerSecond, 1, nameof(MaxFramesPerSecond));
+        ArgumentOutOfRangeException.ThrowIfLessThan(WindowFrames, 1, nameof(WindowFrames));
+        ArgumentOutOfRangeException.ThrowIfLessThan(WindowBytes, 1, nameof(WindowBytes));
+        ArgumentOutOfRangeException.ThrowIfNegative(CloseTimeout.Ticks, nameof(CloseTimeout));
+        CheckTimeout(IdleTimeout, nameof(IdleTimeout));
+        CheckTimeout(SendTimeout, nameof(SendTimeout));
+    }
+
+    private static void CheckTimeout(TimeSpan timeout, string name)
+    {
+        if (timeout <= TimeSpan.Zero && timeout != Timeout.InfiniteTimeSpan)
+            throw new ArgumentOutOfRangeException(name, timeout, "A time-out is above zero, or infinite.");
+    }
+}
+
+/// <summary>Something that went wrong on a connection without ending it.</summary>
+/// <param name="Kind">What.</param>
+/// <param name="Procedure">The procedure concerned, as the peer or we named it.</param>
+/// <param name="Error">The exception that a procedure threw; it was not shown to the peer.</param>
+public sealed record RpcEvent(RpcEventKind Kind, string Procedure, Exception? Error = null);
+
+/// <summary>What can go wrong on a connection without ending it.</summary>
+public enum RpcEventKind
+{
+    /// <summary>The peer called what it may not call.</summary>
+    Refused,
+
+    /// <summary>The peer called what there is not, or with arguments that are none.</summary>
+    Unknown,
+
+    /// <summary>The peer had too many requests open.</summary>
+    TooManyRequests,
+
+    /// <summary>A procedure of ours threw an exception that was not meant for the peer.</summary>
+    Failed,
+
+    /// <summary>A stream ended because its reader was too slow.</summary>
+    SlowConsumer,
+}
+
+/// <summary>How a connection ended.</summary>
+/// <param name="Reason">In a word.</param>
+/// <param name="Error">What broke it: an <see cref="IOException"/> such as <see cref="BoxStreamException"/>, or a
+/// <see cref="RpcProtocolException"/>. Null for an orderly end.</param>
+public sealed record RpcEnd(RpcEndReason Reason, Exception? Error = null);
+
+/// <summary>How a connection can end.</summary>
+public enum RpcEndReason
+{
+    /// <summary>The peer said goodbye.</summary>
+    Goodbye,
+
+    /// <summary>We closed it.</summary>
+    Closed,
+
+    /// <summary>Nothing came or went for <see cref="RpcOptions.IdleTimeout"/>, and we closed it.</summary>
+    Idle,
+
+    /// <summary>The stream below ended or broke without a goodbye.</summary>
+    Lost,
+
+    /// <summary>The peer broke a rule (<see cref="RpcViolation"/>), and was cut off.</summary>
+    Violation,
+}
