@@ -57,7 +57,7 @@ internal sealed class ReceiveBuffer(int size) : IDisposable
         {
             _array = ArrayPool<byte>.Shared.Rent(size);
         }
-        else if (_start > 0 && _array.Length - _start < Math.Max(wanted, held + 1))
+        else if (_start > 0 && (held <= _array.Length / 4 || _array.Length - _start < wanted || _end == _array.Length))
         {
             Bytes.CopyTo(_array);
             (_start, _end) = (0, held);

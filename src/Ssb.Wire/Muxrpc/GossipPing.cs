@@ -70,10 +70,11 @@ public static class GossipPing
     private static async Task PlayAsync(
         RpcDuplex stream, bool serve, TimeSpan interval, TimeProvider clock, Action<PingSample>? onSample, CancellationToken cancellationToken)
     {
-        IAsyncEnumerator<RpcValue> incoming = stream.ReadAllAsync(cancellationToken).GetAsyncEnumerator(CancellationToken.None);
-        await using (incoming.ConfigureAwait(false))
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        IAsyncEnumerator<RpcValue> incoming = stream.ReadAllAsync(over.Token).GetAsyncEnumerator(CancellationToken.None);
+        Task<bool> next = incoming.MoveNextAsync().AsTask();
+        try
         {
-            Task<bool> next = incoming.MoveNextAsync().AsTask();
             Task? ourTurn = serve ? Task.CompletedTask : null;
             (long Start, DateTimeOffset At)? served = null;
             while (true)
@@ -99,11 +100,17 @@ public static class GossipPing
                 else
                 {
                     await ServeAsync(stream, clock, cancellationToken).ConfigureAwait(false);
-                    ourTurn ??= Task.Delay(interval, clock, cancellationToken);
+                    ourTurn ??= Task.Delay(interval, clock, over.Token);
                 }
 
                 next = incoming.MoveNextAsync().AsTask();
             }
+        }
+        finally
+        {
+            await over.CancelAsync().ConfigureAwait(false);
+            await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await incoming.DisposeAsync().ConfigureAwait(false);
         }
     }
 

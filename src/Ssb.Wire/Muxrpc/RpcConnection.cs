@@ -425,11 +425,10 @@ public sealed class RpcConnection : IAsyncDisposable
 
                 rate.Count();
                 int length = (int)frame.Length;
-                if (Dispatch(frame, _received.Bytes.Slice(RpcFrame.HeaderSize, length)) is { } full)
+                while (Dispatch(frame, _received.Bytes.Slice(RpcFrame.HeaderSize, length)) is { } full)
                 {
                     Output.Flush();
                     await full.MakeRoomAsync(length).ConfigureAwait(false);
-                    Dispatch(frame, _received.Bytes.Slice(RpcFrame.HeaderSize, length));
                 }
 
                 _received.Consume(RpcFrame.HeaderSize + length);
@@ -507,7 +506,7 @@ public sealed class RpcConnection : IAsyncDisposable
             if (_stream is BoxStream box)
                 await box.ShutdownAsync().ConfigureAwait(false);
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException)
+        catch (Exception)
         {
             // The peer is gone already.
         }

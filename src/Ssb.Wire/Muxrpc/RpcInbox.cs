@@ -52,7 +52,10 @@ internal sealed class RpcInbox(RpcOptions options)
 
         Interlocked.Add(ref _bytes, -value.Bytes.Length);
         Interlocked.Decrement(ref _frames);
-        if (Volatile.Read(ref _room) is not null && !IsFull(0))
+        // Not at each: once half of the window is free again the reader has something to go on with.
+        if (Volatile.Read(ref _room) is not null
+            && Volatile.Read(ref _frames) <= options.WindowFrames / 2
+            && (Interlocked.Read(ref _bytes) <= options.WindowBytes / 2 || Volatile.Read(ref _frames) == 0))
             Interlocked.Exchange(ref _room, null)?.TrySetResult();
         return true;
     }

@@ -18,9 +18,9 @@ public sealed record RpcOptions
     /// <summary>How many requests and streams the peer may have open; further ones get an error. Default: 4,096.</summary>
     public int MaxOpenRequests { get; init; } = 4096;
 
-    /// <summary>How many frames a second the peer may send, with as many at once; if it sends more it is cut off. Default: 1,000,000,
-    /// a few times what this machine can make use of; lower it for strangers.</summary>
-    public int MaxFramesPerSecond { get; init; } = 1_000_000;
+    /// <summary>How many frames a second the peer may send, with as many at once; if it sends more it is cut off. Default: 5,000,000,
+    /// which is more than a core reads; lower it for strangers.</summary>
+    public int MaxFramesPerSecond { get; init; } = 5_000_000;
 
     /// <summary>How many frames a stream holds for its reader. When they are full the stream may hold up the connection for a
     /// second at once and a tenth of the time in all; then it ends with <see cref="RpcError.SlowConsumer"/>, and the others go on.
