@@ -3,8 +3,9 @@ using System.Diagnostics.Metrics;
 namespace Ssb.Wire;
 
 /// <summary>The instruments of the meter <c>Ssb.Wire</c>. When nobody listens, counting is one test of a flag.</summary>
-internal static class WireMetrics
+public static class WireMetrics
 {
+    /// <summary>The name of the meter.</summary>
     public const string MeterName = "Ssb.Wire";
 
     private static readonly Meter s_meter = new(MeterName);
@@ -24,31 +25,31 @@ internal static class WireMetrics
     private static readonly Counter<long> s_events =
         s_meter.CreateCounter<long>("ssb.wire.rpc.events", "{event}", "What went wrong without ending a connection, by kind.");
 
-    public static void CountHandshake(string role, string outcome)
+    internal static void CountHandshake(string role, string outcome)
     {
         if (s_handshakes.Enabled)
             Add(s_handshakes, new("role", role), new("outcome", outcome));
     }
 
-    public static void CountCall(string type, string side)
+    internal static void CountCall(string type, string side)
     {
         if (s_calls.Enabled)
             Add(s_calls, new("type", type), new("side", side));
     }
 
-    public static void CountEvent(RpcEventKind kind)
+    internal static void CountEvent(RpcEventKind kind)
     {
         if (s_events.Enabled)
             Add(s_events, new KeyValuePair<string, object?>("kind", kind.ToString()));
     }
 
-    public static void CountEnd(RpcEndReason reason)
+    internal static void CountEnd(RpcEndReason reason)
     {
         if (s_ends.Enabled)
             Add(s_ends, new KeyValuePair<string, object?>("reason", reason.ToString()));
     }
 
-    public static void CountConnections(int by) => Guard(() => s_connections.Add(by));
+    internal static void CountConnections(int by) => Guard(() => s_connections.Add(by));
 
     private static void Add(Counter<long> counter, params KeyValuePair<string, object?>[] tags) => Guard(() => counter.Add(1, tags));
 

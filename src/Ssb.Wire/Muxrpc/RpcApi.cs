@@ -97,7 +97,11 @@ public sealed class RpcApi
     public RpcApi Sink(string name, Func<RpcCall, IAsyncEnumerable<RpcValue>, CancellationToken, Task> procedure)
     {
         ArgumentNullException.ThrowIfNull(procedure);
-        return Add(name, new(RpcProcedureType.Sink) { Duplex = (call, stream, token) => procedure(call, stream.ReadAllAsync(token), token) });
+        // Without the token: the enumeration ends with what the peer or the connection said, not with a cancellation.
+        return Add(name, new(RpcProcedureType.Sink)
+        {
+            Duplex = (call, stream, token) => procedure(call, stream.ReadAllAsync(CancellationToken.None), token),
+        });
     }
 
     /// <summary>Adds a procedure with a stream each way. Ours ends when its task does.</summary>

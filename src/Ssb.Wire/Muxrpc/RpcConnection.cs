@@ -218,13 +218,14 @@ public sealed class RpcConnection : IAsyncDisposable
     }
 
     /// <summary>It is known how the connection ends; the first who knows is right.</summary>
-    internal void End(RpcEnd end)
+    /// <returns>Whether this one was the first.</returns>
+    internal bool End(RpcEnd end)
     {
         IRpcExchange[] open;
         lock (_gate)
         {
             if (_end is not null)
-                return;
+                return false;
 
             _end = end;
             open = [.. _ours.Values, .. _theirs.Values];
@@ -241,6 +242,7 @@ public sealed class RpcConnection : IAsyncDisposable
             Cut();
         else
             _ = SayGoodbyeAsync(); // never throws; RunAsync waits for it
+        return true;
     }
 
     internal void Report(RpcEvent happening)
@@ -380,11 +382,12 @@ public sealed class RpcConnection : IAsyncDisposable
             end = new RpcEnd(RpcEndReason.Lost, e);
         }
 
-        End(end);
+        bool peerFirst = End(end);
         if (end.Reason == RpcEndReason.Goodbye)
         {
             await _goodbyeSaid.Task.ConfigureAwait(false);
-            await WaitForEndOfStreamAsync().ConfigureAwait(false);
+            if (peerFirst) // who said goodbye first closes when it is answered
+                await WaitForEndOfStreamAsync().ConfigureAwait(false);
         }
 
         Cut();
@@ -514,7 +517,7 @@ public sealed class RpcConnection : IAsyncDisposable
         _goodbyeSaid.TrySetResult();
     }
 
-    // The peer closes after it has our goodbye. If it does not, the timer closes the stream.
+    // The peer closes when it has our goodbye. If it does not, the timer closes the stream.
     private async Task WaitForEndOfStreamAsync()
     {
         try

@@ -7,7 +7,7 @@ namespace Ssb.Wire;
 /// <para>Thread-safe. Who adds a frame while nobody writes, writes; what is added meanwhile goes out together with the next write. So
 /// a single call costs no change of thread, and many cost one write.</para>
 /// <para>Bounded: a stream or a call waits while <see cref="Room"/> bytes are unsent, and the reader, whose replies cannot wait, stops
-/// reading while <see cref="Overfull"/> are. More than that and one body is never held.</para>
+/// reading while <see cref="Overfull"/> are. Nothing is unsent beyond that and one body; as much again may be on its way.</para>
 /// </remarks>
 internal sealed class RpcOutput(Stream stream, TimeProvider timeProvider, Action<Exception> onFault)
 {

@@ -1,0 +1,98 @@
+using System.Globalization;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Ssb.Wire.Tests.Muxrpc;
+
+/// <summary>gossip.ping, played as npm pull-ping does.</summary>
+public class GossipPingTests
+{
+    [Fact]
+    public async Task MeasureAsync_PeerWithAnotherClock_GivesRoundTripAndSkew()
+    {
+        var time = new FakeTimeProvider();
+        await using var peer = new RpcRawPeer(new RpcOptions { TimeProvider = time });
+        Task<PingSample> measuring = GossipPing.MeasureAsync(peer.Connection);
+        Assert.Equal((10, 1, """{"name":["gossip","ping"],"args":[{"timeout":300000}],"type":"duplex"}"""), await peer.ReceiveAsync());
+        (int flags, int request, string body) = await peer.ReceiveAsync();
+        Assert.Equal((10, 1), (flags, request));
+        long served = long.Parse(body, CultureInfo.InvariantCulture);
+        Assert.Equal(time.GetUtcNow().ToUnixTimeMilliseconds(), served);
+
+        time.Advance(TimeSpan.FromMilliseconds(80));
+        await peer.SendAsync(10, -1, (served + 40 + 5_000).ToString(CultureInfo.InvariantCulture));
+        PingSample sample = await measuring.Guarded();
+        Assert.Equal(TimeSpan.FromMilliseconds(80), sample.RoundTrip);
+        Assert.Equal(TimeSpan.FromSeconds(5), sample.Skew);
+        Assert.Equal((14, 1, "true"), await peer.ReceiveAsync());
+    }
+
+    [Fact]
+    public async Task Served_Volleys_AndServesAfterThePause()
+    {
+        var time = new FakeTimeProvider();
+        await using var peer = new RpcRawPeer(new RpcOptions
+        {
+            Api = GossipPing.AddTo(new RpcApi(), timeProvider: time),
+            Permissions = RpcPermissions.All,
+            TimeProvider = time,
+            IdleTimeout = Timeout.InfiniteTimeSpan,
+        });
+        await peer.SendAsync(10, 1, """{"name":["gossip","ping"],"args":[{"timeout":60000}],"type":"duplex"}""");
+        await peer.SendAsync(10, 1, "1000");
+        Assert.Equal(-1, (await peer.ReceiveAsync()).Request); // the volley
+
+        Task<(int, int, string)> serve = peer.ReceiveAsync();
+        while (!serve.IsCompleted) // its timer starts on another thread
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            await Task.WhenAny(serve, Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System));
+        }
+
+        await serve.Guarded();
+        await peer.SendAsync(10, 1, "2000"); // the answer to its serve: nothing comes back
+        await peer.SendAsync(10, 1, "3000"); // our serve: it volleys
+        Assert.Equal(-1, (await peer.ReceiveAsync()).Request);
+        await peer.SendAsync(14, 1, "true");
+        Assert.Equal((14, -1, "true"), await peer.ReceiveAsync());
+    }
+
+    [Fact]
+    public async Task RunAsync_TwoOfOurs_KeepExchangingUntilCancelled()
+    {
+        await using var scene = new RpcScene(
+            GossipPing.AddTo(new RpcApi()), server: o => o with { IdleTimeout = Timeout.InfiniteTimeSpan }, client: o => o with { IdleTimeout = Timeout.InfiniteTimeSpan });
+        var samples = new System.Collections.Concurrent.ConcurrentQueue<PingSample>();
+        using var cancelling = new CancellationTokenSource();
+        Task running = GossipPing.RunAsync(scene.Client, samples.Enqueue, TimeSpan.FromSeconds(1), cancelling.Token);
+        for (int i = 0; i < 3_000 && samples.Count < 3; i++)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System);
+            scene.Time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.True(samples.Count >= 3);
+        await cancelling.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running.Guarded());
+        await RpcCallTests.AssertUsableAsync(scene);
+    }
+
+    [Theory]
+    [InlineData("\"soon\"")]
+    [InlineData("1e300")]
+    [InlineData("{}")]
+    public async Task MeasureAsync_AnswerThatIsNoClock_Throws(string answer)
+    {
+        await using var peer = new RpcRawPeer(new RpcOptions());
+        Task<PingSample> measuring = GossipPing.MeasureAsync(peer.Connection);
+        await peer.SendAsync(10, -1, answer);
+        Assert.Equal(RpcError.Malformed, (await Assert.ThrowsAsync<RpcException>(() => measuring.Guarded())).Error);
+    }
+
+    [Fact]
+    public async Task MeasureAsync_PeerThatDoesNotServeIt_Throws()
+    {
+        await using var scene = new RpcScene();
+        RpcException e = await Assert.ThrowsAsync<RpcException>(() => GossipPing.MeasureAsync(scene.Client).Guarded());
+        Assert.Equal("no duplex:gossip,ping", e.Message);
+    }
+}
