@@ -24,7 +24,7 @@ public class BoxStreamAllocationTests
         Assert.InRange(BytesPer(() =>
         {
             Run(box.WriteAsync(_plain));
-            Assert.Equal(_plain.Length, Result(box.ReadAsync(_read)));
+            Assert.True(_plain.Length == Result(box.ReadAsync(_read))); // Assert.Equal would allocate
         }), 0, s_most);
     }
 
@@ -37,7 +37,7 @@ public class BoxStreamAllocationTests
             ValueTask<int> reading = box.ReadAsync(_read);
             Assert.False(reading.IsCompleted);
             Run(box.WriteAsync(_plain)); // goes on with the read on this thread
-            Assert.Equal(_plain.Length, Result(reading));
+            Assert.True(_plain.Length == Result(reading));
         }), 0, s_most);
     }
 
