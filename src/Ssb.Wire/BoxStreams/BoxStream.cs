@@ -102,6 +102,8 @@ public sealed class BoxStream : Stream
         }
         finally
         {
+            if (_received.Bytes.IsEmpty || _readEnded || _readFault is not null)
+                _received.Dispose();
             Leave(ref _reading);
         }
     }
@@ -160,7 +162,7 @@ public sealed class BoxStream : Stream
         }
     }
 
-    /// <summary>This stream as two pipes: completing the output says goodbye.</summary>
+    /// <summary>This stream as two pipes: completing the output says goodbye, unless it is completed with an error.</summary>
     /// <remarks>Use either the pipes or the stream.</remarks>
     public IDuplexPipe AsDuplexPipe() => new BoxStreamPipe(this);
 

@@ -7,62 +7,42 @@ internal sealed class BoxStreamPipe(BoxStream stream) : IDuplexPipe
 {
     public PipeReader Input { get; } = PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true, useZeroByteReads: true));
 
-    public PipeWriter Output { get; } = PipeWriter.Create(new Ending(stream));
+    public PipeWriter Output { get; } = new Ending(stream);
 
-    // A pipe writer that is completed disposes its stream; for us that means goodbye.
-    private sealed class Ending(BoxStream stream) : Stream
+    /// <summary>A writer whose completion says goodbye. One that is completed with an error does not: who broke off has not said all.</summary>
+    private sealed class Ending(BoxStream stream) : PipeWriter
     {
-        private bool _ended;
+        private readonly PipeWriter _inner = Create(stream, new StreamPipeWriterOptions(leaveOpen: true));
+        private bool _completed;
 
-        public override bool CanRead => false;
+        public override bool CanGetUnflushedBytes => _inner.CanGetUnflushedBytes;
 
-        public override bool CanWrite => true;
+        public override long UnflushedBytes => _inner.UnflushedBytes;
 
-        public override bool CanSeek => false;
+        public override void Advance(int bytes) => _inner.Advance(bytes);
 
-        public override long Length => throw new NotSupportedException();
+        public override Memory<byte> GetMemory(int sizeHint = 0) => _inner.GetMemory(sizeHint);
 
-        public override long Position
+        public override Span<byte> GetSpan(int sizeHint = 0) => _inner.GetSpan(sizeHint);
+
+        public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default) => _inner.FlushAsync(cancellationToken);
+
+        public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default) =>
+            _inner.WriteAsync(source, cancellationToken);
+
+        public override void CancelPendingFlush() => _inner.CancelPendingFlush();
+
+        public override void Complete(Exception? exception = null) => CompleteAsync(exception).AsTask().GetAwaiter().GetResult();
+
+        public override async ValueTask CompleteAsync(Exception? exception = null)
         {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
+            if (_completed)
+                return;
 
-        public override void Flush() => stream.Flush();
-
-        public override Task FlushAsync(CancellationToken cancellationToken) => stream.FlushAsync(cancellationToken);
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => stream.Write(buffer, offset, count);
-
-        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
-            stream.WriteAsync(buffer, cancellationToken);
-
-        public override async ValueTask DisposeAsync()
-        {
-            if (!_ended)
-            {
-                _ended = true;
+            _completed = true;
+            await _inner.CompleteAsync(exception).ConfigureAwait(false); // writes what was not flushed, if there is no error
+            if (exception is null)
                 await stream.ShutdownAsync().ConfigureAwait(false);
-            }
-
-            await base.DisposeAsync().ConfigureAwait(false);
-        }
-
-        protected override void Dispose(bool disposing)
-        {
-            if (disposing && !_ended)
-            {
-                _ended = true;
-                stream.ShutdownAsync().AsTask().GetAwaiter().GetResult();
-            }
-
-            base.Dispose(disposing);
         }
     }
 }
