@@ -27,6 +27,7 @@ public partial class ReadmeTests
     [InlineData("docs/security.md")]
     [InlineData("docs/performance.md")]
     [InlineData("docs/architecture.md")]
+    [InlineData("docs/protocol.md")]
     [InlineData("docs/differences-from-js.md")]
     public void Links_InDocs_LeadToFiles(string page)
     {
