@@ -37,6 +37,7 @@ public sealed class RpcConnection : IAsyncDisposable
         _stream = stream;
         Options = options;
         Remote = options.Remote ?? (stream as BoxStream)?.Remote;
+        Held = new RpcHeld(options.MaxHeldBytes);
         Output = new RpcOutput(stream, options.TimeProvider, e => End(new RpcEnd(RpcEndReason.Lost, e)));
         _server = new RpcServer(this);
         _watch = new RpcWatch(this);
@@ -51,6 +52,8 @@ public sealed class RpcConnection : IAsyncDisposable
     internal RpcOptions Options { get; }
 
     internal RpcOutput Output { get; }
+
+    internal RpcHeld Held { get; }
 
     /// <summary>When the last bytes came: a timestamp of the clock.</summary>
     internal long LastReceived { get; private set; }
@@ -127,7 +130,7 @@ public sealed class RpcConnection : IAsyncDisposable
     /// <exception cref="ArgumentException">The name is none, or the arguments are too large or binary.</exception>
     public RpcSource Source(string procedure, ReadOnlySpan<RpcValue> arguments = default)
     {
-        var inbox = new RpcInbox(Options);
+        var inbox = new RpcInbox(Options, Held);
         return new RpcSource(Open("source", procedure, arguments, inbox, endsWithPeer: true), inbox);
     }
 
@@ -136,7 +139,7 @@ public sealed class RpcConnection : IAsyncDisposable
     /// <exception cref="ArgumentException">The name is none, or the arguments are too large or binary.</exception>
     public RpcDuplex Duplex(string procedure, ReadOnlySpan<RpcValue> arguments = default)
     {
-        var inbox = new RpcInbox(Options);
+        var inbox = new RpcInbox(Options, Held);
         return new RpcDuplex(Open("duplex", procedure, arguments, inbox, endsWithPeer: false), inbox);
     }
 

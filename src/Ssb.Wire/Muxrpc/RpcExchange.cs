@@ -33,7 +33,11 @@ internal sealed class RpcPendingCall(RpcConnection connection)
     public void OnEnd(RpcException? error) =>
         Finish(default, error ?? new RpcException(RpcError.Remote, "The peer ended the call without an answer."));
 
-    public void OnLost(RpcException error) => TrySetException(error);
+    public void OnLost(RpcException error)
+    {
+        _cancelling.Unregister();
+        TrySetException(error);
+    }
 
     /// <summary>From here on the token ends the call.</summary>
     public void CancelBy(CancellationToken cancellationToken)
@@ -41,13 +45,13 @@ internal sealed class RpcPendingCall(RpcConnection connection)
         if (cancellationToken.CanBeCanceled)
             _cancelling = cancellationToken.UnsafeRegister(static (call, token) => ((RpcPendingCall)call!).Cancel(token), this);
         if (Task.IsCompleted)
-            _cancelling.Dispose();
+            _cancelling.Unregister();
     }
 
     private void Finish(RpcValue value, RpcException? error)
     {
         connection.Remove(Request);
-        _cancelling.Dispose();
+        _cancelling.Unregister(); // does not wait for a cancellation under way, as Dispose does
         _ = error is null ? TrySetResult(value) : TrySetException(error);
     }
 

@@ -4,11 +4,13 @@ namespace Ssb.Wire;
 
 /// <summary>What came for one stream and was not read yet: at most so many frames, and so many bytes of bodies.</summary>
 /// <remarks>One adds, one takes. What does not fit waits a while for room (<see cref="WaitForRoomAsync"/>), then ends the stream.</remarks>
-internal sealed class RpcInbox(RpcOptions options)
+internal sealed class RpcInbox(RpcOptions options, RpcHeld held)
 {
+    /// <summary>What each stream may hold even when all together hold too much.</summary>
+    private const int AlwaysBytes = 65_536;
+
     // Bounded by the two counters below, which a channel could not do for bytes.
-    private readonly Channel<RpcValue> _values = Channel.CreateUnbounded<RpcValue>(
-        new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+    private readonly Channel<RpcValue> _values = Channel.CreateUnbounded<RpcValue>(new UnboundedChannelOptions { SingleWriter = true });
 
     private readonly RpcStallBudget _budget = new(options.TimeProvider);
     private volatile bool _completed;
@@ -22,7 +24,9 @@ internal sealed class RpcInbox(RpcOptions options)
         if (_completed)
             return false;
         int frames = Volatile.Read(ref _frames);
-        return frames > 0 && (frames >= options.WindowFrames || Interlocked.Read(ref _bytes) + length > options.WindowBytes);
+        long bytes = Interlocked.Read(ref _bytes);
+        return frames > 0
+            && (frames >= options.WindowFrames || bytes + length > options.WindowBytes || (bytes > AlwaysBytes && held.IsTooMuch(length)));
     }
 
     /// <summary>Adds a value; after completion it is dropped.</summary>
@@ -32,7 +36,9 @@ internal sealed class RpcInbox(RpcOptions options)
             return;
         Interlocked.Increment(ref _frames);
         Interlocked.Add(ref _bytes, value.Bytes.Length);
-        _values.Writer.TryWrite(value);
+        held.Add(value.Bytes.Length);
+        if (!_values.Writer.TryWrite(value))
+            Release(value.Bytes.Length);
     }
 
     /// <summary>Nothing more comes. The first completion counts.</summary>
@@ -43,6 +49,16 @@ internal sealed class RpcInbox(RpcOptions options)
         Interlocked.Exchange(ref _room, null)?.TrySetResult();
     }
 
+    /// <summary>Nobody reads any more: forgets what is here, and drops what comes.</summary>
+    public void Abandon(Exception? error = null)
+    {
+        Complete(error);
+        while (TryTake(out _))
+        {
+            // Releases each.
+        }
+    }
+
     public ValueTask<bool> WaitToReadAsync(CancellationToken cancellationToken) => _values.Reader.WaitToReadAsync(cancellationToken);
 
     public bool TryTake(out RpcValue value)
@@ -50,8 +66,7 @@ internal sealed class RpcInbox(RpcOptions options)
         if (!_values.Reader.TryRead(out value))
             return false;
 
-        Interlocked.Add(ref _bytes, -value.Bytes.Length);
-        Interlocked.Decrement(ref _frames);
+        Release(value.Bytes.Length);
         // Not at each: once half of the window is free again the reader has something to go on with.
         if (Volatile.Read(ref _room) is not null
             && Volatile.Read(ref _frames) <= options.WindowFrames / 2
@@ -88,6 +103,25 @@ internal sealed class RpcInbox(RpcOptions options)
             _budget.Spend(start);
         }
     }
+
+    private void Release(int length)
+    {
+        Interlocked.Add(ref _bytes, -length);
+        Interlocked.Decrement(ref _frames);
+        held.Add(-length);
+    }
+}
+
+/// <summary>How many bytes of a peer one connection holds: items that wait for their readers, and arguments of calls under way.</summary>
+internal sealed class RpcHeld(long most)
+{
+    private long _bytes;
+
+    public long Bytes => Interlocked.Read(ref _bytes);
+
+    public bool IsTooMuch(int length) => Interlocked.Read(ref _bytes) + length > most;
+
+    public void Add(int length) => Interlocked.Add(ref _bytes, length);
 }
 
 /// <summary>For how long one stream may hold up the others: a second at once, which it regains at a tenth of the time.</summary>

@@ -30,6 +30,10 @@ public sealed record RpcOptions
     /// <summary>The same in bytes of bodies. One body is always taken. Default: 16 MiB.</summary>
     public long WindowBytes { get; init; } = 16 * 1024 * 1024;
 
+    /// <summary>How many bytes of the peer all streams and calls of the connection hold together. Beyond it a stream that holds more than
+    /// 64 KiB counts as full, and calls are refused as too many. Default: 64 MiB.</summary>
+    public long MaxHeldBytes { get; init; } = 64 * 1024 * 1024;
+
     /// <summary>How long the connection may be silent in both directions before it is closed, with a goodbye; or infinite. Default: 10
     /// minutes.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(10);
@@ -58,6 +62,7 @@ public sealed record RpcOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxFramesPerSecond, 1, nameof(MaxFramesPerSecond));
         ArgumentOutOfRangeException.ThrowIfLessThan(WindowFrames, 1, nameof(WindowFrames));
         ArgumentOutOfRangeException.ThrowIfLessThan(WindowBytes, 1, nameof(WindowBytes));
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxHeldBytes, 1, nameof(MaxHeldBytes));
         ArgumentOutOfRangeException.ThrowIfNegative(CloseTimeout.Ticks, nameof(CloseTimeout));
         CheckTimeout(IdleTimeout, nameof(IdleTimeout));
         CheckTimeout(SendTimeout, nameof(SendTimeout));

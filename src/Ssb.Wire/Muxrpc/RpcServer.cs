@@ -63,16 +63,17 @@ internal sealed class RpcServer(RpcConnection connection)
 
         var served = new RpcServedCall();
         string procedure = request.Procedure!; // Find found it
-        if (!connection.TryRegisterTheirs(number, served))
+        if (connection.Held.IsTooMuch(request.Arguments.Length) || !connection.TryRegisterTheirs(number, served))
         {
             RefuseAsTooMany(number, isStream: false, procedure);
             return;
         }
 
         ValueTask<RpcValue> result;
+        byte[] arguments = request.Arguments.ToArray();
         try
         {
-            result = run(new RpcCall(connection, procedure, request.Arguments.ToArray()), served.Ended);
+            result = run(new RpcCall(connection, procedure, arguments), served.Ended);
             if (result.IsCompletedSuccessfully)
             {
                 Answer(number, result.Result);
@@ -85,12 +86,13 @@ internal sealed class RpcServer(RpcConnection connection)
             return;
         }
 
-        _ = AnswerAsync(number, procedure, result); // counted by Begin and Finish, and waited for by WaitAsync
+        _ = AnswerAsync(number, procedure, arguments.Length, result); // counted by Begin and Finish, and waited for by WaitAsync
     }
 
-    private async Task AnswerAsync(int number, string procedure, ValueTask<RpcValue> result)
+    private async Task AnswerAsync(int number, string procedure, int argumentsLength, ValueTask<RpcValue> result)
     {
         Begin();
+        connection.Held.Add(argumentsLength);
         try
         {
             RpcValue value = await result.ConfigureAwait(false);
@@ -105,6 +107,7 @@ internal sealed class RpcServer(RpcConnection connection)
         }
         finally
         {
+            connection.Held.Add(-argumentsLength);
             connection.Output.Flush();
             Finish();
         }
@@ -122,21 +125,22 @@ internal sealed class RpcServer(RpcConnection connection)
             return;
 
         string procedure = request.Procedure!; // Find found it
-        RpcInbox? inbox = found.Type == RpcProcedureType.Source ? null : new RpcInbox(connection.Options);
+        RpcInbox? inbox = found.Type == RpcProcedureType.Source ? null : new RpcInbox(connection.Options, connection.Held);
         var stream = new RpcStream(connection, -number, inbox, endsWithPeer: false) { Procedure = procedure };
-        if (!connection.TryRegisterTheirs(number, stream))
+        if (connection.Held.IsTooMuch(request.Arguments.Length) || !connection.TryRegisterTheirs(number, stream))
         {
             RefuseAsTooMany(number, isStream: true, procedure);
             return;
         }
 
         byte[] arguments = request.Arguments.IsEmpty ? "[]"u8.ToArray() : request.Arguments.ToArray();
-        _ = RunAsync(found, stream, inbox, new RpcCall(connection, procedure, arguments)); // counted by Begin and Finish
+        _ = RunAsync(found, stream, inbox, new RpcCall(connection, procedure, arguments), arguments.Length); // counted by Begin and Finish
     }
 
-    private async Task RunAsync(RpcProcedure procedure, RpcStream stream, RpcInbox? inbox, RpcCall call)
+    private async Task RunAsync(RpcProcedure procedure, RpcStream stream, RpcInbox? inbox, RpcCall call, int argumentsLength)
     {
         Begin();
+        connection.Held.Add(argumentsLength);
         RpcException? error = null;
         try
         {
@@ -162,9 +166,10 @@ internal sealed class RpcServer(RpcConnection connection)
         }
         finally
         {
-            inbox?.Complete(); // nobody reads any more
+            inbox?.Abandon();
             stream.End(error);
             stream.Flush();
+            connection.Held.Add(-argumentsLength);
             Finish();
         }
     }
@@ -202,7 +207,7 @@ internal sealed class RpcServer(RpcConnection connection)
     }
 
     private void RefuseAsTooMany(int number, bool isStream, string procedure) =>
-        Refuse(number, isStream, $"too many open requests, {connection.Options.MaxOpenRequests} are the most", RpcEventKind.TooManyRequests, procedure);
+        Refuse(number, isStream, "too many open requests", RpcEventKind.TooManyRequests, procedure);
 
     private void Refuse(int number, bool isStream, string message, RpcEventKind kind, string procedure)
     {

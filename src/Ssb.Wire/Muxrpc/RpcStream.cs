@@ -123,7 +123,7 @@ internal sealed class RpcStream : IRpcExchange
     /// <summary>Ends our side and takes no more notice of the peer's.</summary>
     public void Abort(RpcException? error = null)
     {
-        Inbox?.Complete(new RpcException(RpcError.ConnectionClosed, "The stream was aborted by its reader."));
+        Inbox?.Abandon(new RpcException(RpcError.ConnectionClosed, "The stream was disposed."));
         End(error);
         _connection.Output.Flush();
     }

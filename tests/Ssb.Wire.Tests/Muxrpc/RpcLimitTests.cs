@@ -59,7 +59,7 @@ public class RpcLimitTests
             new RpcApi().Async("wait", (_, token) => new(hold.Task.WaitAsync(token))).Source("stream", (_, token) => RpcStreamTests.Forever(new(), token)),
             server: o => o with { MaxOpenRequests = 3 });
         Task<RpcValue>[] open = [.. Enumerable.Range(0, 3).Select(_ => scene.Client.CallAsync("wait"))];
-        const string Message = "too many open requests, 3 are the most";
+        const string Message = "too many open requests";
         Assert.Equal(Message, (await Assert.ThrowsAsync<RpcException>(() => scene.Client.CallAsync("wait").Guarded())).Message);
         Assert.Equal(Message, (await Assert.ThrowsAsync<RpcException>(() => RpcStreamTests.NumbersOf(scene.Client.Source("stream")).Guarded())).Message);
         Assert.Equal(
@@ -154,6 +154,36 @@ public class RpcLimitTests
         await using var scene = new RpcScene(new RpcApi().Source("big", (_, _) => new[] { RpcValue.Binary(new byte[5_000]) }.ToAsyncEnumerable()),
             client: o => o with { WindowBytes = 1_000 });
         Assert.Equal(5_000, (await scene.Client.Source("big").SingleAsync().Guarded()).Bytes.Length);
+    }
+
+    [Fact]
+    public async Task Held_TooMuchInAll_CallsAreRefusedAndStreamsKeepALittle()
+    {
+        var hold = new TaskCompletionSource<RpcValue>();
+        await using var scene = new RpcScene(
+            new RpcApi().Async("wait", (_, token) => new(hold.Task.WaitAsync(token))), server: o => o with { MaxHeldBytes = 100_000 });
+        string large = new('x', 60_000);
+        Task<RpcValue> first = scene.Client.CallAsync("wait", [large]);
+        RpcException e = await Assert.ThrowsAsync<RpcException>(() => scene.Client.CallAsync("wait", [large]).Guarded());
+        Assert.Equal("too many open requests", e.Message);
+        hold.SetResult(true);
+        await first.Guarded();
+        Assert.True((await scene.Client.CallAsync("wait", [large]).Guarded()).AsJson().GetBoolean());
+        Assert.Equal(0, scene.Server.Held.Bytes);
+    }
+
+    [Fact]
+    public async Task Held_ByStreamsTogether_IsBounded()
+    {
+        await using var scene = new RpcScene(
+            new RpcApi().Source("big", (_, _) => Enumerable.Range(0, 30).Select(_ => RpcValue.Binary(new byte[10_000])).ToAsyncEnumerable()),
+            client: o => o with { MaxHeldBytes = 200_000 });
+        RpcSource[] sources = [.. Enumerable.Range(0, 4).Select(_ => scene.Client.Source("big"))];
+        await AdvanceUntilAsync(scene, () => scene.ClientEvents.Count == 4); // 4 x 300,000 have no room
+        Assert.InRange(scene.Client.Held.Bytes, 200_000, 200_000 + 4 * (65_536 + 10_000));
+        foreach (RpcSource source in sources)
+            await source.DisposeAsync();
+        Assert.Equal(0, scene.Client.Held.Bytes);
     }
 
     [Fact]
