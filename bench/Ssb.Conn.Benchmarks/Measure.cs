@@ -37,6 +37,34 @@ internal static class Measure
         return (Median(times.Select(t => t.Ours)), Median(times.Select(t => t.Baseline)), Median(times.Select(t => t.Ours / t.Baseline)));
     }
 
+    /// <summary>Several things measured in turn.</summary>
+    /// <param name="rounds">Rounds that count; others before them warm up, for two seconds and more.</param>
+    /// <param name="things">Each does it once and gives its figure.</param>
+    /// <returns>For each thing its figure in each round.</returns>
+    public static double[][] Turns(int rounds, params Func<double>[] things)
+    {
+        double[][] figures = [.. things.Select(_ => new double[rounds])];
+        int warmup = 3;
+        long began = Stopwatch.GetTimestamp();
+        for (int i = 0; i < rounds + warmup; i++)
+        {
+            if (i == warmup && Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(2))
+                warmup++;
+            for (int j = 0; j < things.Length; j++)
+            {
+                int turn = (i + j) % things.Length; // so that nobody always comes after the same one
+                double figure = things[turn]();
+                if (i >= warmup)
+                    figures[turn][i - warmup] = figure;
+            }
+        }
+
+        return figures;
+    }
+
+    /// <summary>The median of the ratios of two that took turns.</summary>
+    public static double Ratio(double[] a, double[] b) => Median(a.Zip(b, (x, y) => x / y));
+
     /// <summary>Nanoseconds of a run, after a collection.</summary>
     public static double Time(Action run)
     {

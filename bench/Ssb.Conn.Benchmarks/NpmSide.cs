@@ -3,22 +3,24 @@ using System.Text.Json;
 
 namespace Ssb.Conn.Benchmarks;
 
-/// <summary>The npm module, in a Node process of its own that stays for the whole sitting.</summary>
-internal sealed class NpmSide : IDisposable
+/// <summary>The npm modules, in a Node process of their own that stays for the whole sitting.</summary>
+internal sealed class NpmSide : IWorker
 {
-    private readonly Process _node;
+    private readonly ChildProcess _node;
 
-    private NpmSide(Process node) => _node = node;
+    private NpmSide(ChildProcess node) => _node = node;
 
+    /// <param name="script">Which jobs it does: the name of a file beside this program.</param>
+    /// <param name="why">Why there is none.</param>
     /// <returns>null, with the reason in <paramref name="why"/>, when Node or npm is not there.</returns>
-    public static NpmSide? Start(out string why)
+    public static NpmSide? Start(string script, out string why)
     {
         string here = AppContext.BaseDirectory;
         try
         {
-            if (!Directory.Exists(Path.Combine(here, "node_modules", "ssb-conn-staging")))
+            if (!IsInstalled(here))
             {
-                using Process npm = Run(OperatingSystem.IsWindows() ? "npm.cmd" : "npm", here, "ci", "--ignore-scripts", "--no-audit", "--no-fund");
+                using Process npm = ChildProcess.Run(OperatingSystem.IsWindows() ? "npm.cmd" : "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund");
                 npm.StandardOutput.ReadToEnd();
                 npm.WaitForExit();
                 if (npm.ExitCode != 0)
@@ -29,7 +31,8 @@ internal sealed class NpmSide : IDisposable
             }
 
             why = "";
-            return new NpmSide(Run("node", here, Path.Combine(here, "npm-side.js"), here));
+            // Some of the modules use an old constructor of buffers, of which Node warns.
+            return new NpmSide(ChildProcess.Start("node", "--expose-gc", "--no-deprecation", Path.Combine(here, script), here));
         }
         catch (System.ComponentModel.Win32Exception)
         {
@@ -38,29 +41,18 @@ internal sealed class NpmSide : IDisposable
         }
     }
 
-    public double Ask(string job, params (string Name, int Value)[] arguments)
-    {
-        string fields = string.Concat(arguments.Select(a => $",\"{a.Name}\":{a.Value}"));
-        _node.StandardInput.WriteLine($"{{\"job\":\"{job}\"{fields}}}");
-        _node.StandardInput.Flush();
-        string line = _node.StandardOutput.ReadLine() ?? throw new InvalidOperationException("The npm side ended.");
-        using JsonDocument answer = JsonDocument.Parse(line);
-        return answer.RootElement.GetProperty("result").GetDouble();
-    }
+    public double Ask(string job, params (string Name, int Value)[] arguments) =>
+        ((IWorker)this).Ask(job, [.. arguments.Select(a => (a.Name, (object)a.Value))]).GetDouble();
 
-    public void Dispose()
-    {
-        _node.StandardInput.Close();
-        _node.WaitForExit();
-        _node.Dispose();
-    }
+    JsonElement IWorker.Ask(string job, params (string Name, object Value)[] arguments) => _node.Ask(job, arguments);
 
-    private static Process Run(string file, string folder, params string[] arguments) =>
-        Process.Start(new ProcessStartInfo(file, arguments)
-        {
-            WorkingDirectory = folder,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            UseShellExecute = false,
-        })!; // null only with UseShellExecute
+    public void Dispose() => _node.Dispose();
+
+    // npm notes in a file of its own what it installed.
+    private static bool IsInstalled(string folder)
+    {
+        string installed = Path.Combine(folder, "node_modules", ".package-lock.json");
+        return File.Exists(installed)
+            && File.GetLastWriteTimeUtc(installed) >= File.GetLastWriteTimeUtc(Path.Combine(folder, "package-lock.json"));
+    }
 }

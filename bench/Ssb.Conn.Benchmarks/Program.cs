@@ -1,23 +1,34 @@
 using System.Runtime.InteropServices;
 using Ssb.Conn.Benchmarks;
 
-// dotnet run -c Release --project bench/Ssb.Conn.Benchmarks [-- [--full] [name ...]]
+// dotnet run -c Release --project bench/Ssb.Conn.Benchmarks [-- [wire] [--full] [name ...]]
+if (args is ["wire-end"])
+    return WireEnd.Serve(); // a child of the benchmarks
+
 bool isFull = args.Contains("--full");
-string[] only = [.. args.Where(a => !a.StartsWith('-'))];
-using NpmSide? npm = NpmSide.Start(out string why);
+bool isWire = args.Contains("wire");
+string[] only = [.. args.Where(a => !a.StartsWith('-') && a != "wire")];
+using NpmSide? npm = NpmSide.Start(isWire ? "wire-side.js" : "npm-side.js", out string why);
 var table = new Table();
-var benchmarks = new (string Name, Action Run)[]
-{
-    ("check", () => CheckBenchmarks.Run(table, npm)),
-    ("operations", () => OperationBenchmarks.Run(table)),
-    ("growth", () => GrowthBenchmarks.Run(table, npm, isFull)),
-    ("readers", () => ReaderBenchmarks.Run(table)),
-    ("latency", () => LatencyBenchmarks.Run(table)),
-    ("bounds", () => BoundsBenchmarks.Run(table)),
-};
+(string Name, Action Run)[] benchmarks = isWire
+    ?
+    [
+        ("handshakes", () => HandshakeBenchmarks.Run(table, npm)),
+        ("boxstream", () => BoxStreamBenchmarks.Run(table, npm)),
+        ("muxrpc", () => MuxrpcBenchmarks.Run(npm)),
+    ]
+    :
+    [
+        ("check", () => CheckBenchmarks.Run(table, npm)),
+        ("operations", () => OperationBenchmarks.Run(table)),
+        ("growth", () => GrowthBenchmarks.Run(table, npm, isFull)),
+        ("readers", () => ReaderBenchmarks.Run(table)),
+        ("latency", () => LatencyBenchmarks.Run(table)),
+        ("bounds", () => BoundsBenchmarks.Run(table)),
+    ];
 Console.WriteLine($"{RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}, {Environment.ProcessorCount} processors, {RuntimeInformation.FrameworkDescription}");
 if (npm is null)
-    Console.WriteLine($"The npm module is left out: {why}.");
+    Console.WriteLine($"The npm modules are left out: {why}.");
 Console.WriteLine();
 Table.WriteHead();
 foreach ((string name, Action run) in benchmarks)

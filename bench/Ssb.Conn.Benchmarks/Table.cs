@@ -20,6 +20,13 @@ internal sealed class Table
     public void AtLeast(string what, string ours, string baseline, double ratio, double limit) =>
         Row(what, ours, baseline, $"{ratio:N1} x faster", $">= {limit:N0} x", ratio >= limit);
 
+    /// <summary>Ours is at least <paramref name="limit"/> of the baseline, which is the most that is to be had.</summary>
+    public void Share(string what, string ours, string baseline, double ratio, double limit) =>
+        Row(what, ours, baseline, $"{ratio:0.0%}", $">= {limit:0%}", ratio >= limit);
+
+    /// <summary>A figure of a baseline that nothing is compared with yet.</summary>
+    public static void WriteBaseline(string what, string baseline) => Console.WriteLine($"| {what} | | {baseline} | | | |");
+
     public void Row(string what, string ours, string baseline, string ratio, string limit, bool isReached)
     {
         _rows++;
@@ -33,6 +40,12 @@ internal sealed class Table
         Console.WriteLine($"{_rows - _missed} of {_rows} reached.");
         return 0;
     }
+
+    /// <summary>How many a second, from the nanoseconds for one.</summary>
+    public static string Rate(double ns) => $"{1e9 / ns:#,0.#}/s";
+
+    /// <summary>How fast bytes go, from the nanoseconds for so many.</summary>
+    public static string Speed(double ns, int bytes) => $"{bytes * 1e3 / ns:#,0} MB/s";
 
     public static string Ns(double ns) => ns switch
     {

@@ -23,7 +23,7 @@ internal sealed class HandshakeState : IDisposable
 
     private const int KeySize = Curve25519.Size;
 
-    private readonly byte[] _memory = GC.AllocateArray<byte>(22 * KeySize, pinned: true);
+    private readonly byte[] _memory = GC.AllocateArray<byte>(23 * KeySize, pinned: true);
 
     // The order of the first four matters: what is hashed to make a key lies side by side.
     private Span<byte> Network => Part(0);
@@ -41,6 +41,7 @@ internal sealed class HandshakeState : IDisposable
     private Span<byte> LocalSecret => Part(12, 2);
     internal Span<byte> SignedHello => Part(14, 3); // sign(A: K B SHA256(a.b)) | A
     private Span<byte> Scratch => Part(17, 5); // holds what is joined to be signed or hashed
+    private Span<byte> ServerCurve => Part(22); // client: B as X25519 has it. Converting costs more than an agreement, so once
 
     /// <summary>A handshake with a new ephemeral key.</summary>
     /// <param name="network">The network key of both.</param>
@@ -62,8 +63,7 @@ internal sealed class HandshakeState : IDisposable
     public bool TryAim(FeedId server)
     {
         server.CopyTo(RemoteKey);
-        Span<byte> curve = stackalloc byte[KeySize];
-        return Curve25519.TryFromEd25519Public(RemoteKey, curve);
+        return Curve25519.TryFromEd25519Public(RemoteKey, ServerCurve);
     }
 
     /// <summary>Both: a new ephemeral key.</summary>
@@ -106,12 +106,8 @@ internal sealed class HandshakeState : IDisposable
         return true;
     }
 
-    /// <summary>Client: a.B. It needs nothing from the server.</summary>
-    public bool TryAgreeWithServerKey()
-    {
-        Span<byte> curve = stackalloc byte[KeySize];
-        return Curve25519.TryFromEd25519Public(RemoteKey, curve) && Curve25519.TryAgree(EphemeralSecret, curve, SharedAB);
-    }
+    /// <summary>Client, after <see cref="TryAim"/>: a.B. It needs nothing from the server.</summary>
+    public bool TryAgreeWithServerKey() => Curve25519.TryAgree(EphemeralSecret, ServerCurve, SharedAB);
 
     /// <summary>Client: message 3.</summary>
     public void WriteAuthenticate(Span<byte> authenticate)
