@@ -61,7 +61,10 @@ internal sealed unsafe class Coverage : IDisposable
             foreach (string assembly in s_instrumented)
                 _ = Fuzzer.Instrument(Path.Combine(copy.FullName, assembly), _ => true, Options.Value).Count();
 
-            using Process child = Process.Start("dotnet", [Path.Combine(copy.FullName, "Ssb.Conn.Fuzz.dll"), .. arguments]);
+            // With one processor the thread pool can be limited to one thread, so that branches are counted in one order.
+            var start = new ProcessStartInfo("dotnet", [Path.Combine(copy.FullName, "Ssb.Conn.Fuzz.dll"), .. arguments]);
+            start.Environment["DOTNET_PROCESSOR_COUNT"] = "1";
+            using Process child = Process.Start(start)!; // null only for what the shell starts
             child.WaitForExit();
             return child.ExitCode;
         }

@@ -9,6 +9,7 @@ internal sealed class Mutator(Random random)
     [
         [.. "\""u8], [.. "\\"u8], [.. "{"u8], [.. "}"u8], [.. ","u8], [.. ":"u8], [.. ";"u8], [.. "~"u8], [.. "!"u8], [.. "\\u0000"u8], [.. "\\ud800"u8],
         [.. "null"u8], [.. "shs:"u8], [.. "net:"u8], [.. "ws://"u8], [.. "tunnel:@"u8], [.. ".ed25519"u8], [.. "\"address\":"u8], [.. "[[[["u8], [.. "65536"u8],
+        [.. "\"name\":["u8], [.. "\"args\":[]"u8], [.. "\"type\":\"source\""u8], [.. "true"u8], [0x0A], [0x0E, 0xFF], [0xFF, 0xFF], new byte[9],
         [.. "iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w="u8], [0], [0x7F], [0xC3], [0xFF], [0xF0, 0x9F, 0x98, 0x80],
     ];
 

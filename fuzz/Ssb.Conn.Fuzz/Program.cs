@@ -9,7 +9,7 @@ namespace Ssb.Conn.Fuzz;
 /// Ssb.Conn.Fuzz TARGET --libfuzzer                  under libfuzzer-dotnet
 /// Ssb.Conn.Fuzz TARGET --afl                        under AFL
 /// </code>
-/// TARGET: address, datagram or boxed-datagram. The exit code is 1 for a fault, whose input is printed in hex, and 2 for wrong arguments.
+/// TARGET: address, datagram, boxed-datagram, handshake, box-stream or frames. The exit code is 1 for a fault, whose input is printed in hex, and 2 for wrong arguments.
 /// </summary>
 internal static class Program
 {
@@ -37,6 +37,8 @@ internal static class Program
                 if (arguments[1] == "--random")
                     return Coverage.RunInstrumented([arguments[0], Instrumented, .. arguments[2..]]);
 
+                if (arguments[1] == Instrumented)
+                    _ = ThreadPool.SetMaxThreads(1, 1);
                 using (Coverage? coverage = arguments[1] == Instrumented ? new Coverage() : null)
                     return Run(arguments[0], target, count, seed, coverage);
             default:

@@ -12,6 +12,9 @@ internal static class Targets
         ["address"] = bytes => Address(bytes),
         ["datagram"] = bytes => Datagram(bytes),
         ["boxed-datagram"] = bytes => BoxedDatagram(bytes),
+        ["handshake"] = HandshakeTarget.Run,
+        ["box-stream"] = BoxStreamTarget.Run,
+        ["frames"] = FramesTarget.Run,
     };
 
     // Made at its first use: instrumented code must not run before somebody gave it its map of branches.
@@ -85,7 +88,8 @@ internal static class Targets
         }
     }
 
-    private static void Require(bool condition, string fault)
+    /// <summary>Says that there is a fault, unless all is well.</summary>
+    public static void Require(bool condition, string fault)
     {
         if (!condition)
             throw new InvalidDataException(fault);

@@ -58,6 +58,19 @@ public sealed class RpcConnection : IAsyncDisposable
     /// <summary>When the last bytes came: a timestamp of the clock.</summary>
     internal long LastReceived { get; private set; }
 
+    /// <summary>How many calls and streams are open, of both sides.</summary>
+    internal int OpenExchanges
+    {
+        get
+        {
+            lock (_gate)
+                return _ours.Count + _theirs.Count;
+        }
+    }
+
+    /// <summary>How many procedures run that did not end at once.</summary>
+    internal int RunningProcedures => _server.Running;
+
     /// <summary>Starts a connection over a stream, and with it serving.</summary>
     /// <param name="stream">A box stream, or another one that is private and authentic by itself, such as a Unix socket's. It belongs to
     /// the connection.</param>

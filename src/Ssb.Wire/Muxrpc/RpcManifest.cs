@@ -27,6 +27,10 @@ public enum RpcProcedureType
 /// <remarks>Immutable. On the wire it is an object of objects: <c>{"manifest":"sync","conn":{"stage":"sync"}}</c>.</remarks>
 public sealed class RpcManifest
 {
+    // Each name repeats those of the objects that it is in, so that without bounds a peer's few megabytes could become terabytes.
+    private const int MaxName = 256;
+    private const int MaxProcedures = 10_000;
+
     private static readonly string[] s_names = ["sync", "async", "source", "sink", "duplex"];
 
     private readonly FrozenDictionary<string, RpcProcedureType> _types;
@@ -36,15 +40,24 @@ public sealed class RpcManifest
     /// <summary>All procedures, by dotted name.</summary>
     public IReadOnlyDictionary<string, RpcProcedureType> Procedures => _types;
 
-    /// <summary>Reads a manifest as a peer sent it. What is no type that we know is left out.</summary>
-    /// <exception cref="FormatException">It is no object.</exception>
+    /// <summary>Reads a manifest as a peer sent it. What is no type that we know is left out, and what has a name of more than 256
+    /// characters.</summary>
+    /// <exception cref="FormatException">It is no object, has more than 10,000 procedures, or its names are no Unicode.</exception>
     public static RpcManifest Read(JsonElement json)
     {
         if (json.ValueKind != JsonValueKind.Object)
             throw new FormatException($"A manifest is an object, not {json.ValueKind}.");
 
         var types = new Dictionary<string, RpcProcedureType>();
-        Collect(json, "", types);
+        try
+        {
+            Collect(json, "", types);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new FormatException("A manifest has a name that is no Unicode.", e);
+        }
+
         return new RpcManifest(types);
     }
 
@@ -63,10 +76,15 @@ public sealed class RpcManifest
     {
         foreach (JsonProperty member in level.EnumerateObject())
         {
+            string name = member.Name;
+            if (prefix.Length + name.Length > MaxName)
+                continue;
             if (member.Value.ValueKind == JsonValueKind.Object)
-                Collect(member.Value, prefix + member.Name + ".", types);
+                Collect(member.Value, prefix + name + ".", types);
             else if (member.Value.ValueKind == JsonValueKind.String && Array.IndexOf(s_names, member.Value.GetString()) is var type and >= 0)
-                types[prefix + member.Name] = (RpcProcedureType)type;
+                types[prefix + name] = (RpcProcedureType)type;
+            if (types.Count > MaxProcedures)
+                throw new FormatException($"A manifest has {MaxProcedures:N0} procedures at most.");
         }
     }
 

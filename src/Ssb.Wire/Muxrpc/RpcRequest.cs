@@ -81,18 +81,18 @@ internal readonly ref struct RpcRequest
         ReadOnlySpan<byte> arguments = default;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueTextEquals("name"u8))
+            if (IsNamed(reader, "name"u8))
             {
                 reader.Read();
                 name = ReadName(ref reader);
             }
-            else if (reader.ValueTextEquals("type"u8))
+            else if (IsNamed(reader, "type"u8))
             {
                 reader.Read();
-                type = reader.TokenType == JsonTokenType.String ? Text(ref reader) : null;
+                type = reader.TokenType == JsonTokenType.String ? Text(reader) : null;
                 reader.Skip();
             }
-            else if (reader.ValueTextEquals("args"u8))
+            else if (IsNamed(reader, "args"u8))
             {
                 reader.Read();
                 bool isArray = reader.TokenType == JsonTokenType.StartArray;
@@ -124,7 +124,7 @@ internal readonly ref struct RpcRequest
     {
         if (reader.TokenType == JsonTokenType.String)
         {
-            string single = Text(ref reader);
+            string single = Text(reader);
             return (IsPart(single) ? single : null, single);
         }
 
@@ -139,7 +139,7 @@ internal readonly ref struct RpcRequest
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
             if (reader.TokenType == JsonTokenType.String && parts.Count < 16)
-                parts.Add(Text(ref reader));
+                parts.Add(Text(reader));
             else
                 valid = false;
             reader.Skip();
@@ -152,18 +152,12 @@ internal readonly ref struct RpcRequest
     // A part with a dot in it must not pass for two parts.
     private static bool IsPart(string text) => text.Length > 0 && !text.AsSpan().ContainsAnyExcept(s_validInNames) && !text.Contains('.');
 
-    // Half a surrogate pair, which GetString would throw on, is in no name of ours.
-    private static string Text(ref Utf8JsonReader reader)
-    {
-        if (reader.ValueSpan.Length > 256)
-            return "";
-        try
-        {
-            return reader.GetString() ?? "";
-        }
-        catch (InvalidOperationException)
-        {
-            return "";
-        }
-    }
+    // Both read by our own means: those of the reader throw on half a surrogate pair, which JavaScript allows.
+    private static bool IsNamed(in Utf8JsonReader reader, ReadOnlySpan<byte> name) =>
+        reader.ValueIsEscaped
+            ? reader.ValueSpan.Length <= 6 * name.Length && JavaScriptString.Unescape(reader.ValueSpan) == Encoding.UTF8.GetString(name)
+            : reader.ValueSpan.SequenceEqual(name);
+
+    private static string Text(in Utf8JsonReader reader) =>
+        reader.ValueSpan.Length <= 256 ? JavaScriptString.Unescape(reader.ValueSpan) : "";
 }

@@ -9,6 +9,16 @@ internal sealed class RpcServer(RpcConnection connection)
     private int _running; // under _gate
     private TaskCompletionSource? _ended; // under _gate
 
+    /// <summary>How many procedures run that did not end at once.</summary>
+    public int Running
+    {
+        get
+        {
+            lock (_gate)
+                return _running;
+        }
+    }
+
     /// <summary>A request came. On the reader.</summary>
     /// <exception cref="RpcProtocolException">It is no JSON.</exception>
     public void Open(in RpcFrame frame, ReadOnlySpan<byte> body)
