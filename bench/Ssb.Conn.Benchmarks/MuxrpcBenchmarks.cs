@@ -4,45 +4,44 @@ namespace Ssb.Conn.Benchmarks;
 
 /// <summary>Calls, messages and idle connections over the whole stack (TCP, secret handshake, box stream, muxrpc), the server in one
 /// process and the client in another.</summary>
-/// <remarks>So far the npm stack alone, and bare TCP of ours: a child of this program echoes, this process asks.</remarks>
+/// <remarks>Our server is a child of this program, and this process the client; npm's are two Node processes.</remarks>
 internal static class MuxrpcBenchmarks
 {
     private const int Rounds = 9;
     private const int Connections = 1_000;
-    private static readonly int[] s_parallel = [1, 256];
 
-    public static void Run(NpmSide? npmServer)
+    public static void Run(Table table, NpmSide? npmServer)
     {
         using ChildProcess ourServer = WireEnd.StartChild();
         using var ourClient = new WireEnd();
+        Connect(ourServer, ourClient, noDelay: true);
         int echo = ourServer.Ask("echo").GetInt32();
-        double[] ping = Measure.Turns(Rounds, () => ourClient.Ask("ping", ("port", echo), ("count", 5_000)).GetDouble())[0];
-        Table.WriteBaseline("100 bytes there and back over bare TCP, one at a time", Table.Rate(Measure.Median(ping)));
-
+        double[][] one = Measure.Turns(Rounds, () => Ask(ourClient, "calls", 5_000), () => ourClient.Ask("ping", ("port", echo), ("count", 5_000)).GetDouble());
+        table.AtMost("a call, one at a time, against 100 bytes there and back over bare TCP",
+            Table.Ns(Measure.Median(one[0])), Table.Ns(Measure.Median(one[1])), Measure.Ratio(one[0], one[1]), 2.5);
         if (npmServer is null)
             return;
+
         using NpmSide npmClient = NpmSide.Start("wire-side.js", out _)!; // as the server was there, so is this
-        Speeds("npm to npm", npmServer, npmClient, noDelay: true);
+        Connect(npmServer, npmClient, noDelay: true);
+        Row("calls, one at a time, against npm with setNoDelay", "calls", ours: 5_000, npms: 1_000, parallel: 1, limit: 3);
+        Row("calls, 256 at a time, against npm with setNoDelay", "calls", ours: 50_000, npms: 5_000, parallel: 256, limit: 5);
+        Row("messages through one source, against npm", "messages", ours: 100_000, npms: 10_000, parallel: 1, limit: 5);
+
         Connect(npmServer, npmClient, noDelay: false);
-        Table.WriteBaseline("calls, npm to npm as it comes (without setNoDelay), 1 at a time", Table.Rate(Ask(npmClient, "calls", 30, parallel: 1)));
-        // Of a new process: one that has worked has free memory that its connections would move into.
-        using NpmSide idleServer = NpmSide.Start("wire-side.js", out _)!;
-        Table.WriteBaseline($"memory of an idle connection, at {Connections:N0}, npm", $"{MemoryOfOne(idleServer, npmClient) / 1024:N0} KiB");
-    }
+        Table.WriteBaseline("calls, one at a time, of npm as it comes (without setNoDelay)", Table.Rate(Ask(npmClient, "calls", 30)));
+        // Of new processes: one that has worked has free memory that its connections would move into.
+        using NpmSide npmIdle = NpmSide.Start("wire-side.js", out _)!;
+        using ChildProcess ourIdle = WireEnd.StartChild();
+        double npmMemory = MemoryOfOne(npmIdle, npmClient), ourMemory = MemoryOfOne(ourIdle, npmClient);
+        table.AtMost($"memory of an idle connection, at {Connections:N0}, against npm",
+            $"{ourMemory / 1024:N1} KiB", $"{npmMemory / 1024:N1} KiB", ourMemory / npmMemory, 1 / 3.0);
 
-    // Any server with any client: each of them ours or npm's.
-    private static void Speeds(string who, IWorker server, IWorker client, bool noDelay)
-    {
-        Connect(server, client, noDelay);
-        foreach (int parallel in s_parallel)
+        void Row(string what, string job, int ours, int npms, int parallel, double limit)
         {
-            int count = parallel == 1 ? 1_000 : 5_000;
-            double[] calls = Measure.Turns(Rounds, () => Ask(client, "calls", count, parallel))[0];
-            Table.WriteBaseline($"calls, {who}, {parallel} at a time", Table.Rate(Measure.Median(calls)));
+            double[][] times = Measure.Turns(Rounds, () => Ask(ourClient, job, ours, parallel), () => Ask(npmClient, job, npms, parallel));
+            table.AtLeast(what, Table.Rate(Measure.Median(times[0])), Table.Rate(Measure.Median(times[1])), Measure.Ratio(times[1], times[0]), limit);
         }
-
-        double[] messages = Measure.Turns(Rounds, () => Ask(client, "messages", 10_000))[0];
-        Table.WriteBaseline($"messages through one source, {who}", Table.Rate(Measure.Median(messages)));
     }
 
     private static double Ask(IWorker client, string job, int count, int parallel = 1) =>

@@ -15,7 +15,7 @@ var table = new Table();
     [
         ("handshakes", () => HandshakeBenchmarks.Run(table, npm)),
         ("boxstream", () => BoxStreamBenchmarks.Run(table, npm)),
-        ("muxrpc", () => MuxrpcBenchmarks.Run(npm)),
+        ("muxrpc", () => MuxrpcBenchmarks.Run(table, npm)),
     ]
     :
     [

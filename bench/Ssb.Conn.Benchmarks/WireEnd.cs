@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Ssb.Wire;
 
 namespace Ssb.Conn.Benchmarks;
@@ -11,9 +12,14 @@ internal sealed class WireEnd : IWorker
 {
     private const int MessageSize = 100;
 
+    private static readonly RpcApi s_api = new RpcApi()
+        .Async("echo", (call, _) => new ValueTask<RpcValue>(call.Arguments[0]))
+        .Source("numbers", (call, _) => NumbersAsync(call.Arguments[0].GetInt32()));
+
     private readonly KeyPair _keys = KeyPair.Generate();
     private readonly List<TcpListener> _listeners = [];
-    private readonly List<BoxStream> _connections = []; // under itself
+    private readonly List<RpcConnection> _connections = []; // under itself; those that others opened
+    private readonly List<RpcConnection> _dialled = [];
 
     /// <summary>The same program once more, as a server.</summary>
     public static ChildProcess StartChild() =>
@@ -38,7 +44,7 @@ internal sealed class WireEnd : IWorker
     {
         _listeners.ForEach(l => l.Dispose());
         lock (_connections)
-            _connections.ForEach(c => c.Dispose());
+            Task.WaitAll([.. _dialled.Concat(_connections).Select(c => c.DisposeAsync().AsTask())]);
         _keys.Dispose();
     }
 
@@ -46,17 +52,21 @@ internal sealed class WireEnd : IWorker
     {
         using JsonDocument document = JsonDocument.Parse(line);
         JsonElement job = document.RootElement;
-        return Do(job.GetProperty("job").GetString()!, Number) // every line names its job
-            .GetAwaiter().GetResult();
+        return Do(Text("job"), Number, Text).GetAwaiter().GetResult();
 
         int Number(string name) => job.GetProperty(name).GetInt32();
+        string Text(string name) => job.GetProperty(name).GetString()!; // those that are asked for are there
     }
 
-    private async Task<string> Do(string job, Func<string, int> number) => job switch
+    private async Task<string> Do(string job, Func<string, int> number, Func<string, string> text) => job switch
     {
         "echo" => $"{Listen(EchoAsync)}",
         "ping" => $"{await PingAsync(number("port"), number("count"))}",
         "serve" => $"{{\"port\":{Listen(ServeAsync)},\"key\":\"{_keys.Id.ToBase64()}\"}}",
+        "connect" => $"{await HoldAsync(number("port"), text("key"), 1)}",
+        "hold" => $"{await HoldAsync(number("port"), text("key"), number("count"))}",
+        "calls" => $"{await CallsAsync(number("count"), number("parallel"))}",
+        "messages" => $"{await MessagesAsync(number("count"))}",
         "memory" => Memory(),
         _ => throw new InvalidOperationException($"No job is called {job}."),
     };
@@ -91,15 +101,55 @@ internal sealed class WireEnd : IWorker
     {
         BoxStream stream = await SecretHandshake.AcceptAsync(
             new NetworkStream(socket, ownsSocket: true), _keys, static (_, _) => ValueTask.FromResult(true));
+        var connection = RpcConnection.Start(stream, new RpcOptions { Api = s_api, Permissions = RpcPermissions.All });
         lock (_connections)
-            _connections.Add(stream);
-        // muxrpc is to be plugged in here: an RpcConnection over the stream, with the methods of `api` in wire-side.js; and in Do,
-        // as the jobs "connect", "calls" and "messages".
-        byte[] buffer = new byte[1];
-        while (await stream.ReadAsync(buffer) > 0)
+            _connections.Add(connection);
+    }
+
+    // As the npm side does it: an async echo, and a source of objects of about 100 bytes.
+    private static async IAsyncEnumerable<RpcValue> NumbersAsync(int count)
+    {
+        for (int i = 0; i < count; i++)
+            yield return RpcValue.Json(new Message(i, "@ye+QM09iPcDJD6YvQYjoQc7sLF/IFhmNbEqgdzQo3lQ=.ed25519", "post"), WireEndJson.Default.Message);
+        await Task.CompletedTask;
+    }
+
+    private async Task<int> HoldAsync(int port, string key, int count)
+    {
+        FeedId server = new(Convert.FromBase64String(key));
+        for (int i = 0; i < count; i++)
         {
-            // Nobody says anything yet; a read is under way all the same, as it is on every connection that is idle.
+            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            await socket.ConnectAsync(IPAddress.Loopback, port);
+            _dialled.Add(RpcConnection.Start(await SecretHandshake.ConnectAsync(new NetworkStream(socket, ownsSocket: true), _keys, server)));
         }
+
+        return _dialled.Count;
+    }
+
+    // Nanoseconds for one.
+    private async Task<double> CallsAsync(int count, int parallel)
+    {
+        RpcConnection connection = _dialled[^1];
+        int left = count;
+        long start = Stopwatch.GetTimestamp();
+        await Task.WhenAll(Enumerable.Range(0, parallel).Select(async _ =>
+        {
+            while (Interlocked.Decrement(ref left) is var sent and >= 0)
+                CheckBenchmarks.Expect((await connection.CallAsync("echo", [sent])).AsJson().GetInt32() == sent);
+        }));
+        return Stopwatch.GetElapsedTime(start).TotalNanoseconds / count;
+    }
+
+    // Nanoseconds for one.
+    private async Task<double> MessagesAsync(int count)
+    {
+        int seen = 0;
+        long start = Stopwatch.GetTimestamp();
+        await foreach (RpcValue message in _dialled[^1].Source("numbers", [count]))
+            CheckBenchmarks.Expect(message.AsJson().GetProperty("sequence"u8).GetInt32() == seen++);
+        CheckBenchmarks.Expect(seen == count);
+        return Stopwatch.GetElapsedTime(start).TotalNanoseconds / count;
     }
 
     private static async Task EchoAsync(Socket socket)
@@ -140,3 +190,9 @@ internal sealed class WireEnd : IWorker
             return $"{{\"bytes\":{Environment.WorkingSet},\"peers\":{_connections.Count}}}";
     }
 }
+
+internal sealed record Message(int Sequence, string Author, string Type);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(Message))]
+internal sealed partial class WireEndJson : JsonSerializerContext;
