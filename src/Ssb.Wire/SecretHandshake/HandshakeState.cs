@@ -8,6 +8,7 @@
 //
 // HMAC is HMAC-SHA-512-256; both boxes have a nonce of zeros, as each key is used once. Then, with s = SHA256(SHA256(K a.b a.B A.b)):
 // one seals with SHA256(s, the other's long-term key) and nonces from the other's HMAC(K, ephemeral)[0..24], and opens with its own.
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Ssb.Wire.Sodium;
 
@@ -23,7 +24,12 @@ internal sealed class HandshakeState : IDisposable
 
     private const int KeySize = Curve25519.Size;
 
-    private readonly byte[] _memory = GC.AllocateArray<byte>(23 * KeySize, pinned: true);
+    // Used again and again, as pinned arrays that come and go leave holes between those that stay.
+    private const int KeptMemories = 64;
+    private static readonly ConcurrentQueue<byte[]> s_memories = [];
+
+    private readonly byte[] _memory = s_memories.TryDequeue(out byte[]? memory) ? memory : GC.AllocateArray<byte>(23 * KeySize, pinned: true);
+    private bool _disposed;
 
     // The order of the first four matters: what is hashed to make a key lies side by side.
     private Span<byte> Network => Part(0);
@@ -56,7 +62,16 @@ internal sealed class HandshakeState : IDisposable
 
     public FeedId Remote => new(RemoteKey);
 
-    public void Dispose() => SodiumLibrary.Wipe(_memory);
+    public void Dispose()
+    {
+        if (_disposed)
+            return;
+
+        _disposed = true;
+        SodiumLibrary.Wipe(_memory);
+        if (s_memories.Count < KeptMemories)
+            s_memories.Enqueue(_memory);
+    }
 
     /// <summary>Client, before all else: whom it wants to meet.</summary>
     /// <returns>false if nobody can hold that key, as it is no point of the curve's main subgroup.</returns>

@@ -157,7 +157,3 @@ public class BoxStreamAllocationTests
         }
     }
 }
-
-/// <summary>Tests that measure, with nothing else running.</summary>
-[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
-public class Alone;

@@ -56,9 +56,3 @@ internal sealed class Aftermath : IDisposable
 
     private void Unobserved(object? sender, UnobservedTaskExceptionEventArgs e) => _unobserved.Enqueue(e.Exception);
 }
-
-[CollectionDefinition(Name, DisableParallelization = true)]
-public sealed class AloneCollection
-{
-    public const string Name = "Alone in the process";
-}

@@ -3,7 +3,7 @@ using System.Collections.Concurrent;
 namespace Ssb.Wire.Tests.Faults;
 
 /// <summary>One fault at every byte of a session. <see cref="Verdict"/> says what may come of it.</summary>
-[Collection(AloneCollection.Name)]
+[Collection(nameof(Alone))]
 public sealed class FaultTests
 {
     [Theory]

@@ -2,7 +2,8 @@ using System.Reflection;
 
 namespace Ssb.Wire.Tests;
 
-/// <summary>What a handshake knew is wiped when it ends, however it ends.</summary>
+/// <summary>What a handshake knew is wiped when it ends, however it ends. Alone, as the next handshake uses the same memory.</summary>
+[Collection(nameof(Alone))]
 public class HandshakeMemoryTests : HandshakeScene
 {
     [Fact]
