@@ -48,6 +48,9 @@ internal static class BoxStreamBenchmarks
                 () => npm!.Ask("open", ("packets", Packets)));
         }
 
+        if (npm is not null)
+            OverTcp(table, npm);
+
         void Rows(string what, string verb, Func<Action> ours, Func<Action> bare, Func<double> theirs)
         {
             var allocated = new List<double>();
@@ -78,6 +81,20 @@ internal static class BoxStreamBenchmarks
             double bytes = Measure.Median(allocated.Skip(allocated.Count - Rounds));
             table.Row($"allocated for a packet, {verb}", $"{bytes:0.##} bytes", "", "", "0 bytes", bytes == 0);
         }
+    }
+
+    // Over loopback, from one process to another: packets of 4 KiB, each written by itself.
+    private static void OverTcp(Table table, NpmSide npmReceiver)
+    {
+        using NpmSide npmSender = NpmSide.Start("wire-side.js", out _)!; // as the receiver was there, so is this
+        using ChildProcess ourReceiver = WireEnd.StartChild();
+        using var ourSender = new WireEnd();
+        int ourPort = ourReceiver.Ask("receive").GetInt32(), npmPort = (int)npmReceiver.Ask("receive");
+        double[][] times = Measure.Turns(Rounds, () => Send(ourSender, ourPort), () => Send(npmSender, npmPort));
+        table.AtLeast("over loopback, from one process to another, 4,096 at a time, against npm", Table.Speed(Measure.Median(times[0]), Packet),
+            Table.Speed(Measure.Median(times[1]), Packet), Measure.Ratio(times[1], times[0]), 3);
+
+        static double Send(IWorker sender, int port) => sender.Ask("send", ("port", port), ("packets", Packets)).GetDouble();
     }
 
     private static BoxStreamKeys Keys(byte[] key, byte[] nonce) => new(key, nonce, key, nonce);

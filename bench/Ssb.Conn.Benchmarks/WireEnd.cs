@@ -67,6 +67,8 @@ internal sealed class WireEnd : IWorker
         "hold" => $"{await HoldAsync(number("port"), text("key"), number("count"))}",
         "calls" => $"{await CallsAsync(number("count"), number("parallel"))}",
         "messages" => $"{await MessagesAsync(number("count"))}",
+        "receive" => $"{Listen(ReceiveAsync)}",
+        "send" => $"{await SendAsync(number("port"), number("packets"))}",
         "memory" => Memory(),
         _ => throw new InvalidOperationException($"No job is called {job}."),
     };
@@ -150,6 +152,40 @@ internal sealed class WireEnd : IWorker
             CheckBenchmarks.Expect(message.AsJson().GetProperty("sequence"u8).GetInt32() == seen++);
         CheckBenchmarks.Expect(seen == count);
         return Stopwatch.GetElapsedTime(start).TotalNanoseconds / count;
+    }
+
+    // A box stream alone, of packets of 4 KiB: all is opened, then answered by the end.
+    private static async Task ReceiveAsync(Socket socket)
+    {
+        await using var stream = BoxOver(socket);
+        byte[] buffer = new byte[65_536];
+        while (await stream.ReadAsync(buffer) > 0)
+        {
+            // Only how long it takes matters.
+        }
+
+        await stream.ShutdownAsync();
+    }
+
+    // Nanoseconds for a packet, from the first one sealed to the last one opened.
+    private static async Task<double> SendAsync(int port, int packets)
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await socket.ConnectAsync(IPAddress.Loopback, port);
+        await using var stream = BoxOver(socket);
+        byte[] packet = new byte[BoxStream.MaxPacketSize];
+        long start = Stopwatch.GetTimestamp();
+        for (int i = 0; i < packets; i++)
+            await stream.WriteAsync(packet);
+        await stream.ShutdownAsync();
+        CheckBenchmarks.Expect(await stream.ReadAsync(packet) == 0);
+        return Stopwatch.GetElapsedTime(start).TotalNanoseconds / packets;
+    }
+
+    private static BoxStream BoxOver(Socket socket)
+    {
+        byte[] key = new byte[BoxStreamKeys.KeySize], nonce = new byte[BoxStreamKeys.NonceSize];
+        return new BoxStream(new NetworkStream(socket, ownsSocket: true), new BoxStreamKeys(key, nonce, key, nonce), default);
     }
 
     private static async Task EchoAsync(Socket socket)

@@ -132,6 +132,25 @@ const jobs = {
     if (bytes !== packets * 4096) throw new Error(`opened ${bytes} bytes`)
     return time / packets
   },
+  // a box stream alone, over TCP: all is opened, then answered by the end
+  async receive () {
+    const server = net.createServer({}, (socket) => {
+      const stream = toPull.duplex(socket)
+      pull(stream.source, boxes.createUnboxStream(key, nonce), pull.drain(() => {}, () => pull(pull.empty(), boxes.createBoxStream(key, nonce), stream.sink)))
+    })
+    await promise((cb) => server.listen(0, '127.0.0.1', cb))
+    return server.address().port
+  },
+  // nanoseconds for a packet, from the first one sealed to the last one opened
+  async send ({ port, packets }) {
+    const stream = toPull.duplex(net.connect(port, '127.0.0.1'))
+    const packet = Buffer.alloc(4096)
+    let left = packets
+    const start = clock()
+    pull((end, cb) => end || left-- === 0 ? cb(end || true) : cb(null, packet), boxes.createBoxStream(key, nonce), stream.sink)
+    await promise((cb) => pull(stream.source, boxes.createUnboxStream(key, nonce), pull.onEnd((err) => cb(err === true ? null : err))))
+    return (clock() - start) / packets
+  },
   // a muxrpc server
   async serve (options) {
     noDelay = options.noDelay

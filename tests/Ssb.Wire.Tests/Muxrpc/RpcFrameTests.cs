@@ -43,6 +43,17 @@ public class RpcFrameTests
     }
 
     [Fact]
+    public async Task Source_ThatNobodyReads_IsEndedAllTheSameWhenThePeerEndsIt()
+    {
+        await using var peer = new RpcRawPeer(s_options);
+        RpcSource source = peer.Connection.Source("messages");
+        await peer.ReceiveAsync();
+        await peer.SendAsync(8 | 4 | 2, -1, "true");
+        Assert.Equal((8 | 4 | 2, 1, "true"), await peer.ReceiveAsync());
+        await source.DisposeAsync();
+    }
+
+    [Fact]
     public async Task Served_OnTheWire_IsWhatJavaScriptSends()
     {
         await using var peer = new RpcRawPeer(s_options);
