@@ -70,10 +70,11 @@ public static class GossipPing
     private static async Task PlayAsync(
         RpcDuplex stream, bool serve, TimeSpan interval, TimeProvider clock, Action<PingSample>? onSample, CancellationToken cancellationToken)
     {
-        IAsyncEnumerator<RpcValue> incoming = stream.ReadAllAsync(cancellationToken).GetAsyncEnumerator(CancellationToken.None);
-        await using (incoming.ConfigureAwait(false))
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        IAsyncEnumerator<RpcValue> incoming = stream.ReadAllAsync(over.Token).GetAsyncEnumerator(CancellationToken.None);
+        Task<bool> next = incoming.MoveNextAsync().AsTask();
+        try
         {
-            Task<bool> next = incoming.MoveNextAsync().AsTask();
             Task? ourTurn = serve ? Task.CompletedTask : null;
             (long Start, DateTimeOffset At)? served = null;
             while (true)
@@ -99,11 +100,18 @@ public static class GossipPing
                 else
                 {
                     await ServeAsync(stream, clock, cancellationToken).ConfigureAwait(false);
-                    ourTurn ??= Task.Delay(interval, clock, cancellationToken);
+                    ourTurn ??= Task.Delay(interval, clock, over.Token);
                 }
 
                 next = incoming.MoveNextAsync().AsTask();
             }
+        }
+        finally
+        {
+            // No pause outlives the game, or a peer could heap them up; and an enumeration is not disposed of while it waits.
+            await over.CancelAsync().ConfigureAwait(false);
+            await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await incoming.DisposeAsync().ConfigureAwait(false);
         }
     }
 
@@ -118,7 +126,7 @@ public static class GossipPing
     private static PingSample Sample(in RpcValue answer, long start, DateTimeOffset served, TimeProvider clock)
     {
         TimeSpan roundTrip = clock.GetElapsedTime(start);
-        if (!double.TryParse(answer.Bytes.Span, NumberStyles.Float, CultureInfo.InvariantCulture, out double theirs) || !(Math.Abs(theirs) < 1e14))
+        if (!double.TryParse(answer.Bytes.Span, NumberStyles.Float, CultureInfo.InvariantCulture, out double theirs) || !(Math.Abs(theirs) < 6e13)) // 1,900 years either way, which a date can hold
             throw new RpcException(RpcError.Malformed, "The peer answered gossip.ping with something else than its clock.");
         return new PingSample(roundTrip, DateTimeOffset.UnixEpoch.AddMilliseconds(theirs) - (served + roundTrip / 2));
     }
