@@ -108,6 +108,7 @@ public static class GossipPing
         }
         finally
         {
+            // No pause outlives the game, or a peer could heap them up; and an enumeration is not disposed of while it waits.
             await over.CancelAsync().ConfigureAwait(false);
             await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await incoming.DisposeAsync().ConfigureAwait(false);
@@ -125,7 +126,7 @@ public static class GossipPing
     private static PingSample Sample(in RpcValue answer, long start, DateTimeOffset served, TimeProvider clock)
     {
         TimeSpan roundTrip = clock.GetElapsedTime(start);
-        if (!double.TryParse(answer.Bytes.Span, NumberStyles.Float, CultureInfo.InvariantCulture, out double theirs) || !(Math.Abs(theirs) < 1e14))
+        if (!double.TryParse(answer.Bytes.Span, NumberStyles.Float, CultureInfo.InvariantCulture, out double theirs) || !(Math.Abs(theirs) < 6e13)) // 1,900 years either way, which a date can hold
             throw new RpcException(RpcError.Malformed, "The peer answered gossip.ping with something else than its clock.");
         return new PingSample(roundTrip, DateTimeOffset.UnixEpoch.AddMilliseconds(theirs) - (served + roundTrip / 2));
     }

@@ -102,14 +102,19 @@ public sealed class RpcConnection : IAsyncDisposable
             return Task.FromCanceled<RpcValue>(cancellationToken);
 
         var call = new RpcPendingCall(this);
-        if (Register(call) is not { } request)
+        // The number is set before anybody can find the call: a hostile peer may answer before it is asked.
+        int? request = Register(call, static (number, call) =>
+        {
+            call.Request = number;
+            return call;
+        });
+        if (request is null)
             return Task.FromException<RpcValue>(Lost());
 
-        call.Request = request;
         call.CancelBy(cancellationToken);
         if (call.Task.IsCompleted)
             return call.Task;
-        if (Output.TryAdd(RpcFrame.Json, request, body))
+        if (Output.TryAdd(RpcFrame.Json, request.Value, body))
             Output.Flush();
         else
             _ = WaitAndSendAsync(call, body.ToArray()); // ends in the call's task
@@ -331,10 +336,10 @@ public sealed class RpcConnection : IAsyncDisposable
         return stream;
     }
 
-    private int? Register(IRpcExchange exchange) => Register(_ => exchange);
+    private int? Register(Func<int, IRpcExchange> make) => Register(make, static (number, make) => make(number));
 
     /// <returns>null if no requests can be made any more.</returns>
-    private int? Register(Func<int, IRpcExchange> make)
+    private int? Register<T>(T state, Func<int, T, IRpcExchange> make)
     {
         lock (_gate)
         {
@@ -344,7 +349,7 @@ public sealed class RpcConnection : IAsyncDisposable
             do
                 _lastRequest = _lastRequest == int.MaxValue ? 1 : _lastRequest + 1;
             while (_ours.ContainsKey(_lastRequest)); // only after two billion requests
-            _ours.Add(_lastRequest, make(_lastRequest));
+            _ours.Add(_lastRequest, make(_lastRequest, state));
             return _lastRequest;
         }
     }
@@ -444,6 +449,7 @@ public sealed class RpcConnection : IAsyncDisposable
 
                 rate.Count();
                 int length = (int)frame.Length;
+                // What was taken may have been too little: the wait begins again, until it is enough or the stream ends.
                 while (Dispatch(frame, _received.Bytes.Slice(RpcFrame.HeaderSize, length)) is { } full)
                 {
                     Output.Flush();
@@ -527,7 +533,7 @@ public sealed class RpcConnection : IAsyncDisposable
         }
         catch (Exception)
         {
-            // The peer is gone already.
+            // The peer is gone already; how the stream puts that is its own affair.
         }
 
         _goodbyeSaid.TrySetResult();

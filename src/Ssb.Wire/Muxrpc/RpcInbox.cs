@@ -85,7 +85,7 @@ internal sealed class RpcInbox(RpcOptions options, RpcHeld held)
             return false;
 
         var room = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Volatile.Write(ref _room, room);
+        Interlocked.Exchange(ref _room, room); // before the counters are read again, or who takes meanwhile might see neither
         if (!IsFull(length))
             return true;
 

@@ -7,7 +7,7 @@ namespace Ssb.Wire;
 /// <para>Thread-safe. Who adds a frame while nobody writes, writes; what is added meanwhile goes out together with the next write. So
 /// a single call costs no change of thread, and many cost one write.</para>
 /// <para>Bounded: a stream or a call waits while <see cref="Room"/> bytes are unsent, and the reader, whose replies cannot wait, stops
-/// reading while <see cref="Overfull"/> are. Nothing is unsent beyond that and one body; as much again may be on its way.</para>
+/// reading while <see cref="Overfull"/> are. More than both together and one body is never held, in arrays of up to twice that.</para>
 /// </remarks>
 internal sealed class RpcOutput(Stream stream, TimeProvider timeProvider, Action<Exception> onFault)
 {
@@ -19,7 +19,8 @@ internal sealed class RpcOutput(Stream stream, TimeProvider timeProvider, Action
 
     private readonly Lock _gate = new();
     private byte[]? _unsent;
-    private int _length;
+    private int _length; // of what is unsent and not being written
+    private int _sending; // of what is being written
     private bool _writing;
     private bool _completed;
     private TaskCompletionSource? _taken; // completed when what is unsent is taken to be written
@@ -31,7 +32,7 @@ internal sealed class RpcOutput(Stream stream, TimeProvider timeProvider, Action
 
     public bool IsWriting => Volatile.Read(ref _writing);
 
-    public bool IsOverfull => Volatile.Read(ref _length) > Overfull;
+    public bool IsOverfull => Volatile.Read(ref _length) + Volatile.Read(ref _sending) > Overfull;
 
     /// <summary>Adds a frame however much is unsent: only for what ends something, or opens it.</summary>
     public void Add(byte flags, int request, ReadOnlySpan<byte> body)
@@ -177,6 +178,7 @@ internal sealed class RpcOutput(Stream stream, TimeProvider timeProvider, Action
         {
             (sending, length) = (_unsent, _length);
             (_unsent, _length) = (null, 0);
+            Volatile.Write(ref _sending, length);
             if (sending is null)
             {
                 _writing = false;

@@ -70,7 +70,7 @@ public readonly struct RpcValue
     public static RpcValue Json(JsonElement value) => value.ValueKind switch
     {
         JsonValueKind.Undefined => throw new ArgumentException("An undefined value cannot be sent.", nameof(value)),
-        JsonValueKind.String => Text(value.GetString()!), // a string element has a string
+        JsonValueKind.String => Text(Unquoted(value)),
         _ => new(RpcValueKind.Json, JsonMarshal.GetRawUtf8Value(value).ToArray()),
     };
 
@@ -135,7 +135,7 @@ public readonly struct RpcValue
             return Encoding.UTF8.GetString(Bytes.Span);
 
         JsonElement json = AsJson();
-        return json.ValueKind == JsonValueKind.String ? json.GetString()! : throw new FormatException($"Not a string, but {json.ValueKind}.");
+        return json.ValueKind == JsonValueKind.String ? Unquoted(json) : throw new FormatException($"Not a string, but {json.ValueKind}.");
     }
 
     /// <summary>A string as a value.</summary>
@@ -165,6 +165,9 @@ public readonly struct RpcValue
             throw new ArgumentException("Bytes cannot be an argument: arguments are JSON.");
         output.Write((Kind == RpcValueKind.Text ? Quoted() : Bytes).Span);
     }
+
+    // Not GetString, which throws on half a surrogate pair.
+    private static string Unquoted(JsonElement text) => JavaScriptString.Unescape(JsonMarshal.GetRawUtf8Value(text)[1..^1]);
 
     private ReadOnlyMemory<byte> Quoted()
     {
