@@ -31,6 +31,8 @@ const questions = {
   staging: (s) => require('./staging')(JSON.parse(s)),
   lanWrite: (s) => require('./lan').write(JSON.parse(s)),
   lanRead: (s) => require('./lan').read(JSON.parse(s)),
+  rpcEncode: (s) => require('./rpc-codec').encode(JSON.parse(s)),
+  rpcDecode: (s) => require('./rpc-codec').decode(JSON.parse(s)),
   net: (s) => { const r = net.parse(s); return r && [r.host, r.port] },
 }
 
