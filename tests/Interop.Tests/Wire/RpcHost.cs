@@ -21,9 +21,11 @@ internal sealed class RpcHost : IAsyncDisposable
     private readonly Task _accepting;
 
     /// <param name="options">What a peer of this identity gets, whoever dialled.</param>
-    public RpcHost(Func<FeedId, RpcOptions> options)
+    /// <param name="keys">Who we are, disposed with this; null for somebody new.</param>
+    public RpcHost(Func<FeedId, RpcOptions> options, KeyPair? keys = null)
     {
         _options = options;
+        Keys = keys ?? KeyPair.Generate();
         _listener.Start();
         _accepting = AcceptAllAsync();
     }
@@ -33,7 +35,7 @@ internal sealed class RpcHost : IAsyncDisposable
     {
     }
 
-    public KeyPair Keys { get; } = KeyPair.Generate();
+    public KeyPair Keys { get; }
 
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
