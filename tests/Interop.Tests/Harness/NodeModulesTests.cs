@@ -2,10 +2,12 @@ namespace Interop.Tests.Harness;
 
 public class NodeModulesTests
 {
-    [Fact]
-    public void PackageLock_NamesNoRegistry()
+    [Theory]
+    [InlineData("js")]
+    [InlineData("js-cli")]
+    public void PackageLock_NamesNoRegistry(string folder)
     {
-        string text = File.ReadAllText(Path.Combine(NodeModules.Scripts, "package-lock.json"));
+        string text = File.ReadAllText(Path.Combine(NodeModules.Folder(folder), "package-lock.json"));
         Assert.Contains("\"integrity\"", text, StringComparison.Ordinal);
         Assert.DoesNotContain("\"resolved\"", text, StringComparison.Ordinal);
         Assert.DoesNotContain("://", text, StringComparison.Ordinal);

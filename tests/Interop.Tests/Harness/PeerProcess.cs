@@ -22,6 +22,9 @@ internal sealed class PeerProcess(LineProcess process, CancellationToken cancell
         return (await FindAsync(line => line.TryGetProperty(answer, out _), from)).GetProperty(answer);
     }
 
+    /// <summary>Asks for something that is not answered, or not yet.</summary>
+    public Task SendAsync(object question) => process.SendAsync(JsonSerializer.Serialize(question), cancellationToken);
+
     /// <summary>The first line from this one on that satisfies the condition; waits for it if need be.</summary>
     public async Task<JsonElement> FindAsync(Func<JsonElement, bool> wanted, int from = 0)
     {

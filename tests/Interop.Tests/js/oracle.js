@@ -33,6 +33,8 @@ const questions = {
   lanRead: (s) => require('./lan').read(JSON.parse(s)),
   seal: (s) => require('./box').seal(JSON.parse(s)),
   open: (s) => require('./box').open(JSON.parse(s)),
+  rpcEncode: (s) => require('./rpc-codec').encode(JSON.parse(s)),
+  rpcDecode: (s) => require('./rpc-codec').decode(JSON.parse(s)),
   net: (s) => { const r = net.parse(s); return r && [r.host, r.port] },
 }
 
