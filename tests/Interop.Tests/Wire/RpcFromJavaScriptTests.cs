@@ -183,8 +183,8 @@ public class RpcFromJavaScriptTests
         await using Pair pair = await Pair.StartAsync(most: 2);
         await pair.Peer.BeginAsync("call", new { on = pair.On, name = "test.never" });
         await pair.Peer.BeginAsync("call", new { on = pair.On, name = "test.never" });
-        AssertError(await pair.CallAsync("async", "test.give", [1]), "too many open requests, 2 are the most", "Error");
-        AssertEnd(await pair.CallAsync("source", "test.count", [0, 1]), "too many open requests, 2 are the most", "Error");
+        AssertError(await pair.CallAsync("async", "test.give", [1]), "too many open requests", "Error");
+        AssertEnd(await pair.CallAsync("source", "test.count", [0, 1]), "too many open requests", "Error");
         Assert.False(pair.Rpc.Completion.IsCompleted);
     }
 
