@@ -73,7 +73,7 @@ internal sealed class HandshakeState : IDisposable
             s_memories.Enqueue(_memory);
     }
 
-    /// <summary>Client, before all else: whom it wants to meet.</summary>
+    /// <summary>Client: whom it wants to meet.</summary>
     /// <returns>false if nobody can hold that key, as it is no point of the curve's main subgroup.</returns>
     public bool TryAim(FeedId server)
     {

@@ -139,14 +139,14 @@ public static class SecretHandshake
         public override async Task ExchangeAsync(CancellationToken cancellationToken)
         {
             byte[] message = new byte[HandshakeState.AuthenticateSize];
-            if (!State.TryAim(server))
-                throw Fail(HandshakeFailure.WeakKey, $"nobody can hold the key {server}: it is no point of the curve's main subgroup.");
-
             State.MakeEphemeral();
             State.WriteHello(message.AsSpan(0, HandshakeState.HelloSize));
             Step = "its hello";
             WhenClosed = "the server hung up on our hello. It uses another network key, is busy, or does not speak secret handshake.";
             await SendAsync(message.AsMemory(0, HandshakeState.HelloSize), cancellationToken).ConfigureAwait(false);
+            if (!State.TryAim(server))
+                throw Fail(HandshakeFailure.WeakKey, $"nobody can hold the key {server}: it is no point of the curve's main subgroup.");
+
             bool agreed = State.TryAgreeWithServerKey();
             await ReceiveAsync(message.AsMemory(0, HandshakeState.HelloSize), cancellationToken).ConfigureAwait(false);
             if (!State.TryReadHello(message.AsSpan(0, HandshakeState.HelloSize)))
