@@ -41,8 +41,9 @@ public class HandshakeMemoryTests : HandshakeScene
     [Fact]
     public async Task Failure_WipesTheState()
     {
-        Task<BoxStream> accepting = AcceptAsync(), connecting = ConnectAsync(network: NetworkKey.Generate());
-        byte[] client = MemoryOf(StateOf(connecting));
+        Task<BoxStream> connecting = ConnectAsync(network: NetworkKey.Generate());
+        byte[] client = MemoryOf(StateOf(connecting)); // while it waits for a server
+        Task<BoxStream> accepting = AcceptAsync();
         await AssertFailsAsync(accepting, HandshakeFailure.WrongNetwork, ServerEnd);
         await AssertFailsAsync(connecting, HandshakeFailure.Closed, ClientEnd);
         Assert.All(client, b => Assert.Equal(0, b));
