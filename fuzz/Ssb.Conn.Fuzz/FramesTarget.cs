@@ -84,7 +84,7 @@ internal static class FramesTarget
         };
         Targets.Require(typed, $"It ended with {end}.");
         Targets.Require(stream.IsDisposed, "The stream was left open.");
-        Targets.Require(connection.OpenExchanges == 0, "Something is open after the end.");
+        Targets.Require(connection.Exchanges.Count == 0, "Something is open after the end.");
         Targets.Require(connection.RunningProcedures == 0, "Procedures run after the end.");
         await Task.WhenAll(ours);
         await connection.DisposeAsync();

@@ -18,17 +18,12 @@ public sealed class RpcConnection : IAsyncDisposable
 {
     private readonly Stream _stream;
     private readonly RpcServer _server;
-    private readonly ReceiveBuffer _received = new(65_536);
+    private readonly RpcReader _reader;
     private readonly RpcWatch _watch;
     private readonly TaskCompletionSource<RpcEnd> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _goodbyeSaid = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<int, IRpcExchange> _ours = []; // under _gate; by the number, which is positive
-    private readonly Dictionary<int, IRpcExchange> _theirs = []; // under _gate; by the number, which is positive
-    private int _lastRequest; // under _gate
-    private bool _draining; // under _gate
     private RpcEnd? _end; // under _gate; set once, when it is known how the connection ends
     private ITimer? _closing; // under _gate; closes the stream if the peer does not
 
@@ -39,7 +34,9 @@ public sealed class RpcConnection : IAsyncDisposable
         Remote = options.Remote ?? (stream as BoxStream)?.Remote;
         Held = new RpcHeld(options.MaxHeldBytes);
         Output = new RpcOutput(stream, options.TimeProvider, e => End(new RpcEnd(RpcEndReason.Lost, e)));
+        Exchanges = new RpcExchanges(options.MaxOpenRequests);
         _server = new RpcServer(this);
+        _reader = new RpcReader(this, stream, _server);
         _watch = new RpcWatch(this);
     }
 
@@ -55,18 +52,10 @@ public sealed class RpcConnection : IAsyncDisposable
 
     internal RpcHeld Held { get; }
 
-    /// <summary>When the last bytes came: a timestamp of the clock.</summary>
-    internal long LastReceived { get; private set; }
+    internal RpcExchanges Exchanges { get; }
 
-    /// <summary>How many calls and streams are open, of both sides.</summary>
-    internal int OpenExchanges
-    {
-        get
-        {
-            lock (_gate)
-                return _ours.Count + _theirs.Count;
-        }
-    }
+    /// <summary>When the last bytes came: a timestamp of the clock.</summary>
+    internal long LastReceived => _reader.LastReceived;
 
     /// <summary>How many procedures run that did not end at once.</summary>
     internal int RunningProcedures => _server.Running;
@@ -82,7 +71,6 @@ public sealed class RpcConnection : IAsyncDisposable
         options ??= new RpcOptions();
         options.Validate();
         var connection = new RpcConnection(stream, options);
-        connection.LastReceived = options.TimeProvider.GetTimestamp();
         WireMetrics.CountConnections(+1);
         connection._watch.Start();
         _ = connection.RunAsync(); // never throws; Completion ends with it
@@ -101,20 +89,14 @@ public sealed class RpcConnection : IAsyncDisposable
         if (cancellationToken.IsCancellationRequested)
             return Task.FromCanceled<RpcValue>(cancellationToken);
 
-        var call = new RpcPendingCall(this);
-        // The number is set before anybody can find the call: a hostile peer may answer before it is asked.
-        int? request = Register(call, static (number, call) =>
-        {
-            call.Request = number;
-            return call;
-        });
-        if (request is null)
+        RpcPendingCall? call = Exchanges.OpenOurs(number => new RpcPendingCall(this, number));
+        if (call is null)
             return Task.FromException<RpcValue>(Lost());
 
         call.CancelBy(cancellationToken);
         if (call.Task.IsCompleted)
             return call.Task;
-        if (Output.TryAdd(RpcFrame.Json, request.Value, body))
+        if (Output.TryAdd(RpcFrame.Json, call.Request, body))
             Output.Flush();
         else
             _ = WaitAndSendAsync(call, body.ToArray()); // ends in the call's task
@@ -218,13 +200,8 @@ public sealed class RpcConnection : IAsyncDisposable
     /// <param name="cancellationToken">Ends the wait, and closes at once.</param>
     public async Task CloseAsync(CancellationToken cancellationToken = default)
     {
-        lock (_gate)
-        {
-            _draining = true;
-            CheckDrained();
-        }
-
-        Task over = Task.WhenAny(_drained.Task, Completion);
+        Exchanges.Drain();
+        Task over = Task.WhenAny(Exchanges.Drained, Completion);
         await over.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await DisposeAsync().ConfigureAwait(false);
     }
@@ -242,21 +219,15 @@ public sealed class RpcConnection : IAsyncDisposable
     /// <returns>Whether this one was the first.</returns>
     internal bool End(RpcEnd end)
     {
-        IRpcExchange[] open;
         lock (_gate)
         {
             if (_end is not null)
                 return false;
-
             _end = end;
-            open = [.. _ours.Values, .. _theirs.Values];
-            _ours.Clear();
-            _theirs.Clear();
-            CheckDrained();
         }
 
         RpcException lost = Lost();
-        foreach (IRpcExchange exchange in open)
+        foreach (IRpcExchange exchange in Exchanges.Close())
             exchange.OnLost(lost);
 
         if (end.Reason is RpcEndReason.Lost or RpcEndReason.Violation)
@@ -288,30 +259,6 @@ public sealed class RpcConnection : IAsyncDisposable
             throw new ArgumentException("A body has at least one byte.");
     }
 
-    /// <summary>An exchange is over.</summary>
-    /// <param name="request">Its number as we write it: negative for the peer's.</param>
-    internal void Remove(int request)
-    {
-        lock (_gate)
-        {
-            _ = request > 0 ? _ours.Remove(request) : _theirs.Remove(-request);
-            CheckDrained();
-        }
-    }
-
-    /// <summary>Registers a request of the peer.</summary>
-    /// <returns>false if too many are open.</returns>
-    internal bool TryRegisterTheirs(int request, IRpcExchange exchange)
-    {
-        lock (_gate)
-        {
-            if (_theirs.Count >= Options.MaxOpenRequests || _end is not null)
-                return false;
-            _theirs.Add(request, exchange);
-            return true;
-        }
-    }
-
     private ReadOnlySpan<byte> WriteRequest(string procedure, string? type, ReadOnlySpan<RpcValue> arguments)
     {
         RpcRequest.CheckName(procedure);
@@ -326,32 +273,10 @@ public sealed class RpcConnection : IAsyncDisposable
     private RpcStream Open(string type, string procedure, ReadOnlySpan<RpcValue> arguments, RpcInbox? inbox, bool endsWithPeer)
     {
         ReadOnlySpan<byte> body = WriteRequest(procedure, type, arguments);
-        RpcStream? stream = null;
-        int? request = Register(number => stream = new RpcStream(this, number, inbox, endsWithPeer) { Procedure = procedure });
-        if (request is null || stream is null)
-            throw Lost();
-
-        Output.Add(RpcFrame.Stream | RpcFrame.Json, request.Value, body);
+        RpcStream stream = Exchanges.OpenOurs(number => new RpcStream(this, number, inbox, endsWithPeer) { Procedure = procedure }) ?? throw Lost();
+        Output.Add(RpcFrame.Stream | RpcFrame.Json, stream.Request, body);
         Output.Flush();
         return stream;
-    }
-
-    private int? Register(Func<int, IRpcExchange> make) => Register(make, static (number, make) => make(number));
-
-    /// <returns>null if no requests can be made any more.</returns>
-    private int? Register<T>(T state, Func<int, T, IRpcExchange> make)
-    {
-        lock (_gate)
-        {
-            if (_end is not null || _draining)
-                return null;
-
-            do
-                _lastRequest = _lastRequest == int.MaxValue ? 1 : _lastRequest + 1;
-            while (_ours.ContainsKey(_lastRequest)); // only after two billion requests
-            _ours.Add(_lastRequest, make(_lastRequest, state));
-            return _lastRequest;
-        }
     }
 
     private RpcException Lost()
@@ -379,20 +304,13 @@ public sealed class RpcConnection : IAsyncDisposable
         Output.Flush();
     }
 
-    // Under _gate.
-    private void CheckDrained()
-    {
-        if (_draining && _ours.Count == 0 && _theirs.Count == 0)
-            _drained.TrySetResult();
-    }
-
     private async Task RunAsync()
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // the host has the connection before it is called
         RpcEnd end;
         try
         {
-            end = await ReadToEndAsync().ConfigureAwait(false);
+            end = await _reader.ReadToEndAsync().ConfigureAwait(false);
         }
         catch (RpcProtocolException e)
         {
@@ -408,7 +326,7 @@ public sealed class RpcConnection : IAsyncDisposable
         {
             await _goodbyeSaid.Task.ConfigureAwait(false);
             if (peerFirst) // who said goodbye first closes when it is answered
-                await WaitForEndOfStreamAsync().ConfigureAwait(false);
+                await _reader.WaitForEndOfStreamAsync().ConfigureAwait(false);
         }
 
         Cut();
@@ -420,106 +338,10 @@ public sealed class RpcConnection : IAsyncDisposable
             end = _end ?? end; // the first who knew
         }
 
-        _received.Dispose();
+        _reader.Dispose();
         WireMetrics.CountConnections(-1);
         WireMetrics.CountEnd(end.Reason);
         _completion.TrySetResult(end);
-    }
-
-    /// <summary>Reads frames until the connection's end.</summary>
-    private async Task<RpcEnd> ReadToEndAsync()
-    {
-        var rate = new RpcFrameRate(Options);
-        int wanted = RpcFrame.HeaderSize;
-        while (true)
-        {
-            if (!await _received.FillAsync(_stream, wanted, CancellationToken.None).ConfigureAwait(false))
-            {
-                return _stream is BoxStream // whose end is a goodbye of its own
-                    ? new RpcEnd(RpcEndReason.Goodbye)
-                    : new RpcEnd(RpcEndReason.Lost, new EndOfStreamException("The stream ended without a goodbye."));
-            }
-
-            LastReceived = Options.TimeProvider.GetTimestamp();
-            rate.Refill(LastReceived);
-            while (TryReadFrame(out RpcFrame frame, out wanted))
-            {
-                if (frame.IsGoodbye)
-                    return new RpcEnd(RpcEndReason.Goodbye);
-
-                rate.Count();
-                int length = (int)frame.Length;
-                // What was taken may have been too little: the wait begins again, until it is enough or the stream ends.
-                while (Dispatch(frame, _received.Bytes.Slice(RpcFrame.HeaderSize, length)) is { } full)
-                {
-                    Output.Flush();
-                    await full.MakeRoomAsync(length).ConfigureAwait(false);
-                }
-
-                _received.Consume(RpcFrame.HeaderSize + length);
-                if (Output.IsOverfull)
-                    await Output.WaitForRoomAsync(CancellationToken.None).ConfigureAwait(false);
-            }
-
-            Output.Flush(); // the answers to all that came together go out together
-        }
-    }
-
-    /// <returns>false if more bytes have to come.</returns>
-    /// <exception cref="RpcProtocolException">No frame begins like that.</exception>
-    private bool TryReadFrame(out RpcFrame frame, out int wanted)
-    {
-        ReadOnlySpan<byte> bytes = _received.Bytes;
-        frame = default;
-        wanted = RpcFrame.HeaderSize;
-        if (bytes.Length < wanted)
-            return false;
-
-        frame = RpcFrame.Read(bytes);
-        if (frame.Length > Options.MaxBodySize)
-        {
-            throw new RpcProtocolException(RpcViolation.BodyTooLarge,
-                $"The peer announced a body of {frame.Length:N0} bytes; {Options.MaxBodySize:N0} are the most.");
-        }
-
-        if (!frame.IsKnown)
-            throw new RpcProtocolException(RpcViolation.MalformedFrame, "The peer sent a frame of a type that there is not.");
-
-        wanted += (int)frame.Length;
-        return bytes.Length >= wanted;
-    }
-
-    /// <returns>The stream that has no room for it, if so. Nothing was done then.</returns>
-    private RpcStream? Dispatch(in RpcFrame frame, ReadOnlySpan<byte> body)
-    {
-        IRpcExchange? exchange;
-        lock (_gate)
-        {
-            if (_end is not null)
-                return null;
-            _ = frame.Request > 0 ? _theirs.TryGetValue(frame.Request, out exchange) : _ours.TryGetValue(-frame.Request, out exchange);
-        }
-
-        if (exchange is null)
-        {
-            // Number 0 is a message, which muxrpc no longer has. Answers to what is over, and ends of it, are late.
-            if (frame.Request > 0 && !frame.IsEnd)
-                _server.Open(frame, body);
-        }
-        else if (frame.IsEnd)
-        {
-            exchange.OnEnd(RpcErrorBody.Read(frame.Kind, body));
-        }
-        else if (exchange.IsFull(body.Length))
-        {
-            return exchange as RpcStream;
-        }
-        else
-        {
-            exchange.OnData(frame.Kind, body);
-        }
-
-        return null;
     }
 
     private async Task SayGoodbyeAsync()
@@ -537,20 +359,6 @@ public sealed class RpcConnection : IAsyncDisposable
         }
 
         _goodbyeSaid.TrySetResult();
-    }
-
-    // The peer closes when it has our goodbye. If it does not, the timer closes the stream.
-    private async Task WaitForEndOfStreamAsync()
-    {
-        try
-        {
-            while (await _received.FillAsync(_stream, 1, CancellationToken.None).ConfigureAwait(false))
-                _received.Consume(_received.Bytes.Length);
-        }
-        catch (Exception)
-        {
-            // That is an end, too.
-        }
     }
 
     private void LimitClosing()

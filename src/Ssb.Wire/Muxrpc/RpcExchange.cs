@@ -19,12 +19,13 @@ internal interface IRpcExchange
 }
 
 /// <summary>A call of ours that waits for its answer.</summary>
-internal sealed class RpcPendingCall(RpcConnection connection)
+internal sealed class RpcPendingCall(RpcConnection connection, int request)
     : TaskCompletionSource<RpcValue>(TaskCreationOptions.RunContinuationsAsynchronously), IRpcExchange
 {
     private CancellationTokenRegistration _cancelling;
 
-    public int Request { get; set; }
+    /// <summary>Its number.</summary>
+    public int Request => request;
 
     public bool IsFull(int length) => false;
 
@@ -50,7 +51,7 @@ internal sealed class RpcPendingCall(RpcConnection connection)
 
     private void Finish(RpcValue value, RpcException? error)
     {
-        connection.Remove(Request);
+        connection.Exchanges.Remove(request);
         _cancelling.Unregister(); // does not wait for a cancellation under way, as Dispose does
         _ = error is null ? TrySetResult(value) : TrySetException(error);
     }
@@ -62,8 +63,8 @@ internal sealed class RpcPendingCall(RpcConnection connection)
 
         // A departure from muxrpc, which has no word for this: a peer of ours cancels the procedure; a JavaScript peer answers with an
         // error, which is dropped like every answer to a call that is over.
-        connection.Remove(Request);
-        connection.Output.Add(RpcFrame.End | RpcFrame.Json, Request, RpcErrorBody.Of(null));
+        connection.Exchanges.Remove(request);
+        connection.Output.Add(RpcFrame.End | RpcFrame.Json, request, RpcErrorBody.Of(null));
         connection.Output.Flush();
     }
 }

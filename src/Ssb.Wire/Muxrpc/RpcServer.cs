@@ -73,7 +73,7 @@ internal sealed class RpcServer(RpcConnection connection)
 
         var served = new RpcServedCall();
         string procedure = request.Procedure!; // Find found it
-        if (connection.Held.IsTooMuch(request.Arguments.Length) || !connection.TryRegisterTheirs(number, served))
+        if (connection.Held.IsTooMuch(request.Arguments.Length) || !connection.Exchanges.TryOpenTheirs(number, served))
         {
             RefuseAsTooMany(number, isStream: false, procedure);
             return;
@@ -109,7 +109,7 @@ internal sealed class RpcServer(RpcConnection connection)
             connection.CheckSize(value);
             while (!connection.Output.TryAdd(RpcFrame.TypeOf(value.Kind), -number, value.Bytes.Span))
                 await connection.Output.WaitForRoomAsync(CancellationToken.None).ConfigureAwait(false);
-            connection.Remove(-number);
+            connection.Exchanges.Remove(-number);
         }
         catch (Exception e)
         {
@@ -137,7 +137,7 @@ internal sealed class RpcServer(RpcConnection connection)
         string procedure = request.Procedure!; // Find found it
         RpcInbox? inbox = found.Type == RpcProcedureType.Source ? null : new RpcInbox(connection.Options, connection.Held);
         var stream = new RpcStream(connection, -number, inbox, endsWithPeer: false) { Procedure = procedure };
-        if (connection.Held.IsTooMuch(request.Arguments.Length) || !connection.TryRegisterTheirs(number, stream))
+        if (connection.Held.IsTooMuch(request.Arguments.Length) || !connection.Exchanges.TryOpenTheirs(number, stream))
         {
             RefuseAsTooMany(number, isStream: true, procedure);
             return;
@@ -207,13 +207,13 @@ internal sealed class RpcServer(RpcConnection connection)
     {
         connection.CheckSize(value);
         connection.Output.Add(RpcFrame.TypeOf(value.Kind), -number, value.Bytes.Span);
-        connection.Remove(-number);
+        connection.Exchanges.Remove(-number);
     }
 
     private void AnswerError(int number, RpcException error)
     {
         connection.Output.Add(RpcFrame.End | RpcFrame.Json, -number, RpcErrorBody.Of(error));
-        connection.Remove(-number);
+        connection.Exchanges.Remove(-number);
     }
 
     private void RefuseAsTooMany(int number, bool isStream, string procedure) =>
@@ -231,7 +231,7 @@ internal sealed class RpcServer(RpcConnection connection)
             // Kept until the peer has ended it, too, so that items on their way are not taken for requests; with too many there is no
             // place to keep it.
             var stream = new RpcStream(connection, -number, inbox: null, endsWithPeer: false) { Procedure = procedure };
-            connection.TryRegisterTheirs(number, stream);
+            connection.Exchanges.TryOpenTheirs(number, stream);
             stream.End(error);
         }
 

@@ -4,7 +4,6 @@ namespace Ssb.Wire;
 internal sealed class RpcStream : IRpcExchange
 {
     private readonly RpcConnection _connection;
-    private readonly int _request; // as we write it: negative if the peer opened the stream
     private readonly bool _endsWithPeer;
     private readonly Lock _gate = new();
     private readonly RpcStop _stop = new();
@@ -20,10 +19,13 @@ internal sealed class RpcStream : IRpcExchange
     public RpcStream(RpcConnection connection, int request, RpcInbox? inbox, bool endsWithPeer)
     {
         _connection = connection;
-        _request = request;
+        Request = request;
         Inbox = inbox;
         _endsWithPeer = endsWithPeer;
     }
+
+    /// <summary>Its number as we write it: negative if the peer opened the stream.</summary>
+    public int Request { get; }
 
     public RpcInbox? Inbox { get; }
 
@@ -114,7 +116,7 @@ internal sealed class RpcStream : IRpcExchange
             if (_endSent)
                 return;
             _endSent = true;
-            _connection.Output.Add(RpcFrame.Stream | RpcFrame.End | RpcFrame.Json, _request, RpcErrorBody.Of(error));
+            _connection.Output.Add(RpcFrame.Stream | RpcFrame.End | RpcFrame.Json, Request, RpcErrorBody.Of(error));
         }
 
         LeaveIfEnded();
@@ -155,7 +157,7 @@ internal sealed class RpcStream : IRpcExchange
                 throw new RpcException(_lost.Error, _lost.Message, _lost.InnerException);
             if (_endSent)
                 throw new InvalidOperationException("The stream was ended; nothing can be sent after that.");
-            return _connection.Output.TryAdd((byte)(RpcFrame.Stream | RpcFrame.TypeOf(value.Kind)), _request, value.Bytes.Span);
+            return _connection.Output.TryAdd((byte)(RpcFrame.Stream | RpcFrame.TypeOf(value.Kind)), Request, value.Bytes.Span);
         }
     }
 
@@ -169,6 +171,6 @@ internal sealed class RpcStream : IRpcExchange
                 return;
         }
 
-        _connection.Remove(_request);
+        _connection.Exchanges.Remove(Request);
     }
 }

@@ -159,8 +159,8 @@ internal static class Session
 
         public void CheckNothingIsLeft(RpcConnection connection)
         {
-            if (connection.OpenExchanges + connection.RunningProcedures > 0)
-                Left = $"{connection.OpenExchanges} calls and streams, {connection.RunningProcedures} procedures";
+            if (connection.Exchanges.Count + connection.RunningProcedures > 0)
+                Left = $"{connection.Exchanges.Count} calls and streams, {connection.RunningProcedures} procedures";
         }
 
         public override string ToString() =>

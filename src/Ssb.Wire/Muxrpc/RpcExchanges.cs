@@ -1,0 +1,114 @@
+namespace Ssb.Wire;
+
+/// <summary>What is open on a connection, by request number: ours and the peer's.</summary>
+/// <remarks>Thread-safe.</remarks>
+internal sealed class RpcExchanges(int mostOfTheirs)
+{
+    private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _gate = new();
+    private readonly Dictionary<int, IRpcExchange> _ours = []; // under _gate; by the number, which is positive
+    private readonly Dictionary<int, IRpcExchange> _theirs = []; // under _gate; by the number, which is positive
+    private int _lastRequest; // under _gate
+    private bool _draining; // under _gate
+    private bool _closed; // under _gate
+
+    /// <summary>Completes when nothing is open any more, once <see cref="Drain"/> was called.</summary>
+    public Task Drained => _drained.Task;
+
+    public int Count
+    {
+        get
+        {
+            lock (_gate)
+                return _ours.Count + _theirs.Count;
+        }
+    }
+
+    /// <summary>Opens a request of ours.</summary>
+    /// <param name="make">Makes the exchange of that number, before anybody can find it: a hostile peer may answer before it is asked.</param>
+    /// <returns>null if no requests can be made any more.</returns>
+    public T? OpenOurs<T>(Func<int, T> make)
+        where T : class, IRpcExchange
+    {
+        lock (_gate)
+        {
+            if (_closed || _draining)
+                return null;
+
+            do
+                _lastRequest = _lastRequest == int.MaxValue ? 1 : _lastRequest + 1;
+            while (_ours.ContainsKey(_lastRequest)); // only after two billion requests
+            T exchange = make(_lastRequest);
+            _ours.Add(_lastRequest, exchange);
+            return exchange;
+        }
+    }
+
+    /// <summary>Opens a request of the peer.</summary>
+    /// <returns>false if too many are open.</returns>
+    public bool TryOpenTheirs(int request, IRpcExchange exchange)
+    {
+        lock (_gate)
+        {
+            if (_theirs.Count >= mostOfTheirs || _closed)
+                return false;
+            _theirs.Add(request, exchange);
+            return true;
+        }
+    }
+
+    /// <param name="request">The number as the peer writes it: negative for ours.</param>
+    /// <param name="exchange">What it belongs to; null if nothing is open under that number.</param>
+    /// <returns>false if everything is over.</returns>
+    public bool TryFind(int request, out IRpcExchange? exchange)
+    {
+        lock (_gate)
+        {
+            _ = request > 0 ? _theirs.TryGetValue(request, out exchange) : _ours.TryGetValue(-request, out exchange);
+            return !_closed;
+        }
+    }
+
+    /// <summary>An exchange is over.</summary>
+    /// <param name="request">Its number as we write it: negative for the peer's.</param>
+    public void Remove(int request)
+    {
+        lock (_gate)
+        {
+            _ = request > 0 ? _ours.Remove(request) : _theirs.Remove(-request);
+            CheckDrained();
+        }
+    }
+
+    /// <summary>No requests of ours are opened any more.</summary>
+    public void Drain()
+    {
+        lock (_gate)
+        {
+            _draining = true;
+            CheckDrained();
+        }
+    }
+
+    /// <summary>Nothing is opened any more.</summary>
+    /// <returns>What was open.</returns>
+    public IRpcExchange[] Close()
+    {
+        lock (_gate)
+        {
+            _closed = true;
+            IRpcExchange[] open = [.. _ours.Values, .. _theirs.Values];
+            _ours.Clear();
+            _theirs.Clear();
+            CheckDrained();
+            return open;
+        }
+    }
+
+    // Under _gate.
+    private void CheckDrained()
+    {
+        if (_draining && _ours.Count == 0 && _theirs.Count == 0)
+            _drained.TrySetResult();
+    }
+}

@@ -1,0 +1,117 @@
+namespace Ssb.Wire;
+
+/// <summary>Reads the frames of one connection and gives each to what it belongs to.</summary>
+internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServer server) : IDisposable
+{
+    private readonly ReceiveBuffer _received = new(65_536);
+
+    /// <summary>When the last bytes came: a timestamp of the clock.</summary>
+    public long LastReceived { get; private set; } = connection.Options.TimeProvider.GetTimestamp();
+
+    public void Dispose() => _received.Dispose();
+
+    /// <summary>Reads frames until the connection's end.</summary>
+    public async Task<RpcEnd> ReadToEndAsync()
+    {
+        var rate = new RpcFrameRate(connection.Options);
+        int wanted = RpcFrame.HeaderSize;
+        while (true)
+        {
+            if (!await _received.FillAsync(stream, wanted, CancellationToken.None).ConfigureAwait(false))
+            {
+                return stream is BoxStream // whose end is a goodbye of its own
+                    ? new RpcEnd(RpcEndReason.Goodbye)
+                    : new RpcEnd(RpcEndReason.Lost, new EndOfStreamException("The stream ended without a goodbye."));
+            }
+
+            LastReceived = connection.Options.TimeProvider.GetTimestamp();
+            rate.Refill(LastReceived);
+            while (TryReadFrame(out RpcFrame frame, out wanted))
+            {
+                if (frame.IsGoodbye)
+                    return new RpcEnd(RpcEndReason.Goodbye);
+
+                rate.Count();
+                int length = (int)frame.Length;
+                // What was taken may have been too little: the wait begins again, until it is enough or the stream ends.
+                while (Dispatch(frame, _received.Bytes.Slice(RpcFrame.HeaderSize, length)) is { } full)
+                {
+                    connection.Output.Flush();
+                    await full.MakeRoomAsync(length).ConfigureAwait(false);
+                }
+
+                _received.Consume(RpcFrame.HeaderSize + length);
+                if (connection.Output.IsOverfull)
+                    await connection.Output.WaitForRoomAsync(CancellationToken.None).ConfigureAwait(false);
+            }
+
+            connection.Output.Flush(); // the answers to all that came together go out together
+        }
+    }
+
+    /// <returns>false if more bytes have to come.</returns>
+    /// <exception cref="RpcProtocolException">No frame begins like that.</exception>
+    private bool TryReadFrame(out RpcFrame frame, out int wanted)
+    {
+        ReadOnlySpan<byte> bytes = _received.Bytes;
+        frame = default;
+        wanted = RpcFrame.HeaderSize;
+        if (bytes.Length < wanted)
+            return false;
+
+        frame = RpcFrame.Read(bytes);
+        if (frame.Length > connection.Options.MaxBodySize)
+        {
+            throw new RpcProtocolException(RpcViolation.BodyTooLarge,
+                $"The peer announced a body of {frame.Length:N0} bytes; {connection.Options.MaxBodySize:N0} are the most.");
+        }
+
+        if (!frame.IsKnown)
+            throw new RpcProtocolException(RpcViolation.MalformedFrame, "The peer sent a frame of a type that there is not.");
+
+        wanted += (int)frame.Length;
+        return bytes.Length >= wanted;
+    }
+
+    /// <returns>The stream that has no room for it, if so. Nothing was done then.</returns>
+    private RpcStream? Dispatch(in RpcFrame frame, ReadOnlySpan<byte> body)
+    {
+        if (!connection.Exchanges.TryFind(frame.Request, out IRpcExchange? exchange))
+            return null;
+
+        if (exchange is null)
+        {
+            // Number 0 is a message, which muxrpc no longer has. Answers to what is over, and ends of it, are late.
+            if (frame.Request > 0 && !frame.IsEnd)
+                server.Open(frame, body);
+        }
+        else if (frame.IsEnd)
+        {
+            exchange.OnEnd(RpcErrorBody.Read(frame.Kind, body));
+        }
+        else if (exchange.IsFull(body.Length))
+        {
+            return exchange as RpcStream;
+        }
+        else
+        {
+            exchange.OnData(frame.Kind, body);
+        }
+
+        return null;
+    }
+
+    /// <summary>Waits until the peer closes, which it does when it has our goodbye.</summary>
+    public async Task WaitForEndOfStreamAsync()
+    {
+        try
+        {
+            while (await _received.FillAsync(stream, 1, CancellationToken.None).ConfigureAwait(false))
+                _received.Consume(_received.Bytes.Length);
+        }
+        catch (Exception)
+        {
+            // That is an end, too.
+        }
+    }
+}
