@@ -23,15 +23,22 @@ public class RpcGarbageTests
         ["request of name 1"] = (Frame(RpcFrame.Json, 5, """{"name":1,"args":[]}"""), [(-5, "no async:")]),
         ["request of nested name"] = (Frame(RpcFrame.Json, 5, """{"name":[["test","give"]],"args":[]}"""), [(-5, "no async:")]),
         ["request of dotted part"] = (Frame(RpcFrame.Json, 5, """{"name":["test.give"],"args":[1]}"""), [(-5, "no async:test.give")]),
-        ["request of prototype"] = (Frame(RpcFrame.Json, 5, """{"name":["__proto__","constructor"],"args":[]}"""), [(-5, "no async:__proto__,constructor")]),
+        ["request of prototype"] = (
+            Frame(RpcFrame.Json, 5, """{"name":["__proto__","constructor"],"args":[]}"""),
+            [(-5, "no async:__proto__,constructor")]),
         ["request as text"] = (Frame(1, 5, """{"name":["test","give"],"args":[1]}"""), [(-5, "invalid request, args should be array")]),
         ["request as bytes"] = (Frame(0, 5, """{"name":["test","give"],"args":[1]}"""), [(-5, "invalid request, args should be array")]),
         ["stream {}"] = (Frame(RpcFrame.Stream | RpcFrame.Json, 5, "{}"), [(-5, "unsupported stream type: undefined")]),
-        ["stream of type async"] = (Frame(RpcFrame.Stream | RpcFrame.Json, 5, """{"name":["test","give"],"args":[],"type":"async"}"""), [(-5, "unsupported stream type: async")]),
-        ["stream of type 5"] = (Frame(RpcFrame.Stream | RpcFrame.Json, 5, """{"name":["test","count"],"args":[],"type":5}"""), [(-5, "unsupported stream type: undefined")]),
+        ["stream of type async"] = (
+            Frame(RpcFrame.Stream | RpcFrame.Json, 5, """{"name":["test","give"],"args":[],"type":"async"}"""),
+            [(-5, "unsupported stream type: async")]),
+        ["stream of type 5"] = (
+            Frame(RpcFrame.Stream | RpcFrame.Json, 5, """{"name":["test","count"],"args":[],"type":5}"""),
+            [(-5, "unsupported stream type: undefined")]),
         ["stream 7"] = (Frame(RpcFrame.Stream | RpcFrame.Json, 5, "7"), []),
         ["items of no stream"] = (
-            [.. Frame(RpcFrame.Stream | RpcFrame.Json, 5, "[1]"), .. Frame(RpcFrame.Stream | 1, 6, "text"), .. Frame(RpcFrame.Stream, -5, "bytes"), .. Frame(RpcFrame.Json, -6, "1")], []),
+            [.. Frame(RpcFrame.Stream | RpcFrame.Json, 5, "[1]"), .. Frame(RpcFrame.Stream | 1, 6, "text"),
+                .. Frame(RpcFrame.Stream, -5, "bytes"), .. Frame(RpcFrame.Json, -6, "1")], []),
         ["ends of no stream"] = (
             [.. Frame(RpcFrame.Stream | RpcFrame.End | RpcFrame.Json, 5, "true"), .. Frame(RpcFrame.Stream | RpcFrame.End | RpcFrame.Json, -5, "true"),
                 .. Frame(RpcFrame.End | RpcFrame.Json, 6, "true"), .. Frame(RpcFrame.End | RpcFrame.Json, -6, """{"message":"no"}""")], []),
