@@ -39,7 +39,7 @@ public sealed class RpcDuplex : IAsyncDisposable
     public ValueTask WriteAsync(RpcValue value, CancellationToken cancellationToken = default) =>
         _stream.WriteAsync(value, flush: true, cancellationToken);
 
-    /// <summary>Sends our end. Reading goes on.</summary>
+    /// <summary>Sends our end. Reading goes on; but a JavaScript peer (muxrpc 6.7.3) takes it for the end of both ways, and stops sending.</summary>
     /// <param name="error">What went wrong, for the peer; null for an orderly end.</param>
     public void Complete(RpcException? error = null)
     {

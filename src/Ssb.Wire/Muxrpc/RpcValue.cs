@@ -155,7 +155,9 @@ public readonly struct RpcValue
     public override string ToString() => $"{Kind}, {Bytes.Length} bytes";
 
     /// <summary>The body of a frame that came, copied out of the receive buffer.</summary>
-    internal static RpcValue Received(RpcValueKind kind, ReadOnlySpan<byte> body) => new(kind, body.ToArray());
+    // An empty string comes from JavaScript peers as a text without a body, as which it could not be sent on.
+    internal static RpcValue Received(RpcValueKind kind, ReadOnlySpan<byte> body) =>
+        kind == RpcValueKind.Text && body.IsEmpty ? Text("") : new(kind, body.ToArray());
 
     /// <summary>Writes it as part of a JSON text.</summary>
     /// <exception cref="ArgumentException">It is binary.</exception>

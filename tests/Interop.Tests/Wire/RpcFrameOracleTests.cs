@@ -104,7 +104,9 @@ public class RpcFrameOracleTests
         public string Question() => string.Create(CultureInfo.InvariantCulture,
             $$"""{"req":{{Request}},"stream":{{(IsStream ? "true" : "false")}},"end":{{(IsEnd ? "true" : "false")}},"value":{{Spec()}}}""");
 
-        public RpcValue Value() => Text is not null ? RpcValue.Text(Text) : Bytes is not null ? RpcValue.Binary(Bytes) : RpcValue.RawJson(Encoding.UTF8.GetBytes(Json!)); // one of the three is there
+        // One of the three is there.
+        public RpcValue Value() =>
+            Text is not null ? RpcValue.Text(Text) : Bytes is not null ? RpcValue.Binary(Bytes) : RpcValue.RawJson(Encoding.UTF8.GetBytes(Json!));
 
         public void AssertSame(RpcValue value)
         {
@@ -129,9 +131,14 @@ public class RpcFrameOracleTests
             3 => (BitConverter.Int64BitsToDouble(random.NextInt64()) is var d && double.IsFinite(d) ? d : 0.1).ToString("R", CultureInfo.InvariantCulture),
             // At the top a string would be a text.
             4 => depth == 0 ? "[]" : NodeOracle.Quote(RandomText(random, 20, least: 0)),
-            5 => "[" + string.Join(",", Enumerable.Range(0, random.Next(depth == 0 ? Math.Min(size, 400) : 5)).Select(_ => RandomJson(random, size, depth + 1))) + "]",
-            _ => "{" + string.Join(",", Enumerable.Range(0, random.Next(5)).Select(i => $"{NodeOracle.Quote($"{i}" + RandomText(random, 8, least: 0))}:{RandomJson(random, size, depth + 1)}")) + "}",
+            5 => "["
+                + string.Join(",", Enumerable.Range(0, random.Next(depth == 0 ? Math.Min(size, 400) : 5)).Select(_ => RandomJson(random, size, depth + 1)))
+                + "]",
+            _ => "{" + string.Join(",", Enumerable.Range(0, random.Next(5)).Select(i => RandomMember(random, i, size, depth))) + "}",
         };
+
+        private static string RandomMember(Random random, int i, int size, int depth) =>
+            $"{NodeOracle.Quote(i + RandomText(random, 8, least: 0))}:{RandomJson(random, size, depth + 1)}";
 
         private static string RandomText(Random random, int most, int least)
         {

@@ -39,7 +39,8 @@ public class RpcFromJavaScriptTests
         read = await pair.CallAsync("duplex", "test.swap", [], specs, take: RpcSpecs.Kinds.Count);
         AssertAll(read.GetProperty("items"));
 
-        JsonElement sent = await pair.CallAsync("sink", "test.take", [], JsonElement.Parse("""[{"i":1},"two ☃",null,{"$bytes":"AAEC"},{"$undefined":true}]"""));
+        JsonElement sent = await pair.CallAsync(
+            "sink", "test.take", [], JsonElement.Parse("""[{"i":1},"two ☃",null,{"$bytes":"AAEC"},{"$undefined":true}]"""));
         await pair.Procedures.ExpectAsync("""took {"i":1} "two ☃" null {"$bytes":"AAEC"} false""");
         Assert.Equal(JsonValueKind.True, sent.GetProperty("end").ValueKind);
 
@@ -63,7 +64,8 @@ public class RpcFromJavaScriptTests
         RpcSpecs.AssertTold(largest, back.GetProperty("items")[0].GetRawText());
 
         AssertError(await pair.CallAsync("async", "test.give", [JsonElement.Parse($$"""{"$fill":{{Most + 1}}}""")]), "internal error in test.give", "Error");
-        string cut = await pair.Peer.BeginAsync("call", new { on = pair.On, type = "duplex", name = "test.swap", items = (object[])[new Dictionary<string, int> { ["$fill"] = Most + 1 }] });
+        JsonElement tooMuch = JsonElement.Parse($$"""[{"$fill":{{Most + 1}}}]""");
+        string cut = await pair.Peer.BeginAsync("call", new { on = pair.On, type = "duplex", name = "test.swap", items = tooMuch });
         RpcEnd end = await pair.Rpc.Completion.WaitAsync(s_patience, TimeProvider.System, Cancellation);
         Assert.Equal(RpcViolation.BodyTooLarge, Assert.IsType<RpcProtocolException>(end.Error).Violation);
         JsonElement ended = (await pair.Peer.FindAsync(cut)).GetProperty("end");
@@ -111,8 +113,8 @@ public class RpcFromJavaScriptTests
         AssertError(await pair.CallAsync("async", "test.boom", []), "method:test,boom is on list of disallowed methods", "Error");
         AssertEnd(await pair.CallAsync("source", "test.count", [0, 1]), "method:test,count is on list of disallowed methods", "Error");
         AssertEnd(await pair.CallAsync("source", "x.y", [], raw: true), "method:x,y is not in list of allowed methods", "Error");
-        AssertEnd(await pair.CallAsync("duplex", "gossip.ping", [], JsonElement.Parse("[]")), "method:gossip,ping is not in list of allowed methods", "Error");
-        AssertEnd(await pair.CallAsync("sink", "x", [], JsonElement.Parse("[1,2]"), raw: true, open: true), "method:x is not in list of allowed methods", "Error");
+        AssertEnd(await pair.CallAsync("duplex", "gossip.ping", []), "method:gossip,ping is not in list of allowed methods", "Error");
+        AssertEnd(await pair.CallAsync("sink", "x", [], JsonElement.Parse("[1]"), raw: true, open: true), "method:x is not in list of allowed methods", "Error");
         await pair.AssertUsableAsync();
     }
 
@@ -137,9 +139,11 @@ public class RpcFromJavaScriptTests
         JsonElement client = await pair.Peer.DoAsync("client", new { @as = "other", address = pair.Host.Address });
         await pair.Host.AcceptAsync();
         Assert.Equal(pair.Host.Keys.Id.ToString(), client.GetProperty("id").GetString());
-        string[] ours = [.. pair.Procedures.Api.Manifest.Procedures.Keys.Where(name => name.StartsWith("test.", StringComparison.Ordinal)).Select(name => name[5..])];
-        Assert.Equal(ours.Order(StringComparer.Ordinal), client.GetProperty("test").EnumerateArray().Select(name => name.GetString()).Order(StringComparer.Ordinal));
-        Assert.Equal("7", (await pair.Peer.DoAsync("call", new { on = "other", name = "test.give", args = (int[])[7] })).GetProperty("value").GetRawText());
+        IEnumerable<string> ours = pair.Procedures.Api.Manifest.Procedures.Keys.Where(name => name.StartsWith("test.", StringComparison.Ordinal));
+        IEnumerable<string> seen = client.GetProperty("test").EnumerateArray().Select(name => $"test.{name.GetString()}");
+        Assert.Equal(ours.Order(StringComparer.Ordinal), seen.Order(StringComparer.Ordinal));
+        JsonElement given = await pair.Peer.DoAsync("call", new { on = "other", name = "test.give", args = (int[])[7] });
+        Assert.Equal("7", given.GetProperty("value").GetRawText());
         await pair.Peer.DoAsync("close", new { on = "other" });
     }
 

@@ -36,7 +36,7 @@ ssb.on('rpc:connect', (rpc, isClient) => {
 
 // A procedure as an application has it, or by the way below that, whatever the manifest says.
 const procedure = (rpc, { type, name, raw }) => raw
-  ? (...args) => rpc.stream.remoteCall(type, Array.isArray(name) ? name : name.split('.'), args, typeof args[args.length - 1] === 'function' ? args.pop() : undefined)
+  ? (...args) => rpc.stream.remoteCall(type, name.split('.'), args, typeof args[args.length - 1] === 'function' ? args.pop() : undefined)
   : name.split('.').reduce((level, part) => level[part], rpc)
 
 // Reads a stream: all items, or so many and then an abort.
@@ -100,23 +100,28 @@ const wishes = {
   // Calls sent at once, none waited for.
   order: ({ on, count }, done) => {
     const answers = []
-    for (let i = 0; i < count; i++) connections[on].test.order(i, (err, answer) => { if (answers.push(err ? err.message : answer) === count) done(null, answers) })
+    const note = (err, answer) => { if (answers.push(err ? err.message : answer) === count) done(null, answers) }
+    for (let i = 0; i < count; i++) connections[on].test.order(i, note)
   },
 
   // pull-ping, as ssb-gossip uses it: how often we measured, after so many exchanges.
   ping: ({ on, timeout, times }, done) => {
     const ping = require('pull-ping')({ serve: true, timeout })
     let volleys = 0
-    pull(ping, connections[on].gossip.ping({ timeout }), pull.through(() => { if (++volleys === times) done(null, { rtt: ping.rtt, skew: ping.skew }) }), ping)
+    const count = () => { if (++volleys === times) done(null, { rtt: ping.rtt, skew: ping.skew }) }
+    pull(ping, connections[on].gossip.ping({ timeout }), pull.through(count), ping)
   },
 
   close: ({ on, now }, done) => connections[on].close(now, () => done(null, true)),
 
   // A box stream without muxrpc: `send` writes, and nothing is read but by `read`.
   raw: ({ as, address }, done) => {
-    const { publicKey, secretKey } = { publicKey: Buffer.from(keys.public, 'base64'), secretKey: Buffer.from(keys.private, 'base64') }
-    const ms = require('multiserver')([[require('multiserver/plugins/net')({}), require('multiserver/plugins/shs')({ keys: { publicKey, secretKey }, appKey: caps.shs, auth: (_, cb) => cb(null, false) })]])
-    ms.client(address, (err, stream) => {
+    const shs = require('multiserver/plugins/shs')({
+      keys: { publicKey: Buffer.from(keys.public, 'base64'), secretKey: Buffer.from(keys.private, 'base64') },
+      appKey: caps.shs,
+      auth: (_, cb) => cb(null, false),
+    })
+    require('multiserver')([[require('multiserver/plugins/net')({}), shs]]).client(address, (err, stream) => {
       if (err) return done(err)
       const output = Pushable()
       pull(output, stream.sink)

@@ -52,6 +52,11 @@ exports.procedures = (say) => ({
   half: () => {
     const source = Pushable()
     let count = 0
-    return { source, sink: pull.drain(() => { count++ }, (end) => { say({ half: count, end: tellEnd(end || true) }); source.push(count); source.end() }) }
+    const sink = pull.drain(() => { count++ }, (end) => {
+      say({ half: count, end: tellEnd(end || true) })
+      source.push(count)
+      source.end()
+    })
+    return { source, sink }
   },
 })
