@@ -61,6 +61,24 @@ public sealed class HostilePeerTests
     }
 
     [Fact]
+    public async Task Read_AStringOfNoBytes_CanBeSentOn()
+    {
+        await using var peer = new Peer(new RpcOptions());
+        await using RpcDuplex duplex = peer.Connection.Duplex("echo");
+        _ = await peer.ReadAsync(); // our request
+        await peer.SendAsync(Stream | 1, -1, "");
+        await foreach (RpcValue item in duplex.ReadAllAsync())
+        {
+            Assert.Equal("", item.AsText());
+            await duplex.WriteAsync(item);
+            break;
+        }
+
+        (byte flags, _, byte[] body) = await peer.ReadAsync();
+        Assert.Equal((Stream | Json, "\"\""), (flags, Encoding.UTF8.GetString(body)));
+    }
+
+    [Fact]
     public async Task GetManifestAsync_HalfASurrogatePair_ThrowsRpcException()
     {
         foreach (string manifest in new[] { """{"\ud800":"sync"}""", """{"a":"\ud800"}""" })
