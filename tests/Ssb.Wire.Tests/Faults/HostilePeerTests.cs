@@ -80,6 +80,26 @@ public sealed class HostilePeerTests
     }
 
     [Fact]
+    public async Task Write_AfterTheStreamWasReadTooSlowly_SaysThat()
+    {
+        var clock = new FakeTimeProvider();
+        bool tooSlow = false;
+        await using var peer = new Peer(new RpcOptions { WindowFrames = 1, TimeProvider = clock, OnEvent = _ => Volatile.Write(ref tooSlow, true) });
+        await using RpcDuplex duplex = peer.Connection.Duplex("chat");
+        await peer.SendAsync(Stream | Json, -1, "1");
+        await peer.SendAsync(Stream | Json, -1, "2");
+        while (!Volatile.Read(ref tooSlow))
+        {
+            clock.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+        }
+
+        // It was not the caller who ended it.
+        RpcException error = await Assert.ThrowsAsync<RpcException>(() => duplex.WriteAsync("hello").AsTask());
+        Assert.Equal(RpcError.SlowConsumer, error.Error);
+    }
+
+    [Fact]
     public async Task GetManifestAsync_HalfASurrogatePair_ThrowsRpcException()
     {
         foreach (string manifest in new[] { """{"\ud800":"sync"}""", """{"a":"\ud800"}""" })
