@@ -167,7 +167,11 @@ internal static class FramesTarget
         {
             await duplex.WriteAsync("hello");
             await foreach (RpcValue item in duplex.ReadAllAsync())
-                await duplex.WriteAsync(item);
+            {
+                if (!item.Bytes.IsEmpty) // no bytes are not sent, and only binary can be that
+                    await duplex.WriteAsync(item);
+            }
+
             duplex.Complete();
         }
     }

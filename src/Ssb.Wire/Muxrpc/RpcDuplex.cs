@@ -33,7 +33,7 @@ public sealed class RpcDuplex : IAsyncDisposable
     }
 
     /// <summary>Sends an item. Waits while the peer takes none and much is unsent.</summary>
-    /// <exception cref="RpcException">The connection ended.</exception>
+    /// <exception cref="RpcException">The connection ended, or the stream was read too slowly and was ended for it.</exception>
     /// <exception cref="InvalidOperationException"><see cref="Complete"/> was called, or the stream was disposed.</exception>
     /// <exception cref="ArgumentException">It is larger than <see cref="RpcOptions.MaxBodySize"/>.</exception>
     public ValueTask WriteAsync(RpcValue value, CancellationToken cancellationToken = default) =>

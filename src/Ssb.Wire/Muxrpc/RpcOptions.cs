@@ -48,7 +48,7 @@ public sealed record RpcOptions
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
     /// <summary>Hears of what goes wrong on the connection without ending it. Called on any thread, and must be quick; what it throws
-    /// is dropped.</summary>
+    /// is dropped. A peer can make it happen with every frame: who writes it to a log limits how often.</summary>
     public Action<RpcEvent>? OnEvent { get; init; }
 
     internal void Validate()
@@ -77,7 +77,8 @@ public sealed record RpcOptions
 
 /// <summary>Something that went wrong on a connection without ending it.</summary>
 /// <param name="Kind">What.</param>
-/// <param name="Procedure">The procedure concerned, as the peer or we named it.</param>
+/// <param name="Procedure">The procedure concerned, as the peer or we named it. What a peer called that there is not is a stranger's text, of up
+/// to 4 kB and with any characters.</param>
 /// <param name="Error">The exception that a procedure threw; it was not shown to the peer.</param>
 public sealed record RpcEvent(RpcEventKind Kind, string Procedure, Exception? Error = null);
 

@@ -10,7 +10,7 @@ internal sealed class RpcStream : IRpcExchange
     private readonly TaskCompletionSource<RpcException?> _peerEnd = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _endSent; // under _gate
     private bool _endCame; // under _gate
-    private RpcException? _lost;
+    private RpcException? _lost; // under _gate; why nothing can be sent any more, unless we ended it
 
     /// <param name="connection">The connection that it runs on.</param>
     /// <param name="request">The request number that we write.</param>
@@ -134,6 +134,8 @@ internal sealed class RpcStream : IRpcExchange
     {
         var error = new RpcException(RpcError.SlowConsumer,
             $"The stream of {Procedure} was read more slowly than the peer sent, until its window was full. It was ended.");
+        lock (_gate)
+            _lost = error;
         Inbox?.Complete(error);
         _stop.Order();
         End(error);

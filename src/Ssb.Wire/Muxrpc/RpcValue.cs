@@ -154,10 +154,10 @@ public readonly struct RpcValue
     /// <summary>Kind and length, not the content, which may be private.</summary>
     public override string ToString() => $"{Kind}, {Bytes.Length} bytes";
 
-    /// <summary>The body of a frame that came, copied out of the receive buffer.</summary>
-    // An empty string comes from JavaScript peers as a text without a body, as which it could not be sent on.
+    /// <summary>The body of a frame that came, copied out of the receive buffer. A string of no bytes becomes what we send for one, so
+    /// that it can be sent on.</summary>
     internal static RpcValue Received(RpcValueKind kind, ReadOnlySpan<byte> body) =>
-        kind == RpcValueKind.Text && body.IsEmpty ? Text("") : new(kind, body.ToArray());
+        body.IsEmpty && kind == RpcValueKind.Text ? Text("") : new(kind, body.ToArray());
 
     /// <summary>Writes it as part of a JSON text.</summary>
     /// <exception cref="ArgumentException">It is binary.</exception>

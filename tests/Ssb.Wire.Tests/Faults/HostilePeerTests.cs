@@ -7,6 +7,7 @@ namespace Ssb.Wire.Tests.Faults;
 /// <summary>What a peer that has shaken hands may try. It writes its frames by hand.</summary>
 public sealed class HostilePeerTests
 {
+    private const int Mebibyte = 1024 * 1024;
     private const byte Json = 2;
     private const byte Stream = 8;
 
@@ -58,6 +59,44 @@ public sealed class HostilePeerTests
 
         (_, _, byte[] body) = await peer.ReadAsync();
         Assert.StartsWith($$"""{"message":"{{message}}",""", Encoding.UTF8.GetString(body), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Read_AStringOfNoBytes_CanBeSentOn()
+    {
+        await using var peer = new Peer(new RpcOptions());
+        await using RpcDuplex duplex = peer.Connection.Duplex("echo");
+        _ = await peer.ReadAsync(); // our request
+        await peer.SendAsync(Stream | 1, -1, "");
+        await foreach (RpcValue item in duplex.ReadAllAsync())
+        {
+            Assert.Equal("", item.AsText());
+            await duplex.WriteAsync(item);
+            break;
+        }
+
+        (byte flags, _, byte[] body) = await peer.ReadAsync();
+        Assert.Equal((Stream | Json, "\"\""), (flags, Encoding.UTF8.GetString(body)));
+    }
+
+    [Fact]
+    public async Task Write_AfterTheStreamWasReadTooSlowly_SaysThat()
+    {
+        var clock = new FakeTimeProvider();
+        bool tooSlow = false;
+        await using var peer = new Peer(new RpcOptions { WindowFrames = 1, TimeProvider = clock, OnEvent = _ => Volatile.Write(ref tooSlow, true) });
+        await using RpcDuplex duplex = peer.Connection.Duplex("chat");
+        await peer.SendAsync(Stream | Json, -1, "1");
+        await peer.SendAsync(Stream | Json, -1, "2");
+        while (!Volatile.Read(ref tooSlow))
+        {
+            clock.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+        }
+
+        // It was not the caller who ended it.
+        RpcException error = await Assert.ThrowsAsync<RpcException>(() => duplex.WriteAsync("hello").AsTask());
+        Assert.Equal(RpcError.SlowConsumer, error.Error);
     }
 
     [Fact]
@@ -127,16 +166,15 @@ public sealed class HostilePeerTests
     {
         using var pair = new DuplexPair(capacity: 1000);
         var output = new RpcOutput(pair.A, TimeProvider.System, _ => { });
-        for (int held = 0; held <= RpcOutput.Overfull; held += 1024 * 1024)
-            output.Add(Json, -1, new byte[1024 * 1024]);
+        const int Frames = RpcOutput.Overfull / Mebibyte + 1;
+        for (int i = 0; i < Frames; i++)
+            output.Add(Json, -1, new byte[Mebibyte]);
         output.Flush();
         Assert.True(output.IsOverfull); // the reader must not begin on the next 16 MiB
 
         Task written = output.CompleteAsync();
-        await pair.B.ReadExactlyAsync(new byte[RpcOutput.Overfull]).Guarded();
-        byte[] rest = new byte[65_536];
-        while (!written.IsCompleted)
-            _ = await pair.B.ReadAsync(rest).Guarded();
+        await pair.B.ReadExactlyAsync(new byte[Frames * (9 + Mebibyte) + 9]).Guarded(); // and the goodbye
+        await written.Guarded();
         Assert.False(output.IsOverfull);
     }
 
