@@ -15,7 +15,8 @@ public sealed record RpcOptions
     /// <summary>The largest body that is sent or received, in bytes. A peer that announces a larger one is cut off. Default: 8 MiB.</summary>
     public int MaxBodySize { get; init; } = 8 * 1024 * 1024;
 
-    /// <summary>How many requests and streams the peer may have open; further ones get an error. Default: 4,096.</summary>
+    /// <summary>How many requests and streams the peer may have open; further ones get an error. Each may hold its answer until the peer
+    /// reads, so who serves large answers to strangers lowers it. Default: 4,096.</summary>
     public int MaxOpenRequests { get; init; } = 4096;
 
     /// <summary>How many frames a second the peer may send, with as many at once; if it sends more it is cut off. Default: 5,000,000,
