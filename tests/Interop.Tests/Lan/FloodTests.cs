@@ -5,6 +5,7 @@ using Interop.Tests.Harness;
 namespace Interop.Tests.Lan;
 
 /// <summary>50,000 datagrams that nobody wants, longer than a LAN peer lives without being heard; forged senders included.</summary>
+[Collection(nameof(Alone))]
 public class FloodTests
 {
     private const int Count = 50_000, PerSecond = 4_400, LifeSeconds = 10;

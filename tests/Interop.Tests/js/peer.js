@@ -9,7 +9,7 @@ const path = require('path')
 const pull = require('pull-stream')
 const ssbKeys = require('ssb-keys')
 
-const say = (value) => fs.writeSync(1, JSON.stringify(value) + '\n')
+const say = require('./say')
 const keys = ssbKeys.generate('ed25519', Buffer.alloc(32, options.seed))
 fs.mkdirSync(options.path, { recursive: true })
 const network = options.network || require('ssb-caps').shs

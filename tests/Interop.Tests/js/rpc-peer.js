@@ -2,7 +2,6 @@
 // node rpc-peer.js '{"seed":1,"port":PORT,"master":[ID...]}' serves with secret-stack; says {"ready":ID,"address":ADDRESS}.
 // A wish {"do":NAME,"id":ID,...} is answered by {ID:ANSWER}, the failure of an answer by {ID:{"error":...}}. Wishes: see below.
 const options = JSON.parse(process.argv[2])
-const fs = require('fs')
 const pull = require('pull-stream')
 const Pushable = require('pull-pushable')
 const ssbKeys = require('ssb-keys')
@@ -10,7 +9,7 @@ const caps = require('ssb-caps')
 const { manifest, procedures } = require('./rpc-plugin')
 const { make, tell, tellEnd } = require('./rpc-values')
 
-const say = (value) => fs.writeSync(1, JSON.stringify(value) + '\n')
+const say = require('./say')
 const keys = ssbKeys.generate('ed25519', Buffer.alloc(32, options.seed))
 const plugin = (name, manifest, create) => ({ name, version: '1.0.0', manifest, permissions: {}, init: create })
 const ssb = require('secret-stack')({ appKey: caps.shs, caps })

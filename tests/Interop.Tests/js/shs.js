@@ -4,7 +4,6 @@
 //   {"do":"connect","seed":N,"network":B,"server":B,"port":PORT}        -> {"connecting":PORT}
 //   {"do":"send","bytes":B} -> {"sent":LENGTH}      {"do":"end"} -> {"ending":true}      the latter says goodbye
 // Told on stdout: {"remote":B} or {"failed":MESSAGE}; at the end of what comes in {"received":B,"end":null or MESSAGE}.
-const fs = require('fs')
 const net = require('net')
 const pull = require('pull-stream')
 const Pushable = require('pull-pushable')
@@ -13,7 +12,7 @@ const shs = require('secret-handshake')
 const toPull = require('stream-to-pull-stream')
 
 const patience = 60e3
-const say = (value) => fs.writeSync(1, JSON.stringify(value) + '\n')
+const say = require('./say')
 const bytes = (base64) => Buffer.from(base64, 'base64')
 const keysOf = (seed) => chloride.crypto_sign_seed_keypair(Buffer.alloc(32, seed))
 const outgoing = Pushable()
