@@ -23,8 +23,7 @@ public sealed class HostilePeerTests
         foreach (int length in lengths)
             await peer.SendAsync(Stream, -1, new byte[length]);
 
-        while (clock.Timers == 0)
-            await Task.Yield(); // until the third one waits for room
+        await UntilAsync(() => clock.Timers > 0); // the third one waits for room
 
         for (int i = 0; i < lengths.Length; i++)
         {
@@ -84,15 +83,21 @@ public sealed class HostilePeerTests
     {
         var clock = new FakeTimeProvider();
         bool tooSlow = false;
-        await using var peer = new Peer(new RpcOptions { WindowFrames = 1, TimeProvider = clock, OnEvent = _ => Volatile.Write(ref tooSlow, true) });
+        await using var peer = new Peer(new RpcOptions
+        {
+            WindowFrames = 1,
+            IdleTimeout = Timeout.InfiniteTimeSpan,
+            TimeProvider = clock,
+            OnEvent = _ => Volatile.Write(ref tooSlow, true),
+        });
         await using RpcDuplex duplex = peer.Connection.Duplex("chat");
         await peer.SendAsync(Stream | Json, -1, "1");
         await peer.SendAsync(Stream | Json, -1, "2");
-        while (!Volatile.Read(ref tooSlow))
+        await UntilAsync(() =>
         {
             clock.Advance(TimeSpan.FromMilliseconds(100));
-            await Task.Yield();
-        }
+            return Volatile.Read(ref tooSlow);
+        });
 
         // It was not the caller who ended it.
         RpcException error = await Assert.ThrowsAsync<RpcException>(() => duplex.WriteAsync("hello").AsTask());
@@ -237,6 +242,13 @@ public sealed class HostilePeerTests
         BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(5), request);
         body.CopyTo(frame.AsSpan(9));
         return frame;
+    }
+
+    private static async Task UntilAsync(Func<bool> condition)
+    {
+        using var guard = new CancellationTokenSource(Wait.Guard, TimeProvider.System);
+        while (!condition())
+            await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System, guard.Token);
     }
 
     private static async Task YieldAsync()
