@@ -12,6 +12,9 @@ internal sealed class RpcHost : IAsyncDisposable
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
+    // A loaded machine shakes hands slowly.
+    private static readonly HandshakeOptions s_unhurried = new() { Deadline = s_patience };
+
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly Channel<RpcConnection> _accepted = Channel.CreateUnbounded<RpcConnection>();
     private readonly Channel<HandshakeException> _refused = Channel.CreateUnbounded<HandshakeException>();
@@ -58,7 +61,7 @@ internal sealed class RpcHost : IAsyncDisposable
     public async Task<RpcConnection> ConnectAsync(RpcPeer peer, KeyPair? keys = null)
     {
         Socket socket = await DialAsync(peer.Port);
-        BoxStream box = await SecretHandshake.ConnectAsync(new NetworkStream(socket, ownsSocket: true), keys ?? Keys, peer.Id, null, Cancellation);
+        BoxStream box = await SecretHandshake.ConnectAsync(new NetworkStream(socket, ownsSocket: true), keys ?? Keys, peer.Id, s_unhurried, Cancellation);
         return Start(box);
     }
 
@@ -105,7 +108,7 @@ internal sealed class RpcHost : IAsyncDisposable
         try
         {
             BoxStream box = await SecretHandshake.AcceptAsync(
-                new NetworkStream(socket, ownsSocket: true), Keys, (_, _) => new(true), null, CancellationToken.None);
+                new NetworkStream(socket, ownsSocket: true), Keys, (_, _) => new(true), s_unhurried, CancellationToken.None);
             _accepted.Writer.TryWrite(Start(box));
         }
         catch (HandshakeException e)

@@ -19,7 +19,7 @@ const ssb = require('secret-stack')({ appKey: caps.shs, caps })
     keys,
     caps,
     master: options.master || [],
-    timers: { inactivity: 600e3 },
+    timers: { inactivity: 600e3, handshake: 60e3 }, // a loaded machine shakes hands slowly
     connections: {
       incoming: { net: [{ scope: 'device', host: '127.0.0.1', port: options.port, transform: 'shs' }] },
       outgoing: { net: [{ transform: 'shs' }] },
@@ -58,7 +58,7 @@ const wishes = {
   }),
 
   // ssb-client, with a manifest, or without one: then it asks for it.
-  client: ({ as, address, manifest }, done) => require('ssb-client')(keys, { remote: address, manifest, caps }, (err, rpc) => {
+  client: ({ as, address, manifest }, done) => require('ssb-client')(keys, { remote: address, manifest, caps, timers: { handshake: 60e3 } }, (err, rpc) => {
     connections[as] = rpc
     if (rpc) rpc.on('closed', () => say({ closed: as }))
     done(err, rpc && { id: rpc.id, test: Object.keys(rpc.test || {}) })
