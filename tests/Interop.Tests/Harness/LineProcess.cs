@@ -107,8 +107,8 @@ internal sealed class LineProcess : IAsyncDisposable
             while (await _process.StandardOutput.ReadLineAsync() is { } line)
             {
                 // Modules print a word of their own now and then; it is kept with the complaints.
-                if (line.StartsWith('{') || line.StartsWith('['))
-                    _lines.Writer.TryWrite(JsonElement.Parse(line, new JsonDocumentOptions { MaxDepth = 1_000 }));
+                if (TryParse(line, out JsonElement value))
+                    _lines.Writer.TryWrite(value);
                 else
                     Keep(line);
             }
@@ -116,6 +116,23 @@ internal sealed class LineProcess : IAsyncDisposable
         finally
         {
             _lines.Writer.Complete();
+        }
+    }
+
+    // A child that ends in the middle of a line, as one that is killed may, has told nothing with it.
+    private static bool TryParse(string line, out JsonElement value)
+    {
+        value = default;
+        if (!line.StartsWith('{') && !line.StartsWith('['))
+            return false;
+        try
+        {
+            value = JsonElement.Parse(line, new JsonDocumentOptions { MaxDepth = 1_000 });
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
         }
     }
 
