@@ -24,10 +24,11 @@ internal sealed class RpcWatch(RpcConnection connection) : IAsyncDisposable
     private void Look()
     {
         RpcOptions options = connection.Options;
+        bool isWriting = connection.Output.IsWriting; // before the time of its progress, which a write that begins meanwhile would change
         long now = options.TimeProvider.GetTimestamp();
         TimeSpan unsent = options.TimeProvider.GetElapsedTime(connection.Output.LastProgress, now);
         TimeSpan silent = options.TimeProvider.GetElapsedTime(connection.LastReceived, now);
-        if (connection.Output.IsWriting && options.SendTimeout != Timeout.InfiniteTimeSpan && unsent >= options.SendTimeout)
+        if (isWriting && options.SendTimeout != Timeout.InfiniteTimeSpan && unsent >= options.SendTimeout)
         {
             connection.End(new RpcEnd(RpcEndReason.Violation, new RpcProtocolException(RpcViolation.NotReading,
                 $"The peer took nothing of what we sent for {options.SendTimeout.TotalSeconds:0.###} s.")));

@@ -15,7 +15,7 @@ public sealed class FaultTests
     {
         (_, int toTheServer, int toTheClient) = await RunInMemoryAsync(Fault.None);
         int length = toServer ? toTheServer : toTheClient;
-        Assert.InRange(length, 1000, 2500);
+        Assert.InRange(length, 900, 2500);
 
         int hits = await RunAllAsync(
             Enumerable.Range(0, length).Select(position => new Fault(kind, toServer, position)),
