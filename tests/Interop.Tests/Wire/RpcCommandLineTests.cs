@@ -50,6 +50,7 @@ public class RpcCommandLineTests
         Task<(int ExitCode, string Output)> RunAsync(params string[] command) => Command.RunAsync(
             s_patience,
             folder.Path,
-            ["node", program, .. command, "--", "--path", folder.Path, "--host", "127.0.0.1", "--port", host.Port.ToString(CultureInfo.InvariantCulture)]);
+            ["node", program, .. command, "--", "--path", folder.Path, "--host", "127.0.0.1", "--port", host.Port.ToString(CultureInfo.InvariantCulture),
+                "--timers.handshake", "60000"]); // a loaded machine shakes hands slowly
     }
 }
