@@ -11,6 +11,9 @@ internal static class ExactJson
 {
     private static readonly JsonWriterOptions s_options = new() { Encoder = StringifyEncoder.Instance, SkipValidation = true };
 
+    /// <summary>Escapes what <c>JSON.stringify</c> does, and nothing else.</summary>
+    public static JavaScriptEncoder Encoder => StringifyEncoder.Instance;
+
     public static void Write<T>(Utf8JsonWriter writer, T value, Action<Utf8JsonWriter, T> write)
     {
         var bytes = new ArrayBufferWriter<byte>();

@@ -1,0 +1,360 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Ssb.Conn;
+
+/// <summary>What is known of a peer in the address book or the hub: a JSON object, with ssb-conn's documented fields as properties.</summary>
+/// <remarks>Immutable and thread-safe. Fields keep their order and their text, those that nobody here knows included. A field of the
+/// wrong JSON type is kept, and its property is null. Equal when the JSON values are; the order of fields does not matter.</remarks>
+[DebuggerDisplay("{ToString(),nq}")]
+[JsonConverter(typeof(PeerDataJsonConverter))]
+public sealed class PeerData : IEquatable<PeerData>
+{
+    private readonly PeerField[] _fields;
+
+    internal PeerData(PeerField[] fields)
+    {
+        _fields = fields;
+        foreach (ref readonly PeerField field in fields.AsSpan())
+        {
+            switch (field.Name)
+            {
+                case "key": Key = field.Text; break;
+                case "type": Type = field.Text; break;
+                case "source": Source = field.Text; break;
+                case "inferredType": InferredType = field.Text; break;
+                case "birth": BirthMs = field.Number; break;
+                case "stateChange": StateChangeMs = field.Number; break;
+                case "hubUpdated": HubUpdatedMs = field.Number; break;
+                case "failure": Failure = (int)Math.Clamp(field.Number ?? 0, 0, int.MaxValue); break;
+                case "autoconnect": Autoconnect = field.Flag; break;
+                case "defunct": IsDefunct = field.Flag == true; break;
+                case "verified": Verified = field.Flag; break;
+                case "alias": HasAlias = field.Json.Span is not ([(byte)'"', (byte)'"'] or [(byte)'n', ..] or [(byte)'f', ..] or [(byte)'0']); break;
+                case "duration": MeanDurationMs = Mean(field.Json.Span); break;
+            }
+        }
+    }
+
+    /// <summary>Nothing is known.</summary>
+    public static PeerData Empty { get; } = new([]);
+
+    /// <summary>The peer's feed id, <c>@...=.ed25519</c>: the field <c>key</c>.</summary>
+    public string? Key { get; }
+
+    /// <summary>How the peer was met: <c>lan</c>, <c>bt</c>, <c>internet</c>, <c>pub</c>, <c>room</c>, <c>room-attendant</c>, <c>dht</c> or
+    /// another word.</summary>
+    public string? Type { get; }
+
+    /// <summary>Who told, in the words of the old gossip plugin: <c>stored</c>, <c>manual</c>, <c>local</c>, <c>pub</c>, <c>friends</c> ...</summary>
+    public string? Source { get; }
+
+    /// <summary>What the hub took the peer for when nobody told its type.</summary>
+    public string? InferredType { get; }
+
+    /// <summary>false: not to be dialled by itself, a person decides.</summary>
+    public bool? Autoconnect { get; }
+
+    /// <summary>Has it proved that it owns its key?</summary>
+    public bool? Verified { get; }
+
+    /// <summary>Failed dials since the last connection.</summary>
+    public int Failure { get; }
+
+    /// <summary>When it came into the address book.</summary>
+    public DateTimeOffset? Birth => Time(BirthMs);
+
+    /// <summary>When the state of its connection last changed.</summary>
+    public DateTimeOffset? StateChange => Time(StateChangeMs);
+
+    /// <summary>How long its connections lasted, in milliseconds.</summary>
+    public PeerStatistics? Duration => TryGet("duration", out JsonElement json) ? PeerStatistics.Read(json) : null;
+
+    /// <summary>What pinging it has shown.</summary>
+    public PeerPing? Ping => TryGet("ping", out JsonElement json) ? PeerPing.Read(json) : null;
+
+    /// <summary>All fields, in their order.</summary>
+    public IEnumerable<KeyValuePair<string, JsonElement>> Fields => _fields.Select(f => KeyValuePair.Create(f.Name, f.Value));
+
+    internal double? BirthMs { get; }
+
+    internal double? StateChangeMs { get; }
+
+    internal double? HubUpdatedMs { get; }
+
+    /// <summary>0 when no connection has ever lasted.</summary>
+    internal double MeanDurationMs { get; }
+
+    internal bool IsDefunct { get; }
+
+    internal bool HasAlias { get; }
+
+    internal ReadOnlySpan<PeerField> Raw => _fields;
+
+    /// <summary>The length of all fields, in UTF-8 bytes of JSON.</summary>
+    internal int Length => _fields.Sum(f => Encoding.UTF8.GetByteCount(f.Name) + f.Json.Length);
+
+    /// <summary>Reads a JSON object.</summary>
+    /// <exception cref="JsonException"><paramref name="json"/> is not a JSON object.</exception>
+    public static PeerData Parse(string json) =>
+        JsonSerializer.Deserialize(json, ConnJsonContext.Default.PeerData) ?? throw new JsonException("Expected a JSON object, found null.");
+
+    /// <summary>Takes over a JSON object. Of fields with one name, the last counts.</summary>
+    /// <exception cref="JsonException"><paramref name="json"/> is not a JSON object.</exception>
+    public static PeerData Of(JsonElement json)
+    {
+        if (json.ValueKind != JsonValueKind.Object)
+            throw new JsonException("Expected a JSON object.");
+        var fields = new FieldList();
+        try
+        {
+            foreach (JsonProperty property in json.EnumerateObject())
+                fields.Set(PeerField.Of(property.Name, property.Value));
+        }
+        catch (InvalidOperationException e) // a lone surrogate, in a name or a value
+        {
+            throw new JsonException(e.Message, e);
+        }
+
+        return fields.ToData();
+    }
+
+    /// <summary>What is known of a peer on the bench.</summary>
+    public static PeerData Of(StagedPeer peer)
+    {
+        ArgumentNullException.ThrowIfNull(peer);
+        FieldList fields = FieldsOf(peer.Key, peer.Data);
+        fields.Set(PeerField.Of("stagingBirth", peer.Birth));
+        fields.Set(PeerField.Of("stagingUpdated", peer.Updated));
+        return fields.ToData();
+    }
+
+    /// <summary>The same as was told to the bench.</summary>
+    public static PeerData Of(StagedData data)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        return FieldsOf(data.Key, data).ToData();
+    }
+
+    /// <summary>The value of a field.</summary>
+    /// <returns>false if there is no such field.</returns>
+    public bool TryGet(string name, out JsonElement value)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        foreach (ref readonly PeerField field in _fields.AsSpan())
+        {
+            if (field.Name == name)
+            {
+                value = field.Value;
+                return true;
+            }
+        }
+
+        value = default;
+        return false;
+    }
+
+    /// <summary>This data with one field replaced, in its place, or added at the end.</summary>
+    /// <exception cref="ArgumentException">The value is undefined or holds a lone surrogate, which UTF-8 cannot carry.</exception>
+    public PeerData With(string name, JsonElement value)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        if (value.ValueKind == JsonValueKind.Undefined)
+            throw new ArgumentException($"The field '{name}' has no value.", nameof(value));
+        try
+        {
+            return With(PeerField.Of(name, value));
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new ArgumentException($"The field '{name}' holds a lone surrogate, which is no text.", nameof(value), e);
+        }
+    }
+
+    /// <inheritdoc cref="With(string, JsonElement)"/>
+    public PeerData With(string name, string value)
+    {
+        ArgumentNullException.ThrowIfNull(value);
+        return With(name, JsonElement.Parse($"\"{JsonEncodedText.Encode(value)}\""));
+    }
+
+    /// <inheritdoc cref="With(string, JsonElement)"/>
+    /// <exception cref="ArgumentOutOfRangeException">The number is not finite, which JSON cannot tell.</exception>
+    public PeerData With(string name, double value)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return double.IsFinite(value)
+            ? With(PeerField.Of(name, value))
+            : throw new ArgumentOutOfRangeException(nameof(value), value, "JSON has finite numbers only.");
+    }
+
+    /// <inheritdoc cref="With(string, JsonElement)"/>
+    public PeerData With(string name, bool value) => With(name, JsonElement.Parse(value ? "true" : "false"));
+
+    /// <summary>This data without a field.</summary>
+    public PeerData Without(string name) =>
+        Array.Exists(_fields, f => f.Name == name) ? new PeerData(Array.FindAll(_fields, f => f.Name != name)) : this;
+
+    /// <summary>Shallow merge: fields given replace, fields not given stay.</summary>
+    public PeerData Merge(PeerData given)
+    {
+        ArgumentNullException.ThrowIfNull(given);
+        if (_fields.Length == 0 || given._fields.Length == 0 || ReferenceEquals(given, this))
+            return given._fields.Length == 0 ? this : given;
+        var fields = new FieldList(_fields, given._fields.Length);
+        foreach (ref readonly PeerField field in given._fields.AsSpan())
+            fields.Set(field);
+        return fields.ToData();
+    }
+
+    /// <summary>The same as data for the bench. What the bench cannot carry is left out: a field whose text is none.</summary>
+    public StagedData ToStagedData()
+    {
+        var fields = new Dictionary<string, JsonElement>(_fields.Length);
+        foreach (ref readonly PeerField field in _fields.AsSpan())
+            fields[field.Name] = field.Value;
+        try
+        {
+            return new StagedData { Fields = fields };
+        }
+        catch (ArgumentException)
+        {
+            var good = new StagedData();
+            foreach ((string name, JsonElement value) in fields)
+            {
+                try
+                {
+                    good = good.With(name, value);
+                }
+                catch (ArgumentException)
+                {
+                    // Left out, as said above: from a file that another program wrote.
+                }
+            }
+
+            return good;
+        }
+    }
+
+    /// <summary>The object as compact JSON.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, ConnJsonContext.Default.PeerData);
+
+    /// <inheritdoc/>
+    public bool Equals(PeerData? other)
+    {
+        if (ReferenceEquals(this, other))
+            return true;
+        if (other is null || other._fields.Length != _fields.Length)
+            return false;
+        foreach (ref readonly PeerField field in _fields.AsSpan())
+        {
+            if (!other.TryGet(field.Name, out JsonElement value) || !JsonElement.DeepEquals(field.Value, value))
+                return false;
+        }
+
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as PeerData);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Key, Type, _fields.Length);
+
+    /// <summary>Key and type, and of the further fields the names alone: a value may be an address that carries a secret seed.</summary>
+    public override string ToString() =>
+        $"key {(Key is null ? "none" : FeedKey.Canonical(Key) ?? "no feed id")}, type {Type ?? "none"}"
+        + string.Concat(_fields.Where(f => f.Name is not ("key" or "type")).Select(f => $", {f.Name}"));
+
+    internal PeerData With(in PeerField field)
+    {
+        var fields = new FieldList(_fields, 1);
+        fields.Set(field);
+        return fields.ToData();
+    }
+
+    private static FieldList FieldsOf(string? key, StagedData data)
+    {
+        var fields = new FieldList([], data.Fields.Count + 5);
+        if (key is not null)
+            fields.Set(PeerField.Of("key", JsonElement.Parse($"\"{JsonEncodedText.Encode(key)}\"")));
+        if (data.Type is { } type)
+            fields.Set(PeerField.Of("type", JsonElement.Parse($"\"{JsonEncodedText.Encode(type)}\"")));
+        if (data.Verified is { } verified)
+            fields.Set(PeerField.Of("verified", JsonElement.Parse(verified ? "true" : "false")));
+        foreach ((string name, JsonElement value) in data.Fields)
+            fields.Set(PeerField.Of(name, value));
+        return fields;
+    }
+
+    private static DateTimeOffset? Time(double? ms) => ms is { } value && Math.Abs(value) <= StagingJson.LatestTime
+        ? DateTimeOffset.FromUnixTimeMilliseconds((long)value)
+        : null;
+
+    private static double Mean(ReadOnlySpan<byte> json)
+    {
+        if (json is not [(byte)'{', ..])
+            return 0;
+        var reader = new Utf8JsonReader(json);
+        while (reader.Read())
+        {
+            if (reader.CurrentDepth == 1 && reader.TokenType == JsonTokenType.PropertyName && reader.ValueTextEquals("mean"u8))
+                return reader.Read() && reader.TokenType == JsonTokenType.Number && reader.TryGetDouble(out double mean) && double.IsFinite(mean) ? mean : 0;
+        }
+
+        return 0;
+    }
+}
+
+/// <summary>Fields that are being put together: one of each name, where the name first stood.</summary>
+internal sealed class FieldList
+{
+    private const int FewFields = 32;
+
+    private readonly List<PeerField> _fields;
+    private Dictionary<string, int>? _places; // of many: else a hostile object would cost the square of its length
+
+    public FieldList() => _fields = [];
+
+    public FieldList(ReadOnlySpan<PeerField> fields, int more)
+    {
+        _fields = new List<PeerField>(fields.Length + more);
+        _fields.AddRange(fields);
+    }
+
+    public void Set(in PeerField field)
+    {
+        int place = PlaceOf(field.Name);
+        if (place >= 0)
+        {
+            _fields[place] = field;
+            return;
+        }
+
+        _places?.Add(field.Name, _fields.Count);
+        _fields.Add(field);
+    }
+
+    public PeerData ToData() => _fields.Count == 0 ? PeerData.Empty : new PeerData([.. _fields]);
+
+    private int PlaceOf(string name)
+    {
+        if (_fields.Count > FewFields)
+        {
+            _places ??= _fields.Select((f, i) => (f.Name, i)).ToDictionary(f => f.Name, f => f.i);
+            return _places.GetValueOrDefault(name, -1);
+        }
+
+        ReadOnlySpan<PeerField> fields = CollectionsMarshal.AsSpan(_fields);
+        for (int i = 0; i < fields.Length; i++)
+        {
+            if (fields[i].Name == name)
+                return i;
+        }
+
+        return -1;
+    }
+}

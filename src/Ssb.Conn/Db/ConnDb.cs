@@ -1,0 +1,530 @@
+using System.Buffers;
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+
+namespace Ssb.Conn;
+
+/// <summary>The address book: peers worth remembering, in the file <c>conn.json</c> of an SSB folder.</summary>
+/// <remarks>
+/// <para>Thread-safe. Compatible with npm ssb-conn-db 1.0.5: a folder can move between the two in both directions, and fields that nobody
+/// here knows are kept. Changes are written some time after they are made, see <see cref="ConnDbOptions.WriteDelay"/>; the file is whole at
+/// every moment.</para>
+/// <para>A write that fails loses nothing: the old file stays, <see cref="LastWriteError"/> tells, and it is tried again.</para>
+/// <para>Once closed, its streams end and its other members throw <see cref="ObjectDisposedException"/>.</para>
+/// </remarks>
+public sealed class ConnDb : IAsyncDisposable
+{
+    private const string FileName = "conn.json";
+    private const string LegacyFileName = "gossip.json";
+    private const int KeptDamagedFiles = 10;
+
+    private readonly ConnDbOptions _options;
+    private readonly string? _path;
+    private readonly FolderLock? _lock;
+    private readonly IReadOnlyList<PeerField> _others; // what stands in the file and is no peer
+    private readonly EventFeed<DbEvent> _events;
+    private readonly StateFeed _states = new();
+    private readonly ITimer? _timer;
+    private readonly SemaphoreSlim _writing = new(1);
+
+    private readonly Lock _gate = new();
+    private readonly OrderedTable<DbPeer> _peers = new();
+    private Dictionary<string, List<MultiserverAddress>>? _byKey; // built when it is first asked for
+    private DbPeer[]? _entries; // until the next change
+    private long _version; // counts changes
+    private long _written; // the version that is in the file
+    private long _changedAt; // of the last change, and of the first that is not written
+    private long _dirtySince;
+    private bool _isTimed;
+    private bool _isClosed;
+
+    private ConnDb(ConnDbOptions options, string? path, FolderLock? folderLock, ConnFileContent content)
+    {
+        (_options, _path, _lock, _others) = (options, path, folderLock, content.Others);
+        _events = new EventFeed<DbEvent>(options.ChangeBuffer, missed => new DbEvent(DbEventType.Missed, null, missed));
+        foreach (DbPeer peer in content.Peers)
+            _peers.Set(peer.Address, peer);
+        _timer = path is null ? null : options.TimeProvider.CreateTimer(static db => ((ConnDb)db!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>How many peers it has.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_gate)
+                return _peers.Count;
+        }
+    }
+
+    /// <summary>Why the last write failed; null when it did not.</summary>
+    public Exception? LastWriteError { get; private set; }
+
+    /// <summary>Where the damaged file was kept, when the one that was opened was; else null.</summary>
+    public string? DamagedFile { get; private init; }
+
+    /// <summary>Counts changes. Read without a lock.</summary>
+    internal long Version => Volatile.Read(ref _version);
+
+    /// <summary>Opens the address book of a folder, which is made if it is not there.</summary>
+    /// <remarks>Where there is no <c>conn.json</c>, the entries of an old <c>gossip.json</c> are taken over, which stays as it is. A damaged
+    /// file is healed as far as it can be, and kept beside the healed one as <c>conn.json.damaged</c>.</remarks>
+    /// <param name="folder">The SSB folder, such as <c>~/.ssb</c>.</param>
+    /// <param name="options">How it is kept; the defaults if null.</param>
+    /// <param name="cancellationToken">Ends it; nothing was changed then.</param>
+    /// <exception cref="IOException">It cannot be read, or another process has it open.</exception>
+    public static async Task<ConnDb> OpenAsync(string folder, ConnDbOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        options = (options ?? new ConnDbOptions()).Checked();
+        cancellationToken.ThrowIfCancellationRequested();
+        Directory.CreateDirectory(folder);
+        FolderLock? folderLock = FolderLock.Take(folder);
+        try
+        {
+            string path = Path.Combine(folder, FileName);
+            string legacy = Path.Combine(folder, LegacyFileName);
+            ConnFileContent content;
+            string? damaged = null;
+            bool isNew = false;
+            if (File.Exists(path))
+            {
+                byte[] text = await File.ReadAllBytesAsync(path, cancellationToken).ConfigureAwait(false);
+                content = ConnFile.Read(text);
+                if (content.IsDamaged)
+                {
+                    damaged = KeepDamaged(path, text, options.Logger);
+                    options.Logger.LogWarning("'{Path}' was damaged; {Count} of its peers were read. It is kept as '{Damaged}'.", path, content.Peers.Count, damaged);
+                }
+            }
+            else
+            {
+                content = new ConnFileContent(await ReadLegacyAsync(legacy, options.Logger, cancellationToken).ConfigureAwait(false), [], IsDamaged: false);
+                isNew = true;
+            }
+
+            var db = new ConnDb(options, path, folderLock, content) { DamagedFile = damaged };
+            if (isNew || damaged is not null)
+            {
+                db._version++;
+                await db.TryWriteAsync().ConfigureAwait(false);
+            }
+
+            return db;
+        }
+        catch
+        {
+            folderLock?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>An address book that is in memory alone.</summary>
+    public static ConnDb InMemory(ConnDbOptions? options = null) =>
+        new((options ?? new ConnDbOptions()).Checked(), path: null, folderLock: null, new ConnFileContent([], [], IsDamaged: false));
+
+    /// <summary>Adds a peer, or merges what is given into what is known: fields given replace, fields not given stay.</summary>
+    /// <returns>true if the peer was added, false if it was there.</returns>
+    /// <exception cref="ArgumentException">The data exceed <see cref="ConnDbOptions.MaxDataLength"/>.</exception>
+    /// <exception cref="InvalidOperationException">It is full.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public bool Set(MultiserverAddress address, PeerData? data = null) => Change(address, data ?? PeerData.Empty, static (known, given) => known.Merge(given));
+
+    /// <inheritdoc cref="Set(MultiserverAddress, PeerData?)"/>
+    /// <exception cref="FormatException">The address is not valid.</exception>
+    public bool Set(string address, PeerData? data = null) => Set(MultiserverAddress.Parse(address), data);
+
+    /// <summary>Adds a peer, or replaces all that is known of it but its birth.</summary>
+    /// <inheritdoc cref="Set(MultiserverAddress, PeerData?)" path="/returns|/exception"/>
+    public bool Replace(MultiserverAddress address, PeerData data)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        return Change(address, data, static (_, given) => given);
+    }
+
+    /// <inheritdoc cref="Replace(MultiserverAddress, PeerData)"/>
+    /// <exception cref="FormatException">The address is not valid.</exception>
+    public bool Replace(string address, PeerData data) => Replace(MultiserverAddress.Parse(address), data);
+
+    /// <summary>Merges what is given into what is known of a peer; a peer that is not there is not added.</summary>
+    /// <returns>true if the peer is there.</returns>
+    /// <exception cref="ArgumentException">The data exceed <see cref="ConnDbOptions.MaxDataLength"/>.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public bool Update(MultiserverAddress address, PeerData data)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        return Update(address, known => known.Merge(data));
+    }
+
+    /// <inheritdoc cref="Update(MultiserverAddress, PeerData)"/>
+    /// <exception cref="FormatException">The address is not valid.</exception>
+    public bool Update(string address, PeerData data) => Update(MultiserverAddress.Parse(address), data);
+
+    /// <summary>Replaces what is known of a peer by what the function makes of it. It is called again if the peer changed meanwhile.</summary>
+    /// <inheritdoc cref="Update(MultiserverAddress, PeerData)" path="/returns|/exception"/>
+    public bool Update(MultiserverAddress address, Func<PeerData, PeerData> change)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        ArgumentNullException.ThrowIfNull(change);
+        while (true)
+        {
+            if (Find(address) is not { } known)
+                return false;
+            PeerData next = WithBirth(change(known.Data), known.Data); // foreign code, and so not under the lock
+            CheckLength(next);
+            lock (_gate)
+            {
+                ThrowIfClosed();
+                if (!_peers.TryGet(address, out DbPeer? now))
+                    return false;
+                if (!ReferenceEquals(now, known))
+                    continue;
+                Put_NeedsLock(new DbPeer(known.Address, next), known);
+                return true;
+            }
+        }
+    }
+
+    /// <summary>What is known of a peer; null if it is not there.</summary>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public PeerData? Get(MultiserverAddress address) => Find(address)?.Data;
+
+    /// <inheritdoc cref="Get(MultiserverAddress)"/>
+    public PeerData? Get(string address) => MultiserverAddress.TryParse(address, out MultiserverAddress? read) ? Get(read) : null;
+
+    /// <summary>Is a peer there?</summary>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public bool Has(MultiserverAddress address) => Find(address) is not null;
+
+    /// <inheritdoc cref="Has(MultiserverAddress)"/>
+    public bool Has(string address) => Get(address) is not null;
+
+    /// <summary>The address of an identity, whatever the spelling of its key; the first of several. The first call builds the index that
+    /// answers it.</summary>
+    /// <param name="feedId">A feed id, <c>@...=.ed25519</c>, or its base64 alone.</param>
+    /// <returns>null if nobody here has that key, or it is none.</returns>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public MultiserverAddress? GetAddressForId(string feedId)
+    {
+        IReadOnlyList<MultiserverAddress> all = GetAddressesForId(feedId);
+        return all.Count == 0 ? null : all[0];
+    }
+
+    /// <summary>All addresses of an identity, in the order in which they came.</summary>
+    /// <inheritdoc cref="GetAddressForId" path="/param|/exception"/>
+    public IReadOnlyList<MultiserverAddress> GetAddressesForId(string feedId)
+    {
+        ArgumentNullException.ThrowIfNull(feedId);
+        string? key = FeedKey.Canonical(feedId);
+        lock (_gate)
+        {
+            ThrowIfClosed();
+            if (key is null)
+                return [];
+            if (_byKey is null)
+            {
+                _byKey = [];
+                foreach (DbPeer peer in _peers.All)
+                    Index_NeedsLock(peer);
+            }
+
+            return _byKey.TryGetValue(key, out List<MultiserverAddress>? addresses) ? [.. addresses] : [];
+        }
+    }
+
+    /// <summary>Removes a peer.</summary>
+    /// <returns>true if it was there.</returns>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public bool Delete(MultiserverAddress address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        lock (_gate)
+        {
+            ThrowIfClosed();
+            if (!_peers.Remove(address, out DbPeer? peer))
+                return false;
+            Unindex_NeedsLock(peer);
+            Changed_NeedsLock(DbEventType.Delete, peer);
+            return true;
+        }
+    }
+
+    /// <inheritdoc cref="Delete(MultiserverAddress)"/>
+    public bool Delete(string address) => MultiserverAddress.TryParse(address, out MultiserverAddress? read) && Delete(read);
+
+    /// <summary>All peers, in the order in which they came. Immutable, and shared until the next change.</summary>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public IReadOnlyList<DbPeer> Entries() => Array.AsReadOnly(Snapshot());
+
+    /// <summary>Every change from this call on, in order. A reader that lags by more than <see cref="ConnDbOptions.ChangeBuffer"/> is told how
+    /// many it missed. The stream can be enumerated once, and ends when the address book closes.</summary>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public IAsyncEnumerable<DbEvent> Listen(CancellationToken cancellationToken = default)
+    {
+        ThrowIfClosed();
+        return _events.Read(cancellationToken);
+    }
+
+    /// <summary>All peers now, then again whenever something changed; who is slow skips to the newest.</summary>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public IAsyncEnumerable<IReadOnlyList<DbPeer>> LiveEntries(CancellationToken cancellationToken = default)
+    {
+        ThrowIfClosed();
+        return _states.Read<IReadOnlyList<DbPeer>>(() =>
+        {
+            lock (_gate)
+                return Array.AsReadOnly(Snapshot_NeedsLock());
+        }, cancellationToken);
+    }
+
+    /// <summary>Writes now what is not written yet.</summary>
+    /// <exception cref="IOException">It could not be written; nothing is lost, and it is tried again later.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public async Task FlushAsync(CancellationToken cancellationToken = default)
+    {
+        ThrowIfClosed();
+        await WriteAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Writes what is not written yet, and closes. Closing again does nothing.</summary>
+    /// <exception cref="IOException">The last changes could not be written. It is closed all the same.</exception>
+    public async ValueTask DisposeAsync()
+    {
+        lock (_gate)
+        {
+            if (_isClosed)
+                return;
+            _isClosed = true;
+        }
+
+        _events.End();
+        _states.End();
+        if (_timer is not null)
+            await _timer.DisposeAsync().ConfigureAwait(false);
+        try
+        {
+            await WriteAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        finally
+        {
+            _lock?.Dispose();
+        }
+    }
+
+    private static async Task<List<DbPeer>> ReadLegacyAsync(string path, ILogger logger, CancellationToken cancellationToken)
+    {
+        if (!File.Exists(path))
+            return [];
+        try
+        {
+            List<DbPeer> peers = ConnFile.ReadGossip(await File.ReadAllBytesAsync(path, cancellationToken).ConfigureAwait(false));
+            logger.LogInformation("Took over {Count} peers from '{Path}', which stays as it is.", peers.Count, path);
+            return peers;
+        }
+        catch (JsonException e)
+        {
+            logger.LogWarning(e, "'{Path}' is not JSON; nothing was taken over from it, and it stays as it is.", path);
+            return [];
+        }
+    }
+
+    private static string? KeepDamaged(string path, byte[] text, ILogger logger)
+    {
+        string kept = path + ".damaged";
+        for (int i = 2; i <= KeptDamagedFiles && File.Exists(kept); i++)
+            kept = $"{path}.damaged-{i}";
+        try
+        {
+            SafeFile.Write(kept, text);
+            return kept;
+        }
+        catch (IOException e)
+        {
+            logger.LogWarning(e, "The damaged '{Path}' could not be kept.", path);
+            return null;
+        }
+    }
+
+    private DbPeer? Find(MultiserverAddress address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        lock (_gate)
+        {
+            ThrowIfClosed();
+            return _peers.TryGet(address, out DbPeer? peer) ? peer : null;
+        }
+    }
+
+    private bool Change(MultiserverAddress address, PeerData given, Func<PeerData, PeerData, PeerData> merge)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        lock (_gate)
+        {
+            ThrowIfClosed();
+            bool isThere = _peers.TryGet(address, out DbPeer? known);
+            if (!isThere && _peers.Count >= _options.Capacity)
+                throw new InvalidOperationException($"The address book is full: it has {_peers.Count:N0} peers, the most that it keeps.");
+            PeerData next = WithBirth(merge(known?.Data ?? PeerData.Empty, given), known?.Data);
+            CheckLength(next);
+            Put_NeedsLock(new DbPeer(known?.Address ?? address, next), known);
+            return !isThere;
+        }
+    }
+
+    // As there, a birth that is given counts; else the peer keeps its own, or is born now. It stands first.
+    private PeerData WithBirth(PeerData next, PeerData? known)
+    {
+        if (next.BirthMs is not null && next.Raw[0].Name == "birth")
+            return next;
+        double birth = next.BirthMs ?? known?.BirthMs ?? _options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
+        return PeerData.Empty.With(PeerField.Of("birth", birth)).Merge(next.Without("birth"));
+    }
+
+    private void CheckLength(PeerData data)
+    {
+        if (data.Length > _options.MaxDataLength)
+            throw new ArgumentException($"The data have {data.Length:N0} bytes, where at most {_options.MaxDataLength:N0} are allowed.", nameof(data));
+    }
+
+    private void Put_NeedsLock(DbPeer peer, DbPeer? known)
+    {
+        _peers.Set(peer.Address, peer);
+        if (known is null || known.Key != peer.Key)
+        {
+            if (known is not null)
+                Unindex_NeedsLock(known);
+            Index_NeedsLock(peer);
+        }
+
+        Changed_NeedsLock(known is null ? DbEventType.Insert : DbEventType.Update, peer);
+    }
+
+    private void Changed_NeedsLock(DbEventType type, DbPeer peer)
+    {
+        _entries = null;
+        Volatile.Write(ref _version, _version + 1);
+        _events.Append(new DbEvent(type, peer));
+        _states.Changed();
+        if (_timer is null)
+            return;
+        _changedAt = _options.TimeProvider.GetTimestamp();
+        if (_isTimed)
+            return;
+        _isTimed = true;
+        _dirtySince = _changedAt;
+        _timer.Change(_options.WriteDelay, Timeout.InfiniteTimeSpan);
+    }
+
+    private void OnTimer()
+    {
+        lock (_gate)
+        {
+            if (_isClosed)
+                return;
+            TimeSpan sinceChange = _options.TimeProvider.GetElapsedTime(_changedAt);
+            TimeSpan waits = _options.WriteDelay - sinceChange;
+            TimeSpan left = _options.LongestDelay - _options.TimeProvider.GetElapsedTime(_dirtySince);
+            if (waits > TimeSpan.Zero && left > TimeSpan.Zero)
+            {
+                _timer!.Change(waits < left ? waits : left, Timeout.InfiniteTimeSpan); // who is called by it has it
+                return;
+            }
+
+            _isTimed = false;
+        }
+
+        _ = TryWriteAsync(); // its failure is told by LastWriteError and the log, and it is tried again
+    }
+
+    private async Task TryWriteAsync()
+    {
+        try
+        {
+            await WriteAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (IOException e)
+        {
+            lock (_gate)
+            {
+                if (_isClosed || _isTimed)
+                    return;
+                _isTimed = true;
+                _changedAt = _dirtySince = _options.TimeProvider.GetTimestamp();
+                _timer!.Change(_options.LongestDelay, Timeout.InfiniteTimeSpan); // who writes has a file, and so a timer
+            }
+
+            _options.Logger.LogError(e, "The address book could not be written to '{Path}'; it is tried again in {Delay}.", _path, _options.LongestDelay);
+        }
+    }
+
+    // One at a time, each with the newest state.
+    private async Task WriteAsync(CancellationToken cancellationToken)
+    {
+        if (_path is null)
+            return;
+        await _writing.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            IReadOnlyCollection<DbPeer> peers;
+            long version;
+            lock (_gate)
+            {
+                if (_written == _version)
+                    return;
+                (peers, version) = (Snapshot_NeedsLock(), _version);
+            }
+
+            await Task.Run(() => Write(peers), CancellationToken.None).ConfigureAwait(false);
+            LastWriteError = null;
+            lock (_gate)
+                _written = version;
+        }
+        catch (IOException e)
+        {
+            LastWriteError = e;
+            throw;
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
+    private void Write(IReadOnlyCollection<DbPeer> peers)
+    {
+        var text = new ArrayBufferWriter<byte>(Math.Max(256, peers.Count * 320));
+        ConnFile.Write(text, peers, _others);
+        SafeFile.Write(_path!, text.WrittenSpan); // only what has a path is written
+    }
+
+    private DbPeer[] Snapshot()
+    {
+        lock (_gate)
+        {
+            ThrowIfClosed();
+            return Snapshot_NeedsLock();
+        }
+    }
+
+    private DbPeer[] Snapshot_NeedsLock() => _entries ??= _peers.ToArray();
+
+    private void Index_NeedsLock(DbPeer peer)
+    {
+        if (_byKey is null || peer.Key is not { } text || FeedKey.Canonical(text) is not { } key)
+            return;
+        if (!_byKey.TryGetValue(key, out List<MultiserverAddress>? addresses))
+            _byKey.Add(key, addresses = []);
+        addresses.Add(peer.Address);
+    }
+
+    private void Unindex_NeedsLock(DbPeer peer)
+    {
+        if (_byKey is null || peer.Key is not { } text || FeedKey.Canonical(text) is not { } key || !_byKey.TryGetValue(key, out List<MultiserverAddress>? addresses))
+            return;
+        addresses.Remove(peer.Address);
+        if (addresses.Count == 0)
+            _byKey.Remove(key);
+    }
+
+    private void ThrowIfClosed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _isClosed), this);
+}

@@ -1,0 +1,246 @@
+// conn.json of npm ssb-conn-db 1.0.5: JSON.stringify(entries, null, 2) of an object { address: { ...data } }.
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using System.Text.Unicode;
+
+namespace Ssb.Conn;
+
+/// <summary>What was read of a file, and what could not be.</summary>
+internal sealed record ConnFileContent(List<DbPeer> Peers, List<PeerField> Others, bool IsDamaged);
+
+/// <summary>Reads and writes the text of <c>conn.json</c>.</summary>
+internal static class ConnFile
+{
+    private static readonly JsonReaderOptions s_options = new() { MaxDepth = 64 };
+
+    /// <summary>Reads as much as can be read: where the text is damaged, it goes on at the next line that begins an entry.</summary>
+    /// <remarks>The peers keep parts of <paramref name="file"/>.</remarks>
+    public static ConnFileContent Read(ReadOnlyMemory<byte> file)
+    {
+        if (file.Span.StartsWith("\uFEFF"u8))
+            file = file[3..];
+        bool isDamaged = !Utf8.IsValid(file.Span);
+        if (isDamaged)
+            file = Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(file.Span));
+        var entries = new EntryList();
+        ReadOnlySpan<byte> text = file.Span;
+        if (text.IndexOfAnyExcept(" \t\r\n\0"u8) < 0)
+            return entries.ToContent(isDamaged); // nothing was ever written, as far as one can see
+
+        int start = 0;
+        if (!TryReadObject(file, entries))
+        {
+            isDamaged = true;
+            // The first part was read; each further one begins with the line of an entry.
+            while ((start = NextEntry(text, Math.Max(entries.End, start))) >= 0)
+            {
+                byte[] rest = [(byte)'{', .. text[start..]];
+                entries.End = 0;
+                if (TryReadObject(rest, entries))
+                    break;
+                start += Math.Max(entries.End - 1, 0) + 1;
+                entries.End = start;
+            }
+        }
+
+        return entries.ToContent(isDamaged);
+    }
+
+    public static void Write(IBufferWriter<byte> to, IReadOnlyCollection<DbPeer> peers, IReadOnlyCollection<PeerField> others)
+    {
+        if (peers.Count + others.Count == 0)
+        {
+            to.Write("{}"u8);
+            return;
+        }
+
+        ReadOnlySpan<byte> separator = "{\n"u8;
+        foreach (DbPeer peer in peers)
+        {
+            to.Write(separator);
+            to.Write("  "u8);
+            WriteString(to, peer.Address.Text);
+            ReadOnlySpan<byte> inner = ": {\n"u8;
+            foreach (ref readonly PeerField field in peer.Data.Raw)
+            {
+                to.Write(inner);
+                to.Write("    "u8);
+                WriteString(to, field.Name);
+                to.Write(": "u8);
+                to.Write(field.Json.Span);
+                inner = ",\n"u8;
+            }
+
+            to.Write(peer.Data.Raw.Length == 0 ? ": {}"u8 : "\n  }"u8);
+            separator = ",\n"u8;
+        }
+
+        foreach (PeerField other in others)
+        {
+            to.Write(separator);
+            to.Write("  "u8);
+            WriteString(to, other.Name);
+            to.Write(": "u8);
+            to.Write(other.Json.Span);
+            separator = ",\n"u8;
+        }
+
+        to.Write("\n}"u8);
+    }
+
+    /// <summary>The entries of <c>gossip.json</c>, the file before <c>conn.json</c>: an array of objects with an address, or with a host, a
+    /// port and a key.</summary>
+    /// <exception cref="JsonException">It is not JSON.</exception>
+    public static List<DbPeer> ReadGossip(ReadOnlyMemory<byte> file)
+    {
+        var peers = new OrderedTable<DbPeer>();
+        if (file.Span.StartsWith("\uFEFF"u8))
+            file = file[3..];
+        using var document = JsonDocument.Parse(file);
+        if (document.RootElement.ValueKind != JsonValueKind.Array)
+            return [];
+        foreach (JsonElement old in document.RootElement.EnumerateArray())
+        {
+            if (old.ValueKind != JsonValueKind.Object || AddressOf(old) is not { } address)
+                continue;
+            try
+            {
+                peers.Set(address, new DbPeer(address, PeerData.Of(old).Without("address")));
+            }
+            catch (JsonException)
+            {
+                // Text that is none; the file stays as it is, for who wants to look.
+            }
+        }
+
+        return [.. peers.All];
+    }
+
+    private static MultiserverAddress? AddressOf(JsonElement old)
+    {
+        if (Text("address") is { } written && MultiserverAddress.TryParse(written, out MultiserverAddress? address))
+            return address;
+        if (Text("key") is not { } key || FeedKey.Canonical(key) is not { } feedId || Text("host") is not { Length: > 0 } host
+            || !old.TryGetProperty("port", out JsonElement port) || port.ValueKind != JsonValueKind.Number || !port.TryGetInt32(out int number))
+            return null;
+        string transport = host.StartsWith("ws:", StringComparison.Ordinal) || host.StartsWith("wss:", StringComparison.Ordinal) ? host
+            : host.EndsWith(".onion", StringComparison.Ordinal) ? "onion:" + host : "net:" + host;
+        return MultiserverAddress.TryParse($"{transport}:{number}~shs:{feedId[1..^".ed25519".Length]}", out address) && address.Problem is null ? address : null;
+
+        string? Text(string name) => old.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+    }
+
+    // "net:..." at the start of a line, two spaces in: how an entry begins in a file that a program wrote.
+    private static int NextEntry(ReadOnlySpan<byte> text, int from)
+    {
+        if (from >= text.Length)
+            return -1;
+        int found = text[from..].IndexOf("\n  \""u8);
+        return found < 0 ? -1 : from + found + 3;
+    }
+
+    /// <returns>false if it ended early; what came before is in the list, and <see cref="EntryList.End"/> tells how far it was read.</returns>
+    private static bool TryReadObject(ReadOnlyMemory<byte> text, EntryList entries)
+    {
+        var reader = new Utf8JsonReader(text.Span, s_options);
+        try
+        {
+            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+                return false;
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                string? name = NameOf(ref reader);
+                reader.Read();
+                int start = (int)reader.TokenStartIndex;
+                PeerData? data = reader.TokenType == JsonTokenType.StartObject ? ReadData(ref reader, text) : null;
+                if (data is null)
+                    reader.Skip();
+                if (name is null)
+                    continue;
+                if (data is not null && MultiserverAddress.TryParse(name, out MultiserverAddress? address))
+                    entries.Add(new DbPeer(address, data));
+                else
+                    entries.Add(new PeerField(name, text[start..(int)reader.BytesConsumed]));
+                entries.End = (int)reader.BytesConsumed;
+            }
+
+            bool isWhole = reader.TokenType == JsonTokenType.EndObject;
+            while (reader.Read())
+            {
+                // What stands behind the object is damage, and throws.
+            }
+
+            return isWhole;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
+    private static PeerData ReadData(ref Utf8JsonReader reader, ReadOnlyMemory<byte> text)
+    {
+        var fields = new FieldList();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            string? name = NameOf(ref reader);
+            reader.Read();
+            int start = (int)reader.TokenStartIndex;
+            reader.Skip();
+            if (name is not null)
+                fields.Set(new PeerField(name, text[start..(int)reader.BytesConsumed]));
+        }
+
+        return fields.ToData();
+    }
+
+    // A name with a lone surrogate is no text that could be written again.
+    private static string? NameOf(ref Utf8JsonReader reader)
+    {
+        try
+        {
+            return reader.ValueIsEscaped ? reader.GetString() : PeerField.Word(reader.ValueSpan);
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    private static void WriteString(IBufferWriter<byte> to, string text)
+    {
+        to.Write("\""u8);
+        if (Ascii.IsValid(text) && !text.AsSpan().ContainsAny('"', '\\') && !text.AsSpan().ContainsAnyInRange('\0', '\u001f'))
+        {
+            int written = Encoding.UTF8.GetBytes(text, to.GetSpan(text.Length));
+            to.Advance(written);
+        }
+        else
+        {
+            to.Write(JsonEncodedText.Encode(text, ExactJson.Encoder).EncodedUtf8Bytes);
+        }
+
+        to.Write("\""u8);
+    }
+
+    private sealed class EntryList
+    {
+        private readonly OrderedTable<DbPeer> _peers = new();
+        private readonly List<PeerField> _others = [];
+
+        /// <summary>Up to where the text was read well.</summary>
+        public int End { get; set; }
+
+        public void Add(DbPeer peer) => _peers.Set(peer.Address, peer);
+
+        public void Add(in PeerField other)
+        {
+            string name = other.Name;
+            _others.RemoveAll(o => o.Name == name);
+            _others.Add(other);
+        }
+
+        public ConnFileContent ToContent(bool isDamaged) => new([.. _peers.All], _others, isDamaged);
+    }
+}

@@ -1,0 +1,88 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Ssb.Conn;
+
+/// <summary>Entries by address, in the order in which they came, as in a JavaScript <c>Map</c>. Every step is O(1) in the long run.
+/// Not thread-safe.</summary>
+internal sealed class OrderedTable<T>
+    where T : class
+{
+    private const int MinSlots = 64;
+
+    private readonly Dictionary<MultiserverAddress, int> _slotOf = [];
+    private readonly List<T?> _slots = []; // null: was removed
+
+    public int Count => _slotOf.Count;
+
+    public bool TryGet(MultiserverAddress address, [NotNullWhen(true)] out T? entry)
+    {
+        bool found = _slotOf.TryGetValue(address, out int slot);
+        entry = found ? _slots[slot] : null;
+        return found;
+    }
+
+    /// <summary>An entry that is there stays in its place.</summary>
+    public void Set(MultiserverAddress address, T entry)
+    {
+        if (_slotOf.TryGetValue(address, out int slot))
+        {
+            _slots[slot] = entry;
+            return;
+        }
+
+        _slotOf.Add(address, _slots.Count);
+        _slots.Add(entry);
+    }
+
+    public bool Remove(MultiserverAddress address, [NotNullWhen(true)] out T? entry)
+    {
+        if (!_slotOf.Remove(address, out int slot))
+        {
+            entry = null;
+            return false;
+        }
+
+        entry = _slots[slot]!; // a slot that has an address is in use
+        _slots[slot] = null;
+        if (_slots.Count > MinSlots && _slotOf.Count < _slots.Count / 2)
+            Compact();
+        return true;
+    }
+
+    public void Clear()
+    {
+        _slotOf.Clear();
+        _slots.Clear();
+    }
+
+    public T[] ToArray()
+    {
+        var all = new T[Count];
+        int i = 0;
+        foreach (T? entry in _slots)
+        {
+            if (entry is not null)
+                all[i++] = entry;
+        }
+
+        return all;
+    }
+
+    public IEnumerable<T> All => _slots.OfType<T>();
+
+    private void Compact()
+    {
+        var moved = new int[_slots.Count];
+        int used = 0;
+        for (int slot = 0; slot < _slots.Count; slot++)
+        {
+            moved[slot] = used;
+            if (_slots[slot] is { } entry)
+                _slots[used++] = entry;
+        }
+
+        _slots.RemoveRange(used, _slots.Count - used);
+        foreach (MultiserverAddress address in _slotOf.Keys)
+            _slotOf[address] = moved[_slotOf[address]];
+    }
+}
