@@ -32,6 +32,9 @@ public sealed class ConnStaging : IDisposable
     private ReaderQueue _waiting = new();
     private long _sequence;
     private long _events; // changes that were not updates
+    private int _batches;
+    private StagingSnapshot? _published; // what readers see during a batch
+    private long _publishedSequence;
 
     private int _subscribers;
     private volatile bool _isClosed;
@@ -69,15 +72,16 @@ public sealed class ConnStaging : IDisposable
     /// <summary>Guarded by <see cref="Gate"/>.</summary>
     internal ref ReaderQueue Waiting => ref _waiting;
 
-    /// <summary>How many changes there were. Counted under <see cref="Gate"/>.</summary>
-    internal long Sequence => Volatile.Read(ref _sequence);
+    /// <summary>How many changes there were that readers may see. Counted under <see cref="Gate"/>.</summary>
+    internal long PublishedSequence => Volatile.Read(ref _publishedSequence);
 
     /// <summary>Registers a peer as newly available, or refreshes one that is there: fields given replace, fields not given
     /// stay, and its time to live starts anew.</summary>
     /// <param name="address">Where it can be reached.</param>
     /// <param name="data">What is known of it. Its key must not contradict the address.</param>
     /// <param name="source">Who told us, such as an interface and a sender, a room or a person: the unit of fairness when
-    /// the bench is crowded. A refresh leaves the peer to its first source.</param>
+    /// the bench is crowded. What stands before a <c>/</c> names the group of the source, which has a capacity of its own: the senders
+    /// <c>lan:eth0/10.0.0.7</c> and <c>lan:eth0/10.0.0.8</c> are of one interface. A refresh leaves the peer to its first source.</param>
     /// <returns>true if the peer was inserted; false if it was there and was updated, or was refused (which
     /// <see cref="TryStage(MultiserverAddress, StagedData?, string?)"/> tells apart).</returns>
     /// <exception cref="ArgumentException">The address is not valid or too long, the data exceed
@@ -241,6 +245,23 @@ public sealed class ConnStaging : IDisposable
         }
     }
 
+    /// <summary>Begins a batch: until it is disposed, readers of the streams see the bench as it is now, and then all that changed at once.
+    /// <see cref="Entries"/> and <see cref="Get(string)"/> tell the truth meanwhile.</summary>
+    /// <remarks>To be held for a moment: the changes that others make meanwhile are held back too. Batches can overlap; the last one that ends
+    /// counts.</remarks>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public IDisposable Batch()
+    {
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            if (_batches++ == 0)
+                _published = TakeSnapshot();
+        }
+
+        return new BatchEnd(this);
+    }
+
     /// <summary>Ends all streams and frees what is held. Readers of <see cref="Listen"/> and <see cref="Changes"/> still get what
     /// they have not read; but there is no bench any more, so nobody gets a snapshot of it. Closing again does nothing.</summary>
     public void Close()
@@ -251,6 +272,8 @@ public sealed class ConnStaging : IDisposable
             if (_isClosed)
                 return;
             _isClosed = true;
+            _published = null;
+            Publish_NeedsLock();
             _bench = new Bench(_options);
             _ring = null; // its readers hold it until they have come to its end
             waiting = _waiting.TakeAll();
@@ -264,10 +287,48 @@ public sealed class ConnStaging : IDisposable
     /// <summary>Closes it, see <see cref="Close"/>.</summary>
     public void Dispose() => Close();
 
+    /// <summary>How many peers a source has on the bench, or a group of sources.</summary>
+    internal int CountOf(string source)
+    {
+        lock (Gate)
+            return _bench.Sources.CountOf(source);
+    }
+
+    /// <summary>Puts a peer back that had left: it keeps its birth and its source, and its time to live starts anew. It does not have to find
+    /// room: it had a place, and has been away for a moment.</summary>
+    /// <returns>false if a peer of that address is there.</returns>
+    internal bool Return(StagedPeer peer, StagedData data)
+    {
+        (long wall, long now) = _clock.Read();
+        int hash = AddressHash.Of(peer.Text);
+        byte age;
+        bool startsTimer;
+        StagingReader? waiting;
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            if (_bench.TryFind(peer.Text, hash, out _))
+                return false;
+            var returned = new StagedPeer(peer, data, peer.Source is { } source ? _bench.Sources.Find(source) : null, wall);
+            age = _bench.Insert(returned, hash, now);
+            Record_NeedsLock(returned, null, null);
+            startsTimer = _timers.Take_NeedsLock(age);
+            waiting = TakeWaiting_NeedsLock();
+        }
+
+        StagingReader.Wake(waiting);
+        if (startsTimer)
+            _timers.Start(age);
+        StagingMetrics.Count(new StageResult(StageOutcome.Inserted));
+        return true;
+    }
+
     internal void CountReader(int by) => Interlocked.Add(ref _subscribers, by);
 
-    /// <summary>Under the lock.</summary>
-    internal StagingSnapshot TakeSnapshot() => _bench.Snapshot(Sequence);
+    /// <summary>What readers may see. Under the lock.</summary>
+    internal StagingSnapshot TakePublished() => _published ?? TakeSnapshot();
+
+    private StagingSnapshot TakeSnapshot() => _bench.Snapshot(_sequence);
 
     internal StagingSnapshot SnapshotOrEmpty()
     {
@@ -292,7 +353,7 @@ public sealed class ConnStaging : IDisposable
             isEmpty = !_bench.TryPeekAge(_bench.Ages[age], now, out _, out dueIn);
             if (isEmpty)
                 _timers.Release_NeedsLock(age);
-            waiting = expired > 0 ? _waiting.TakeAll() : null;
+            waiting = expired > 0 ? TakeWaiting_NeedsLock() : null;
         }
 
         StagingReader.Wake(waiting);
@@ -349,7 +410,7 @@ public sealed class ConnStaging : IDisposable
             }
 
             startsTimer = _timers.Take_NeedsLock(age);
-            waiting = result.Outcome != StageOutcome.Refused || expired > 0 ? _waiting.TakeAll() : null;
+            waiting = result.Outcome != StageOutcome.Refused || expired > 0 ? TakeWaiting_NeedsLock() : null;
         }
 
         StagingReader.Wake(waiting);
@@ -388,7 +449,7 @@ public sealed class ConnStaging : IDisposable
             if (isStaged)
             {
                 Remove_NeedsLock(slot, reason);
-                waiting = _waiting.TakeAll();
+                waiting = TakeWaiting_NeedsLock();
             }
         }
 
@@ -425,13 +486,22 @@ public sealed class ConnStaging : IDisposable
     private RefusalReason? MakeRoom_NeedsLock(SourceShare? share, long now, ref int expired, ref int evicted)
     {
         bool isSourceFull = share?.Count >= _options.SourceCapacity;
+        bool isGroupFull = share?.Group?.Count >= _options.GroupCapacity;
         bool isBenchFull = _bench.Count >= _options.Capacity;
-        if (!isSourceFull && !isBenchFull)
+        if (!isSourceFull && !isGroupFull && !isBenchFull)
             return null;
 
         expired = Expire_NeedsLock(now, int.MaxValue);
         if (share?.Count >= _options.SourceCapacity)
             return RefusalReason.SourceFull;
+        if (share?.Group is { } group && group.Count >= _options.GroupCapacity)
+        {
+            if (!SourceShares.TryYieldInGroup(share, group, _options.GroupCapacity, out int member))
+                return RefusalReason.GroupFull;
+            Remove_NeedsLock(member, UnstageReason.Evicted);
+            evicted++;
+        }
+
         if (_bench.Count < _options.Capacity)
             return null;
         if (share is null)
@@ -449,7 +519,7 @@ public sealed class ConnStaging : IDisposable
 
     private void Record_NeedsLock(StagedPeer peer, StagedPeer? previous, UnstageReason? reason)
     {
-        Volatile.Write(ref _sequence, _sequence + 1);
+        _sequence++;
         if (_ring is { } ring)
         {
             ref Change change = ref ring.Append();
@@ -458,11 +528,35 @@ public sealed class ConnStaging : IDisposable
             change.EventsBefore = _events;
             change.Reason = reason.GetValueOrDefault();
             change.IsRemoval = reason.HasValue;
-            ring.Publish();
         }
 
         if (previous is null)
             _events++;
+        if (_batches == 0)
+            Publish_NeedsLock();
+    }
+
+    private void Publish_NeedsLock()
+    {
+        _ring?.Publish();
+        Volatile.Write(ref _publishedSequence, _sequence);
+    }
+
+    private StagingReader? TakeWaiting_NeedsLock() => _batches == 0 ? _waiting.TakeAll() : null;
+
+    private void EndBatch()
+    {
+        StagingReader? waiting;
+        lock (Gate)
+        {
+            if (--_batches > 0 || _isClosed)
+                return;
+            _published = null;
+            Publish_NeedsLock();
+            waiting = _waiting.TakeAll();
+        }
+
+        StagingReader.Wake(waiting);
     }
 
     private int Expire_NeedsLock(long now, int atMost)
@@ -477,7 +571,7 @@ public sealed class ConnStaging : IDisposable
         return expired;
     }
 
-    private ChangeRing NewRing() => new(_options.ChangeBuffer, Sequence);
+    private ChangeRing NewRing() => new(_options.ChangeBuffer, _publishedSequence);
 
     // The syntax of a value was checked when it was made, its length against another limit.
     private void CheckAddress(string address, bool isValue)
@@ -508,4 +602,11 @@ public sealed class ConnStaging : IDisposable
     }
 
     private void ThrowIfClosed() => ObjectDisposedException.ThrowIf(_isClosed, this);
+
+    private sealed class BatchEnd(ConnStaging staging) : IDisposable
+    {
+        private ConnStaging? _staging = staging;
+
+        public void Dispose() => Interlocked.Exchange(ref _staging, null)?.EndBatch();
+    }
 }

@@ -19,6 +19,9 @@ public enum RefusalReason
     /// <summary>Its source has its <see cref="StagingOptions.SourceCapacity"/> already.</summary>
     SourceFull,
 
+    /// <summary>The group of its source has its <see cref="StagingOptions.GroupCapacity"/> already, and none of its sources makes room.</summary>
+    GroupFull,
+
     /// <summary>The bench has its <see cref="StagingOptions.Capacity"/>, and nobody makes room: no source has more than a fair share,
     /// or the newcomer's has one already, or the newcomer has no source.</summary>
     BenchFull,

@@ -46,7 +46,12 @@ internal static class StagingMetrics
         else if (result.Outcome == StageOutcome.Updated)
             Add(s_refreshed, 1);
         else
-            Add(s_refused, 1, result.Reason == RefusalReason.BenchFull ? "bench-full" : "source-full");
+            Add(s_refused, 1, result.Reason switch
+            {
+                RefusalReason.BenchFull => "bench-full",
+                RefusalReason.GroupFull => "group-full",
+                _ => "source-full",
+            });
     }
 
     public static void CountUnstaged(UnstageReason reason, int count)

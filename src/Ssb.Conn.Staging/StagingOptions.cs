@@ -21,6 +21,10 @@ public sealed record StagingOptions
     /// pinned ones do not count here.</summary>
     public int SourceCapacity { get; init; } = 1_000;
 
+    /// <summary>How many of them the sources of one group may have together, see <see cref="ConnStaging.Stage(MultiserverAddress, StagedData?, string?)"/>;
+    /// 1 or more, 1,000 unless set. In a full group, room is made by its largest source for one that has less than a fair share.</summary>
+    public int GroupCapacity { get; init; } = 1_000;
+
     /// <summary>How long a peer of a type stays after it was last staged; a type that is not named stays until it is
     /// unstaged. From 1 ms to 24 days, at most 200 types; none unless set, see <see cref="SsbTimeToLive"/>.</summary>
     public IReadOnlyDictionary<string, TimeSpan> TimeToLive { get; init; } = FrozenDictionary<string, TimeSpan>.Empty;
@@ -44,6 +48,7 @@ public sealed record StagingOptions
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(Capacity, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(SourceCapacity, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(GroupCapacity, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(ChangeBuffer, 16);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(ChangeBuffer, 1 << 20);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxAddressLength, 2);

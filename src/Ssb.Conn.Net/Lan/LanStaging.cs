@@ -4,8 +4,8 @@ namespace Ssb.Conn.Net;
 
 /// <summary>From the LAN to the bench: how an announcement is staged.</summary>
 /// <remarks>
-/// <para>The peer gets the type <c>lan</c>, <c>verified</c>, and the source <c>lan:INTERFACE:SENDER</c>, so that what one sender
-/// stages answers to one share of the bench. As in ssb-conn 6.0.4, but for what follows.</para>
+/// <para>The peer gets the type <c>lan</c>, <c>verified</c>, and the source <c>lan:INTERFACE/SENDER</c>, so that what one sender
+/// stages answers to one share of the bench, and all senders of an interface to one group's. As in ssb-conn 6.0.4, but for what follows.</para>
 /// <para>Weaker evidence does not touch what stands on stronger: an unsigned announcement of a peer that is verified is
 /// ignored, and so is one from elsewhere (a relay, or a replay) of a peer that was announced by its own host, unless it is
 /// the first that is signed. A peer that was staged as anything but <c>lan</c> is left alone by an announcement that is neither
@@ -47,7 +47,7 @@ public static class LanStaging
 
         try
         {
-            return staging.TryStage(announcement.Address, data, $"lan:{announcement.Interface}:{announcement.Sender}");
+            return staging.TryStage(announcement.Address, data, $"lan:{announcement.Interface}/{announcement.Sender}");
         }
         catch (ArgumentException)
         {

@@ -31,7 +31,7 @@ internal sealed class ChangeRing
     private readonly Change[] _changes;
     private readonly long _start;
     private long _head;
-    private long _begun; // the number of the change that is being written, or was last
+    private long _begun; // the number of the change that is being written or held back, or was last
 
     /// <param name="capacity">How many changes it keeps at least.</param>
     /// <param name="start">The number of the last change before it began.</param>
@@ -47,12 +47,12 @@ internal sealed class ChangeRing
     /// <summary>The number before the earliest change that is still here.</summary>
     public long Tail => Math.Max(_start, Volatile.Read(ref _begun) - _changes.Length);
 
-    /// <summary>The place of one more change, to be filled in whole; <see cref="Publish"/> follows.</summary>
+    /// <summary>The place of one more change, to be filled in whole; <see cref="Publish"/> follows, of one change or of several.</summary>
     public ref Change Append()
     {
-        _begun = _head + 1;
+        _begun++;
         Volatile.WriteBarrier(); // so a reader that sees what is filled in sees, too, that it was begun
-        return ref After(_head);
+        return ref After(_begun - 1);
     }
 
     public void Publish() => Volatile.Write(ref _head, _begun);

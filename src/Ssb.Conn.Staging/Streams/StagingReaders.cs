@@ -5,14 +5,14 @@ internal sealed class LiveEntriesReader(ConnStaging pool, CancellationToken toke
 {
     private long _seen = -1;
 
-    protected override bool HasNews => Pool.Sequence != _seen;
+    protected override bool HasNews => Pool.PublishedSequence != _seen;
 
     protected override bool TryRead(out StagingSnapshot? item)
     {
         item = null;
-        if (Pool.IsClosed || Pool.Sequence == _seen)
+        if (Pool.IsClosed || Pool.PublishedSequence == _seen)
             return false;
-        item = Pool.TakeSnapshot();
+        item = Pool.TakePublished();
         _seen = item.Sequence;
         return true;
     }
@@ -82,7 +82,7 @@ internal sealed class ListenReader(ConnStaging pool, ChangeRing ring, long event
     protected override bool TryAnnounce(out StagingEvent? item)
     {
         item = null;
-        if (Position >= Ring.Tail)
+        if (Position >= Ring.Tail || Position >= Ring.Head) // what a batch holds back is missed once it is told
             return false;
         long missed = Ring.After(Ring.Tail).EventsBefore - _events;
         _events += missed;
@@ -120,7 +120,7 @@ internal sealed class ChangesReader(ConnStaging pool, ChangeRing ring, Cancellat
     protected override bool TryAnnounce(out StagingChange? item)
     {
         item = null;
-        if (_hasBegun && Position >= Ring.Tail)
+        if (_hasBegun && (Position >= Ring.Tail || Position >= Ring.Head))
             return false;
         if (Pool.IsClosed)
         {
@@ -130,7 +130,7 @@ internal sealed class ChangesReader(ConnStaging pool, ChangeRing ring, Cancellat
 
         HasLagged = _hasBegun;
         _hasBegun = true;
-        StagingSnapshot snapshot = Pool.TakeSnapshot();
+        StagingSnapshot snapshot = Pool.TakePublished();
         Position = _told = snapshot.Sequence;
         item = new StagingChange.Snapshot(snapshot.Sequence, snapshot);
         return true;

@@ -1,0 +1,41 @@
+namespace Ssb.Conn;
+
+/// <summary>The words in which events and histories say why something happened. A host may use words of its own.</summary>
+public static class ConnReason
+{
+    /// <summary>A person or a program asked for it.</summary>
+    public const string Requested = "requested";
+
+    /// <summary>The scheduler had a free slot.</summary>
+    public const string FreeSlot = "free slot";
+
+    /// <summary>The scheduler lets another peer have a turn.</summary>
+    public const string Rotation = "rotation";
+
+    /// <summary>There were more connections than twice the quota.</summary>
+    public const string Excess = "excess";
+
+    /// <summary>The peer is blocked.</summary>
+    public const string Blocked = "blocked";
+
+    /// <summary>The peer was dismissed.</summary>
+    public const string Dismissed = "dismissed";
+
+    /// <summary>All connections are made anew: the machine woke up, or its network changed.</summary>
+    public const string Reset = "reset";
+
+    /// <summary>The scheduler was stopped.</summary>
+    public const string Stopped = "stopped";
+
+    /// <summary>We are shutting down.</summary>
+    public const string Closing = "closing";
+
+    /// <summary>The peer called us.</summary>
+    public const string Called = "called us";
+
+    /// <summary>The other side, or the network, ended the connection.</summary>
+    public const string Ended = "ended by the other side";
+
+    /// <summary>It did not answer within its deadline.</summary>
+    public const string TimedOut = "timed out";
+}

@@ -1,0 +1,746 @@
+using System.Diagnostics;
+
+namespace Ssb.Conn;
+
+/// <summary>The connections: those that are being made, that stand, and that are being ended.</summary>
+/// <remarks>
+/// <para>Thread-safe. Modelled on npm ssb-conn-hub 1.2.1. A peer is known by its multiserver address, as dialled; a caller by the address that
+/// its connection tells, unless it is in the hub already.</para>
+/// <para>The order of events is the order of changes, and each change has one event. No reader can make a call here fail or wait.</para>
+/// <para>Two connections with one peer can stand at a time, one dialled by each side, as in the original: which of them both sides would
+/// close is nothing they could agree on. The entry goes when the last of them ends. A second in the same direction replaces the first.</para>
+/// <para>Once closed, its streams end and its other members throw <see cref="ObjectDisposedException"/>.</para>
+/// </remarks>
+public sealed class ConnHub : IAsyncDisposable
+{
+    private readonly IPeerNetwork _network;
+    private readonly HubOptions _options;
+    private readonly EventFeed<HubEvent> _events;
+    private readonly StateFeed _states = new();
+    private readonly CancellationTokenSource _closing = new();
+
+    // What follows is guarded by Gate.
+    private readonly OrderedTable<Entry> _entries = new();
+    private readonly Dictionary<string, List<Entry>> _byKey = [];
+    private readonly HashSet<Task> _watched = []; // connections whose end is waited for, and dials
+    private readonly Queue<Action> _deferred = []; // calls of foreign code, for when the lock is free
+    private HubPeer[]? _snapshot; // until the next change
+    private HubPeer[]? _published; // what readers see during a batch
+    private int _batches;
+    private int _dials;
+    private long _version;
+    private bool _isClosed;
+
+    /// <summary>A hub without connections.</summary>
+    /// <param name="network">What dials.</param>
+    /// <param name="options">Its bounds and its clock; the defaults if null.</param>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    public ConnHub(IPeerNetwork network, HubOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(network);
+        _network = network;
+        _options = (options ?? new HubOptions()).Checked();
+        _events = new EventFeed<HubEvent>(_options.ChangeBuffer, missed => new HubEvent(HubEventType.Missed, null, "lagged") { Missed = missed });
+    }
+
+    /// <summary>How many peers are in the hub.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (Gate)
+                return _entries.Count;
+        }
+    }
+
+    /// <summary>Held while a connection changes its state: what must fit to the states of connections is changed under it.</summary>
+    internal Lock Gate { get; } = new();
+
+    /// <summary>Told of each event before its readers, under <see cref="Gate"/>: what the pools do about it. Ours, and throws nothing.</summary>
+    internal Action<HubEvent>? Glue { private get; set; }
+
+    /// <summary>Counts changes.</summary>
+    internal long Version => Volatile.Read(ref _version);
+
+    /// <summary>Connects to a peer. Who asks for one that is being dialled joins that dial; one that is connected is given as it is; one that
+    /// is being disconnected is dialled once that is done.</summary>
+    /// <param name="address">Where it can be reached.</param>
+    /// <param name="data">What is known of it, kept as long as it is in the hub.</param>
+    /// <param name="reason">Why; events repeat it.</param>
+    /// <param name="cancellationToken">Ends the waiting. The dial goes on; <see cref="DisconnectAsync(MultiserverAddress, string)"/> ends it.</param>
+    /// <exception cref="ConnectFailedException">It could not be reached in time, was given up, or the hub is full.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public Task<IPeerConnection> ConnectAsync(MultiserverAddress address, PeerData? data = null, string reason = ConnReason.Requested, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        ArgumentNullException.ThrowIfNull(reason);
+        CheckLength(data);
+        Entry entry;
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            if (_entries.TryGet(address, out Entry? there))
+            {
+                if (there.View.State == HubState.Disconnecting)
+                    return RedialAsync(there, data, reason, cancellationToken);
+                return there.Primary is { } standing ? Task.FromResult(standing) : there.Dialled.Task.WaitAsync(cancellationToken);
+            }
+
+            if (Dial_NeedsLock(address, data, reason, out entry!) is { } refusal)
+                return Task.FromException<IPeerConnection>(new ConnectFailedException(refusal));
+        }
+
+        RunDeferred();
+        return entry.Dialled.Task.WaitAsync(cancellationToken);
+    }
+
+    /// <inheritdoc cref="ConnectAsync(MultiserverAddress, PeerData?, string, CancellationToken)"/>
+    /// <exception cref="FormatException">The address is not valid.</exception>
+    public Task<IPeerConnection> ConnectAsync(string address, PeerData? data = null, string reason = ConnReason.Requested, CancellationToken cancellationToken = default) =>
+        ConnectAsync(MultiserverAddress.Parse(address), data, reason, cancellationToken);
+
+    /// <summary>Takes in a peer that called.</summary>
+    /// <returns>false if it was refused, because it has our own key or the hub is full; its connection is closed then.</returns>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public bool Accept(IPeerConnection connection)
+    {
+        ArgumentNullException.ThrowIfNull(connection);
+        IPeerConnection? replaced = null;
+        bool isTaken;
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            isTaken = connection.Id != _options.OwnId && TakeCaller_NeedsLock(connection, out replaced);
+        }
+
+        if (isTaken)
+            Watch(WatchAsync(connection));
+        Drop(isTaken ? replaced : connection);
+        return isTaken;
+    }
+
+    /// <summary>Ends a connection, or a dial.</summary>
+    /// <returns>true once it has ended; false if the peer was not in the hub.</returns>
+    /// <exception cref="IOException">It could not be ended, and stands.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public Task<bool> DisconnectAsync(MultiserverAddress address, string reason = ConnReason.Requested)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        ArgumentNullException.ThrowIfNull(reason);
+        Task<bool> leaving;
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            if (!_entries.TryGet(address, out Entry? entry))
+                return Task.FromResult(false);
+            leaving = Disconnect_NeedsLock(entry, reason);
+        }
+
+        RunDeferred();
+        return leaving;
+    }
+
+    /// <inheritdoc cref="DisconnectAsync(MultiserverAddress, string)"/>
+    /// <exception cref="FormatException">The address is not valid.</exception>
+    public Task<bool> DisconnectAsync(string address, string reason = ConnReason.Requested) => DisconnectAsync(MultiserverAddress.Parse(address), reason);
+
+    /// <summary>Merges what is given into what is known of a peer.</summary>
+    /// <returns>true if it is in the hub.</returns>
+    /// <exception cref="ArgumentException">The data exceed <see cref="HubOptions.MaxDataLength"/>.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public bool Update(MultiserverAddress address, PeerData data)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        ArgumentNullException.ThrowIfNull(data);
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            if (!_entries.TryGet(address, out Entry? entry))
+                return false;
+            PeerData merged = entry.View.Data.Merge(data);
+            CheckLength(merged);
+            entry.View = entry.View with { Data = merged, HubUpdated = Now() };
+            Changed_NeedsLock();
+            return true;
+        }
+    }
+
+    /// <inheritdoc cref="Update(MultiserverAddress, PeerData)"/>
+    /// <exception cref="FormatException">The address is not valid.</exception>
+    public bool Update(string address, PeerData data) => Update(MultiserverAddress.Parse(address), data);
+
+    /// <summary>Ends all connections that stand: the machine woke up, or its network changed. Dials go on.</summary>
+    public async Task ResetAsync(string reason = ConnReason.Reset)
+    {
+        ArgumentNullException.ThrowIfNull(reason);
+        Task<bool>[] all;
+        lock (Gate)
+            all = [.. _entries.ToArray().Where(e => e.View.State == HubState.Connected).Select(e => Disconnect_NeedsLock(e, reason))];
+        RunDeferred();
+        await Task.WhenAll(all).ConfigureAwait(false);
+    }
+
+    /// <summary>The state of a peer's connection; null if it is not in the hub.</summary>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public HubState? GetState(MultiserverAddress address) => Get(address)?.State;
+
+    /// <inheritdoc cref="GetState(MultiserverAddress)"/>
+    public HubState? GetState(string address) => MultiserverAddress.TryParse(address, out MultiserverAddress? read) ? GetState(read) : null;
+
+    /// <summary>The peer of an address; null if it is not in the hub.</summary>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public HubPeer? Get(MultiserverAddress address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            return _entries.TryGet(address, out Entry? entry) ? entry.View : null;
+        }
+    }
+
+    /// <summary>The connection with a peer that is connected; null if there is none.</summary>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public IPeerConnection? GetConnection(MultiserverAddress address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            return _entries.TryGet(address, out Entry? entry) && entry.View.State == HubState.Connected ? entry.Primary : null;
+        }
+    }
+
+    /// <summary>The peers of an identity, whatever the spelling of its key.</summary>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public IReadOnlyList<HubPeer> GetByKey(string feedId)
+    {
+        ArgumentNullException.ThrowIfNull(feedId);
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            return FeedKey.Canonical(feedId) is { } key && _byKey.TryGetValue(key, out List<Entry>? entries) ? [.. entries.Select(e => e.View)] : [];
+        }
+    }
+
+    /// <summary>All peers, in the order in which they came. Immutable, and shared until the next change.</summary>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public IReadOnlyList<HubPeer> Entries() => Array.AsReadOnly(Snapshot());
+
+    /// <summary>All peers now, then again whenever something changed; who is slow skips to the newest. The stream can be enumerated once, and
+    /// ends when the hub closes.</summary>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public IAsyncEnumerable<IReadOnlyList<HubPeer>> LiveEntries(CancellationToken cancellationToken = default)
+    {
+        ThrowIfClosed();
+        return _states.Read<IReadOnlyList<HubPeer>>(() =>
+        {
+            lock (Gate)
+                return Array.AsReadOnly(_published ?? Snapshot_NeedsLock());
+        }, cancellationToken);
+    }
+
+    /// <summary>Every event from this call on, in order. A reader that lags by more than <see cref="HubOptions.ChangeBuffer"/> is told how many
+    /// it missed. The stream can be enumerated once, and ends when the hub closes.</summary>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public IAsyncEnumerable<HubEvent> Listen(CancellationToken cancellationToken = default)
+    {
+        ThrowIfClosed();
+        return _events.Read(cancellationToken);
+    }
+
+    /// <summary>Ends all connections and dials, and closes. Closing again does nothing.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        Task[] watched;
+        lock (Gate)
+        {
+            if (_isClosed)
+                return;
+            foreach (Entry entry in _entries.ToArray())
+                _ = Disconnect_NeedsLock(entry, ConnReason.Closing); // what it waits for is among the watched
+            _isClosed = true;
+        }
+
+        RunDeferred();
+        _events.End();
+        _states.End();
+        await _closing.CancelAsync().ConfigureAwait(false);
+        lock (Gate)
+            watched = [.. _watched];
+        await Task.WhenAll(watched).ConfigureAwait(false);
+        _closing.Dispose();
+    }
+
+    /// <summary>Dials a peer, and lets events tell how it went.</summary>
+    /// <returns>false if it is in the hub already, or the hub does not take it.</returns>
+    internal bool TryDial(MultiserverAddress address, PeerData data, string reason)
+    {
+        lock (Gate)
+        {
+            if (_isClosed || _entries.TryGet(address, out _) || Dial_NeedsLock(address, data, reason, out _) is not null)
+                return false;
+        }
+
+        RunDeferred();
+        return true;
+    }
+
+    /// <summary>Ends a connection, and lets events tell how it went.</summary>
+    internal void StartDisconnect(MultiserverAddress address, string reason)
+    {
+        lock (Gate)
+        {
+            if (!_isClosed && _entries.TryGet(address, out Entry? entry))
+                _ = Disconnect_NeedsLock(entry, reason); // its event tells
+        }
+
+        RunDeferred();
+    }
+
+    /// <summary>Makes the calls of foreign code that had to wait for the lock. Who held <see cref="Gate"/> around calls of the hub calls it
+    /// afterwards.</summary>
+    internal void RunDeferred()
+    {
+        while (!Gate.IsHeldByCurrentThread)
+        {
+            Action call;
+            lock (Gate)
+            {
+                if (!_deferred.TryDequeue(out call!))
+                    return;
+            }
+
+            call();
+        }
+    }
+
+    /// <summary>Until the end of the batch, readers see what was; then all that changed at once.</summary>
+    internal void BeginBatch()
+    {
+        lock (Gate)
+        {
+            if (_batches++ == 0)
+                _published = Snapshot_NeedsLock();
+        }
+    }
+
+    internal void EndBatch()
+    {
+        lock (Gate)
+        {
+            if (--_batches > 0)
+                return;
+            _published = null;
+            _events.Publish();
+            _states.Changed();
+        }
+    }
+
+    internal HubPeer[] Snapshot()
+    {
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            return Snapshot_NeedsLock();
+        }
+    }
+
+    private string? Dial_NeedsLock(MultiserverAddress address, PeerData? data, string reason, out Entry? entry)
+    {
+        entry = null;
+        if (_entries.Count >= _options.Capacity)
+            return $"The hub is full: it has {_entries.Count:N0} peers, the most that it holds.";
+        if (_dials >= _options.MaxDials)
+            return $"{_dials:N0} dials are under way, the most that may be.";
+        string? key = address.Key ?? FeedKey.Canonical(data?.Key);
+        if (key is not null && key == _options.OwnId)
+            return "That is ourselves.";
+        Entry dialled = new(new HubPeer(address, HubState.Connecting, key, data ?? PeerData.Empty, isCaller: false, Now()));
+        entry = dialled;
+        Add_NeedsLock(dialled);
+        _dials++;
+        Tell_NeedsLock(new HubEvent(HubEventType.Connecting, dialled.View, reason));
+        _deferred.Enqueue(() => Watch(DialAsync(dialled, reason)));
+        return null;
+    }
+
+    private async Task<IPeerConnection> RedialAsync(Entry leaving, PeerData? data, string reason, CancellationToken cancellationToken)
+    {
+        await leaving.Left.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        return await ConnectAsync(leaving.View.Address, data, reason, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task DialAsync(Entry entry, string reason)
+    {
+        MultiserverAddress address = entry.View.Address;
+        TimeSpan deadline = _options.DeadlineOf(PeerKinds.Of(address, entry.View.Data));
+        using var timeout = new CancellationTokenSource(deadline, _options.TimeProvider);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, entry.GivenUp.Token, _closing.Token);
+        Task<IPeerConnection>? dial = null;
+        try
+        {
+            dial = _network.DialAsync(address, ended.Token);
+            IPeerConnection connection = await dial.WaitAsync(ended.Token).ConfigureAwait(false);
+            Connected(entry, connection, reason);
+        }
+        catch (Exception e)
+        {
+            if (dial is not null && !dial.IsFaulted)
+                Watch(DropLateAsync(dial));
+            Failed(entry, e switch
+            {
+                ConnectFailedException => e,
+                _ when timeout.IsCancellationRequested && !entry.GivenUp.IsCancellationRequested && !_closing.IsCancellationRequested =>
+                    new ConnectFailedException($"{address} did not answer within {deadline.TotalSeconds:0.###} s.", e),
+                OperationCanceledException => new ConnectFailedException($"The dial of {address} was given up.", e),
+                _ => new ConnectFailedException($"{address} could not be connected to: {e.Message}", e),
+            }, timeout.IsCancellationRequested ? ConnReason.TimedOut : reason);
+        }
+    }
+
+    private void Connected(Entry entry, IPeerConnection connection, string reason)
+    {
+        bool isOurs = connection.Id == _options.OwnId;
+        bool isWanted = false;
+        if (isOurs)
+        {
+            Drop(connection);
+            throw new ConnectFailedException($"At {entry.View.Address} we met ourselves.");
+        }
+
+        lock (Gate)
+        {
+            _dials--;
+            entry.HasDialled = true;
+            if (IsThere_NeedsLock(entry) && entry.View.State != HubState.Disconnecting)
+            {
+                isWanted = true;
+                entry.Outgoing = connection;
+                SetKey_NeedsLock(entry, connection.Id);
+                if (entry.View.State == HubState.Connecting)
+                {
+                    Become_NeedsLock(entry, HubState.Connected);
+                    Tell_NeedsLock(new HubEvent(HubEventType.Connected, entry.View, reason) { Connection = connection });
+                }
+            }
+        }
+
+        if (!isWanted)
+        {
+            Drop(connection);
+            Abandon(entry, new ConnectFailedException($"The dial of {entry.View.Address} was given up."));
+            return;
+        }
+
+        Watch(WatchAsync(connection));
+        entry.Dialled.TrySetResult(connection);
+    }
+
+    private void Failed(Entry entry, Exception error, string reason)
+    {
+        lock (Gate)
+        {
+            if (!entry.HasDialled)
+                _dials--;
+            entry.HasDialled = true;
+            // Who called meanwhile is connected all the same; who was disconnected has been told so.
+            if (IsThere_NeedsLock(entry) && entry.View.State == HubState.Connecting)
+            {
+                Remove_NeedsLock(entry);
+                Tell_NeedsLock(new HubEvent(HubEventType.ConnectingFailed, entry.View, reason) { Error = error });
+            }
+        }
+
+        Abandon(entry, error);
+    }
+
+    private static void Abandon(Entry entry, Exception error)
+    {
+        if (entry.Dialled.TrySetException(error))
+            _ = entry.Dialled.Task.Exception; // nobody need wait for it: the event has told
+    }
+
+    private bool TakeCaller_NeedsLock(IPeerConnection connection, out IPeerConnection? replaced)
+    {
+        replaced = null;
+        Entry? entry = _byKey.TryGetValue(connection.Id, out List<Entry>? entries) ? entries[0] : null;
+        if (entry is null && _entries.TryGet(connection.Address, out Entry? sameAddress))
+            entry = sameAddress.View.Key is null ? sameAddress : null;
+        if (entry is { View.State: HubState.Disconnecting })
+            return false;
+        if (entry is null)
+        {
+            if (_entries.Count >= _options.Capacity || _entries.TryGet(connection.Address, out _))
+                return false;
+            PeerData data = PeerKinds.Infer(connection.Address) is { } inferred ? PeerData.Empty.With("inferredType", inferred) : PeerData.Empty;
+            entry = new Entry(new HubPeer(connection.Address, HubState.Connected, connection.Id, data, isCaller: true, Now())) { HasDialled = true, Incoming = connection };
+            Add_NeedsLock(entry);
+            Tell_NeedsLock(new HubEvent(HubEventType.Connected, entry.View, ConnReason.Called) { Connection = connection });
+            return true;
+        }
+
+        // The same peer by the same way again: its older connection is one that it has given up.
+        (replaced, entry.Incoming) = (entry.Incoming, connection);
+        if (entry.View.State == HubState.Connecting)
+        {
+            entry.View = entry.View with { IsCaller = true };
+            SetKey_NeedsLock(entry, connection.Id);
+            Become_NeedsLock(entry, HubState.Connected);
+            Tell_NeedsLock(new HubEvent(HubEventType.Connected, entry.View, ConnReason.Called) { Connection = connection });
+            entry.Dialled.TrySetResult(connection);
+        }
+
+        return true;
+    }
+
+    // Waits for the end of a connection, whoever ends it.
+    private async Task WatchAsync(IPeerConnection connection)
+    {
+        await connection.Closed.ConfigureAwait(false);
+        lock (Gate)
+        {
+            foreach (Entry entry in _byKey.TryGetValue(connection.Id, out List<Entry>? entries) ? entries.ToArray() : [])
+            {
+                if (ReferenceEquals(entry.Outgoing, connection))
+                    entry.Outgoing = null;
+                else if (ReferenceEquals(entry.Incoming, connection))
+                    entry.Incoming = null;
+                else
+                    continue;
+                if (entry.Primary is null)
+                    Leave_NeedsLock(entry, entry.LeavesBecause ?? ConnReason.Ended);
+            }
+        }
+
+        RunDeferred();
+    }
+
+    private Task<bool> Disconnect_NeedsLock(Entry entry, string reason)
+    {
+        if (entry.View.State == HubState.Disconnecting)
+            return entry.Left.Task;
+        HubState before = entry.View.State;
+        Task<bool> left = entry.Left.Task;
+        entry.LeavesBecause = reason;
+        Become_NeedsLock(entry, HubState.Disconnecting);
+        Tell_NeedsLock(new HubEvent(HubEventType.Disconnecting, entry.View, reason));
+        if (entry.Primary is null)
+            Leave_NeedsLock(entry, reason);
+        else
+            _deferred.Enqueue(() => Watch(CloseAsync(entry, before, reason)));
+        return left;
+    }
+
+    private async Task CloseAsync(Entry entry, HubState before, string reason)
+    {
+        IPeerConnection[] connections;
+        lock (Gate)
+            connections = [.. entry.All];
+        using var deadline = new CancellationTokenSource(_options.CloseDeadline, _options.TimeProvider);
+        foreach (IPeerConnection connection in connections)
+        {
+            try
+            {
+                await connection.CloseAsync(deadline.Token).WaitAsync(deadline.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (deadline.IsCancellationRequested)
+            {
+                // It was given its time; to us it has ended.
+            }
+            catch (Exception e) when (!connection.Closed.IsCompleted)
+            {
+                Stay(entry, before, reason, new IOException($"The connection with {entry.View.Address} could not be ended: {e.Message}", e));
+                return;
+            }
+            catch (Exception)
+            {
+                // It has ended, in its own way.
+            }
+        }
+
+        lock (Gate)
+        {
+            if (IsThere_NeedsLock(entry))
+                Leave_NeedsLock(entry, reason);
+        }
+
+        RunDeferred();
+    }
+
+    private void Stay(Entry entry, HubState before, string reason, IOException error)
+    {
+        TaskCompletionSource<bool> left = entry.Left;
+        lock (Gate)
+        {
+            if (!IsThere_NeedsLock(entry))
+                return;
+            entry.LeavesBecause = null;
+            entry.Left = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+            Become_NeedsLock(entry, before);
+            Tell_NeedsLock(new HubEvent(HubEventType.DisconnectingFailed, entry.View, reason) { Error = error });
+        }
+
+        if (left.TrySetException(error))
+            _ = left.Task.Exception; // nobody need wait for it: the event has told
+    }
+
+    private void Leave_NeedsLock(Entry entry, string reason)
+    {
+        Remove_NeedsLock(entry);
+        Tell_NeedsLock(new HubEvent(HubEventType.Disconnected, entry.View, reason));
+        entry.Left.TrySetResult(true);
+        if (!entry.HasDialled)
+            _deferred.Enqueue(entry.GivenUp.Cancel);
+    }
+
+    private async Task DropLateAsync(Task<IPeerConnection> dial)
+    {
+        try
+        {
+            IPeerConnection late = await dial.WaitAsync(_closing.Token).ConfigureAwait(false);
+            await CloseQuietlyAsync(late).ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            // The dial's failure was told when it was given up.
+        }
+    }
+
+    private void Drop(IPeerConnection? connection)
+    {
+        if (connection is not null)
+            Watch(CloseQuietlyAsync(connection));
+    }
+
+    private async Task CloseQuietlyAsync(IPeerConnection connection)
+    {
+        using var deadline = new CancellationTokenSource(_options.CloseDeadline, _options.TimeProvider);
+        try
+        {
+            await connection.CloseAsync(deadline.Token).WaitAsync(deadline.Token).ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            // Nobody knows of this connection: there is nobody to tell, and nothing more to do.
+        }
+    }
+
+    private void Watch(Task task)
+    {
+        lock (Gate)
+            Watch_NeedsLock(task);
+    }
+
+    private void Watch_NeedsLock(Task task)
+    {
+        if (task.IsCompleted)
+            return;
+        _watched.Add(task);
+        _ = task.ContinueWith(static (ended, hub) => ((ConnHub)hub!).Unwatch(ended), this, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    private void Unwatch(Task task)
+    {
+        _ = task.Exception; // a connection that could not be ended: its event and its caller were told
+        lock (Gate)
+            _watched.Remove(task);
+    }
+
+    private void Add_NeedsLock(Entry entry)
+    {
+        _entries.Set(entry.View.Address, entry);
+        if (entry.View.Key is { } key)
+            EntriesOf_NeedsLock(key).Add(entry);
+    }
+
+    private void Remove_NeedsLock(Entry entry)
+    {
+        Debug.Assert(IsThere_NeedsLock(entry));
+        _entries.Remove(entry.View.Address, out _);
+        if (entry.View.Key is not { } key || !_byKey.TryGetValue(key, out List<Entry>? entries))
+            return;
+        entries.Remove(entry);
+        if (entries.Count == 0)
+            _byKey.Remove(key);
+    }
+
+    // An address that named no key: the handshake did.
+    private void SetKey_NeedsLock(Entry entry, string key)
+    {
+        if (entry.View.Key is not null)
+            return;
+        entry.View = entry.View with { Key = key };
+        EntriesOf_NeedsLock(key).Add(entry);
+    }
+
+    private List<Entry> EntriesOf_NeedsLock(string key)
+    {
+        if (!_byKey.TryGetValue(key, out List<Entry>? entries))
+            _byKey.Add(key, entries = []);
+        return entries;
+    }
+
+    private bool IsThere_NeedsLock(Entry entry) => _entries.TryGet(entry.View.Address, out Entry? there) && ReferenceEquals(there, entry);
+
+    private void Become_NeedsLock(Entry entry, HubState state) => entry.View = entry.View with { State = state, HubUpdated = Now() };
+
+    private void Tell_NeedsLock(HubEvent e)
+    {
+        Changed_NeedsLock(isTold: false);
+        Glue?.Invoke(e);
+        // The pools may have told the entry more: the event shows it as it is now.
+        if (_entries.TryGet(e.Peer!.Address, out Entry? entry)) // only Missed has no peer, and is not told here
+            e = e with { Peer = entry.View };
+        _events.Append(e, publish: _batches == 0);
+        if (_batches == 0)
+            _states.Changed();
+    }
+
+    private void Changed_NeedsLock(bool isTold = true)
+    {
+        _snapshot = null;
+        Volatile.Write(ref _version, _version + 1);
+        if (isTold && _batches == 0)
+            _states.Changed();
+    }
+
+    private HubPeer[] Snapshot_NeedsLock() => _snapshot ??= [.. _entries.All.Select(e => e.View)];
+
+    private DateTimeOffset Now() => _options.TimeProvider.GetUtcNow();
+
+    private void CheckLength(PeerData? data)
+    {
+        if (data is not null && data.Length > _options.MaxDataLength)
+            throw new ArgumentException($"The data have {data.Length:N0} bytes, where at most {_options.MaxDataLength:N0} are allowed.", nameof(data));
+    }
+
+    private void ThrowIfClosed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _isClosed), this);
+
+    /// <summary>What the hub knows of a peer. Guarded by the hub's lock.</summary>
+    private sealed class Entry(HubPeer view)
+    {
+        public HubPeer View { get; set; } = view;
+
+        /// <summary>The connection that we dialled, and the one that the other did.</summary>
+        public IPeerConnection? Outgoing { get; set; }
+
+        public IPeerConnection? Incoming { get; set; }
+
+        public IPeerConnection? Primary => Outgoing ?? Incoming;
+
+        public IEnumerable<IPeerConnection> All => new[] { Outgoing, Incoming }.OfType<IPeerConnection>();
+
+        /// <summary>Its dial has ended, or there was none.</summary>
+        public bool HasDialled { get; set; }
+
+        public string? LeavesBecause { get; set; }
+
+        public CancellationTokenSource GivenUp { get; } = new();
+
+        // Completed outside the lock or with continuations elsewhere: who waits is foreign code.
+        public TaskCompletionSource<IPeerConnection> Dialled { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public TaskCompletionSource<bool> Left { get; set; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

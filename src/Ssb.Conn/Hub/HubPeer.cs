@@ -1,0 +1,132 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+
+namespace Ssb.Conn;
+
+/// <summary>The state of a connection.</summary>
+public enum HubState
+{
+    /// <summary>It is being dialled.</summary>
+    Connecting,
+
+    /// <summary>It stands.</summary>
+    Connected,
+
+    /// <summary>It is being ended.</summary>
+    Disconnecting,
+}
+
+/// <summary>An entry of the hub: a peer whose connection is made, stands or ends, as it was at one moment.</summary>
+/// <remarks>Immutable and thread-safe. As JSON it is <c>[address, {...data, key, state, hubBirth, hubUpdated}]</c>, as npm ssb-conn-hub has it,
+/// times in Unix milliseconds.</remarks>
+public sealed record HubPeer
+{
+    internal HubPeer(MultiserverAddress address, HubState state, string? key, PeerData data, bool isCaller, DateTimeOffset birth) =>
+        (Address, State, Key, Data, IsCaller, HubBirth, HubUpdated) = (address, state, key, data, isCaller, birth, birth);
+
+    /// <summary>Where the peer is; the entry is known by it.</summary>
+    public MultiserverAddress Address { get; }
+
+    /// <summary>The state of its connection.</summary>
+    public HubState State { get; internal init; }
+
+    /// <summary>The peer's feed id; null before the handshake of an address that names none.</summary>
+    public string? Key { get; internal init; }
+
+    /// <summary>What is known of it; with <c>inferredType</c> where nobody told a type.</summary>
+    public PeerData Data { get; internal init; }
+
+    /// <summary>Did the peer call us?</summary>
+    public bool IsCaller { get; internal init; }
+
+    /// <summary>When it came into the hub.</summary>
+    public DateTimeOffset HubBirth { get; }
+
+    /// <summary>When it last changed here.</summary>
+    public DateTimeOffset HubUpdated { get; internal init; }
+
+    /// <summary>The entry as JSON. It holds the whole address, a seed included.</summary>
+    public string ToJson()
+    {
+        var text = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(text, new JsonWriterOptions { Encoder = ExactJson.Encoder, SkipValidation = true }))
+            WriteTo(writer);
+        return Encoding.UTF8.GetString(text.WrittenSpan);
+    }
+
+    /// <summary>The address, masked, with the state.</summary>
+    public override string ToString() => $"{Address} ({NameOf(State)})";
+
+    internal void WriteTo(Utf8JsonWriter writer)
+    {
+        writer.WriteStartArray();
+        writer.WriteStringValue(Address.Text);
+        writer.WriteStartObject();
+        ConnJson.WriteFields(writer, Data.Without("key").Without("state").Without("hubBirth").Without("hubUpdated"));
+        if (Key is not null)
+            writer.WriteString("key", Key);
+        writer.WriteString("state", NameOf(State));
+        writer.WriteNumber("hubBirth", HubBirth.ToUnixTimeMilliseconds());
+        writer.WriteNumber("hubUpdated", HubUpdated.ToUnixTimeMilliseconds());
+        writer.WriteEndObject();
+        writer.WriteEndArray();
+    }
+
+    internal static string NameOf(HubState state) => state switch
+    {
+        HubState.Connecting => "connecting",
+        HubState.Connected => "connected",
+        _ => "disconnecting",
+    };
+}
+
+/// <summary>What happened to a connection.</summary>
+public enum HubEventType
+{
+    /// <summary>The peer is being dialled.</summary>
+    Connecting,
+
+    /// <summary>The dial failed; <see cref="HubEvent.Error"/> tells why.</summary>
+    ConnectingFailed,
+
+    /// <summary>The connection stands.</summary>
+    Connected,
+
+    /// <summary>We are ending it.</summary>
+    Disconnecting,
+
+    /// <summary>It could not be ended, and stands; <see cref="HubEvent.Error"/> tells why.</summary>
+    DisconnectingFailed,
+
+    /// <summary>It has ended.</summary>
+    Disconnected,
+
+    /// <summary>The reader lagged, and events were lost to it.</summary>
+    Missed,
+}
+
+/// <summary>One event of the hub.</summary>
+/// <param name="Type">What happened.</param>
+/// <param name="Peer">The peer as it is now, or last was; null for <see cref="HubEventType.Missed"/>.</param>
+/// <param name="Reason">Why, in a few words, such as <c>requested</c> or <c>rotation</c>.</param>
+public sealed record HubEvent(HubEventType Type, HubPeer? Peer, string Reason)
+{
+    /// <summary>The connection that stands now, for <see cref="HubEventType.Connected"/>.</summary>
+    public IPeerConnection? Connection { get; init; }
+
+    /// <summary>What went wrong, for a failure.</summary>
+    public Exception? Error { get; init; }
+
+    /// <summary>How many events were lost, for <see cref="HubEventType.Missed"/>; else 0.</summary>
+    public long Missed { get; init; }
+
+    /// <summary>The peer's address.</summary>
+    public MultiserverAddress? Address => Peer?.Address;
+
+    /// <summary>The peer's feed id.</summary>
+    public string? Key => Peer?.Key;
+
+    /// <summary>For <see cref="HubEventType.Connected"/>: did we dial?</summary>
+    public bool IsClient => Peer is { IsCaller: false };
+}

@@ -1,0 +1,52 @@
+namespace Ssb.Conn;
+
+/// <summary>The network, as the manager sees it: it dials, and it accepts. The only seam between the two.</summary>
+/// <remarks>Implementations are thread-safe.</remarks>
+public interface IPeerNetwork
+{
+    /// <summary>Connects to a peer and shakes hands.</summary>
+    /// <param name="address">Where it can be reached. Of several routes, the first that works.</param>
+    /// <param name="cancellationToken">Ends the attempt: its deadline has passed, or somebody asked.</param>
+    /// <exception cref="ConnectFailedException">It could not be reached, or is not who it should be.</exception>
+    Task<IPeerConnection> DialAsync(MultiserverAddress address, CancellationToken cancellationToken);
+
+    /// <summary>Lets callers in until cancelled.</summary>
+    /// <param name="isWelcome">Asked with a caller's feed id during its handshake, before it is let in. Quick, thread-safe, and throws
+    /// nothing.</param>
+    /// <param name="cancellationToken">Ends it; the stream then ends, or throws <see cref="OperationCanceledException"/>.</param>
+    /// <returns>Each caller that is welcome, once it is connected.</returns>
+    IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<string, bool> isWelcome, CancellationToken cancellationToken);
+}
+
+/// <summary>A connection with a peer whose identity is proven.</summary>
+/// <remarks>Implementations are thread-safe.</remarks>
+public interface IPeerConnection
+{
+    /// <summary>The other's feed id, <c>@...=.ed25519</c>.</summary>
+    string Id { get; }
+
+    /// <summary>Where the other is. Of a caller, where its call came from, which may be no place to dial.</summary>
+    MultiserverAddress Address { get; }
+
+    /// <summary>Completes when the connection has ended, for whatever reason; it never fails.</summary>
+    Task Closed { get; }
+
+    /// <summary>What pinging has shown so far; null before the first answer.</summary>
+    PeerPing? Ping { get; }
+
+    /// <summary>Says goodbye and ends the connection. Calling it again does nothing.</summary>
+    /// <param name="cancellationToken">Ends the goodbye; the connection is dropped then.</param>
+    Task CloseAsync(CancellationToken cancellationToken);
+}
+
+/// <summary>A peer could not be connected to. Trying again later may help.</summary>
+public sealed class ConnectFailedException : Exception
+{
+    /// <summary>An attempt that failed.</summary>
+    /// <param name="message">What failed, for people.</param>
+    /// <param name="innerException">What caused it.</param>
+    public ConnectFailedException(string message, Exception? innerException = null)
+        : base(message, innerException)
+    {
+    }
+}

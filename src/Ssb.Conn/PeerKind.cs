@@ -1,0 +1,79 @@
+// As ssb-conn 6.0.4 tells a peer's type from its data (conn-scheduler, detectType).
+using System.Net;
+
+namespace Ssb.Conn;
+
+/// <summary>What the scheduler and the hub take a peer for.</summary>
+internal enum PeerKind
+{
+    Unknown,
+    Bluetooth,
+    Lan,
+    Internet,
+    Dht,
+    Pub,
+    Room,
+    RoomAttendant,
+    RoomAttendantAlias,
+}
+
+internal static class PeerKinds
+{
+    public static PeerKind Of(MultiserverAddress address, PeerData data) =>
+        Of(address.Text, data.Type, data.Source, data.InferredType, data.HasAlias);
+
+    public static PeerKind Of(string address, string? type, string? source, string? inferredType, bool hasAlias) => type switch
+    {
+        "bt" => PeerKind.Bluetooth,
+        "lan" => PeerKind.Lan,
+        "internet" => PeerKind.Internet,
+        "dht" => PeerKind.Dht,
+        "pub" => PeerKind.Pub,
+        "room" => PeerKind.Room,
+        "room-endpoint" or "room-attendant" => hasAlias ? PeerKind.RoomAttendantAlias : PeerKind.RoomAttendant,
+        _ => source switch
+        {
+            "local" => PeerKind.Lan,
+            "pub" => PeerKind.Pub,
+            "internet" => PeerKind.Internet,
+            "dht" => PeerKind.Dht,
+            _ => inferredType switch
+            {
+                "bt" => PeerKind.Bluetooth,
+                "lan" => PeerKind.Lan,
+                "dht" => PeerKind.Dht,
+                "internet" => PeerKind.Internet,
+                _ when address.StartsWith("bt:", StringComparison.Ordinal) => PeerKind.Bluetooth,
+                _ when address.StartsWith("dht:", StringComparison.Ordinal) => PeerKind.Dht,
+                _ => PeerKind.Unknown,
+            },
+        },
+    };
+
+    /// <summary>What an address alone tells, for a caller of whom nobody told anything: the field <c>inferredType</c>.</summary>
+    public static string? Infer(MultiserverAddress address)
+    {
+        if (address.Text.StartsWith("bt:", StringComparison.Ordinal))
+            return "bt";
+        if (address.Text.StartsWith("dht:", StringComparison.Ordinal))
+            return "dht";
+        if (address.Text.StartsWith("tunnel:", StringComparison.Ordinal))
+            return "tunnel";
+        MultiserverRoute route = address.Routes[0];
+        return route.Transport != "net" || route.Host is not { } host ? null : IsPrivate(host) ? "lan" : "internet";
+    }
+
+    public static bool IsLoopback(string host) =>
+        host == "localhost" || (IPAddress.TryParse(host, out IPAddress? ip) && IPAddress.IsLoopback(ip));
+
+    private static bool IsPrivate(string host)
+    {
+        if (!IPAddress.TryParse(host, out IPAddress? ip))
+            return false;
+        if (ip.IsIPv4MappedToIPv6)
+            ip = ip.MapToIPv4();
+        if (IPAddress.IsLoopback(ip) || ip.IsIPv6LinkLocal || ip.IsIPv6UniqueLocal)
+            return true;
+        return ip.GetAddressBytes() is [10, ..] or [172, >= 16 and <= 31, ..] or [192, 168, ..] or [169, 254, _, _];
+    }
+}
