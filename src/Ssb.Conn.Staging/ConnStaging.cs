@@ -69,6 +69,9 @@ public sealed class ConnStaging : IDisposable
 
     internal Lock Gate { get; } = new();
 
+    /// <summary>Told of each peer that leaves, under the lock. For the manager, which takes a note; it calls nothing here.</summary>
+    internal Action<StagedPeer, UnstageReason>? Left { private get; set; }
+
     /// <summary>Guarded by <see cref="Gate"/>.</summary>
     internal ref ReaderQueue Waiting => ref _waiting;
 
@@ -515,7 +518,12 @@ public sealed class ConnStaging : IDisposable
         return null;
     }
 
-    private void Remove_NeedsLock(int slot, UnstageReason reason) => Record_NeedsLock(_bench.Remove(slot), null, reason);
+    private void Remove_NeedsLock(int slot, UnstageReason reason)
+    {
+        StagedPeer peer = _bench.Remove(slot);
+        Record_NeedsLock(peer, null, reason);
+        Left?.Invoke(peer, reason);
+    }
 
     private void Record_NeedsLock(StagedPeer peer, StagedPeer? previous, UnstageReason? reason)
     {

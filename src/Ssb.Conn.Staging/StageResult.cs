@@ -25,6 +25,21 @@ public enum RefusalReason
     /// <summary>The bench has its <see cref="StagingOptions.Capacity"/>, and nobody makes room: no source has more than a fair share,
     /// or the newcomer's has one already, or the newcomer has no source.</summary>
     BenchFull,
+
+    /// <summary>It is blocked. By the manager in <c>Ssb.Conn</c> alone, as are those that follow.</summary>
+    Blocked,
+
+    /// <summary>It was dismissed, or snoozed.</summary>
+    Dismissed,
+
+    /// <summary>It is being connected, is connected or is being disconnected, by this address or another.</summary>
+    InHub,
+
+    /// <summary>It has our own key.</summary>
+    OwnKey,
+
+    /// <summary>Its identity has as many routes on the bench as one may have, or as one group of sources may tell of.</summary>
+    TooManyRoutes,
 }
 
 /// <summary>What staging did, and why not if it did not.</summary>

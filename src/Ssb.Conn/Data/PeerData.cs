@@ -31,6 +31,7 @@ public sealed class PeerData : IEquatable<PeerData>
                 case "hubUpdated": HubUpdatedMs = field.Number; break;
                 case "failure": Failure = (int)Math.Clamp(field.Number ?? 0, 0, int.MaxValue); break;
                 case "autoconnect": Autoconnect = field.Flag; break;
+                case "host": Host = field.Text; break;
                 case "defunct": IsDefunct = field.Flag == true; break;
                 case "verified": Verified = field.Flag; break;
                 case "alias": HasAlias = field.Json.Span is not ([(byte)'"', (byte)'"'] or [(byte)'n', ..] or [(byte)'f', ..] or [(byte)'0']); break;
@@ -87,6 +88,8 @@ public sealed class PeerData : IEquatable<PeerData>
 
     /// <summary>0 when no connection has ever lasted.</summary>
     internal double MeanDurationMs { get; }
+
+    internal string? Host { get; }
 
     internal bool IsDefunct { get; }
 

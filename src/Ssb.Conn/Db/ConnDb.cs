@@ -31,6 +31,8 @@ public sealed class ConnDb : IAsyncDisposable
     private readonly OrderedTable<DbPeer> _peers = new();
     private Dictionary<string, List<MultiserverAddress>>? _byKey; // built when it is first asked for
     private DbPeer[]? _entries; // until the next change
+    private DbPeer[]? _published; // what readers see during a batch
+    private int _batches;
     private long _version; // counts changes
     private long _written; // the version that is in the file
     private long _changedAt; // of the last change, and of the first that is not written
@@ -273,7 +275,7 @@ public sealed class ConnDb : IAsyncDisposable
         return _states.Read<IReadOnlyList<DbPeer>>(() =>
         {
             lock (_gate)
-                return Array.AsReadOnly(Snapshot_NeedsLock());
+                return Array.AsReadOnly(_published ?? Snapshot_NeedsLock());
         }, cancellationToken);
     }
 
@@ -311,6 +313,28 @@ public sealed class ConnDb : IAsyncDisposable
         }
     }
 
+    /// <summary>Until the end of the batch, readers see what was; then all that changed at once.</summary>
+    internal void BeginBatch()
+    {
+        lock (_gate)
+        {
+            if (_batches++ == 0)
+                _published = Snapshot_NeedsLock();
+        }
+    }
+
+    internal void EndBatch()
+    {
+        lock (_gate)
+        {
+            if (--_batches > 0)
+                return;
+            _published = null;
+            _events.Publish();
+            _states.Changed();
+        }
+    }
+
     private static async Task<List<DbPeer>> ReadLegacyAsync(string path, ILogger logger, CancellationToken cancellationToken)
     {
         if (!File.Exists(path))
@@ -345,7 +369,7 @@ public sealed class ConnDb : IAsyncDisposable
         }
     }
 
-    private DbPeer? Find(MultiserverAddress address)
+    internal DbPeer? Find(MultiserverAddress address)
     {
         ArgumentNullException.ThrowIfNull(address);
         lock (_gate)
@@ -403,8 +427,9 @@ public sealed class ConnDb : IAsyncDisposable
     {
         _entries = null;
         Volatile.Write(ref _version, _version + 1);
-        _events.Append(new DbEvent(type, peer));
-        _states.Changed();
+        _events.Append(new DbEvent(type, peer), publish: _batches == 0);
+        if (_batches == 0)
+            _states.Changed();
         if (_timer is null)
             return;
         _changedAt = _options.TimeProvider.GetTimestamp();
@@ -497,7 +522,7 @@ public sealed class ConnDb : IAsyncDisposable
         SafeFile.Write(_path!, text.WrittenSpan); // only what has a path is written
     }
 
-    private DbPeer[] Snapshot()
+    internal DbPeer[] Snapshot()
     {
         lock (_gate)
         {

@@ -7,11 +7,27 @@ namespace Ssb.Conn;
 /// <param name="Data">What is known of it.</param>
 public sealed record DbPeer(MultiserverAddress Address, PeerData Data)
 {
+    private string? _identity;
+
     /// <summary>The peer's feed id: as its data say, else from its address; null when neither names one.</summary>
     public string? Key => Data.Key ?? Address.Key;
 
+    /// <summary>The feed id in one spelling; null when nothing names 32 bytes.</summary>
+    internal string? Identity => _identity ??= Address.Key ?? FeedKey.Canonical(Data.Key);
+
+    internal PeerKind Kind { get; } = PeerKinds.Of(Address, Data);
+
+    /// <summary>Do its data, in the words of the old gossip plugin, tell a host that is this machine?</summary>
+    internal bool IsLocalhost { get; } = Data.Host is { } host && PeerKinds.IsLoopback(host);
+
     /// <summary>The entry as JSON, <c>[address, {...}]</c>. It holds the whole address, a seed included.</summary>
     public string ToJson() => $"[{JsonSerializer.Serialize(Address, StagingJsonContext.Default.MultiserverAddress)},{Data.ToJson()}]";
+
+    /// <inheritdoc/>
+    public bool Equals(DbPeer? other) => other is not null && Address == other.Address && Data.Equals(other.Data);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Address.GetHashCode();
 
     /// <summary>The address, masked, with the type.</summary>
     public override string ToString() => Data.Type is null ? Address.ToString() : $"{Address} ({Data.Type})";

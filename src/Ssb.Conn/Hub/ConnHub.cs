@@ -272,6 +272,13 @@ public sealed class ConnHub : IAsyncDisposable
         _closing.Dispose();
     }
 
+    /// <summary>Is a peer of that identity, in its one spelling, in the hub?</summary>
+    internal bool HasKey(string identity)
+    {
+        lock (Gate)
+            return _byKey.ContainsKey(identity);
+    }
+
     /// <summary>Dials a peer, and lets events tell how it went.</summary>
     /// <returns>false if it is in the hub already, or the hub does not take it.</returns>
     internal bool TryDial(MultiserverAddress address, PeerData data, string reason)

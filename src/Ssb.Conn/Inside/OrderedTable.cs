@@ -11,6 +11,8 @@ internal sealed class OrderedTable<T>
 
     private readonly Dictionary<MultiserverAddress, int> _slotOf = [];
     private readonly List<T?> _slots = []; // null: was removed
+    private readonly List<MultiserverAddress?> _addresses = [];
+    private int _first; // no slot before it is in use
 
     public int Count => _slotOf.Count;
 
@@ -32,6 +34,7 @@ internal sealed class OrderedTable<T>
 
         _slotOf.Add(address, _slots.Count);
         _slots.Add(entry);
+        _addresses.Add(address);
     }
 
     public bool Remove(MultiserverAddress address, [NotNullWhen(true)] out T? entry)
@@ -43,16 +46,21 @@ internal sealed class OrderedTable<T>
         }
 
         entry = _slots[slot]!; // a slot that has an address is in use
-        _slots[slot] = null;
+        (_slots[slot], _addresses[slot]) = (null, null);
         if (_slots.Count > MinSlots && _slotOf.Count < _slots.Count / 2)
             Compact();
         return true;
     }
 
-    public void Clear()
+    /// <summary>Removes the one that came first.</summary>
+    public void RemoveFirst()
     {
-        _slotOf.Clear();
-        _slots.Clear();
+        while (_first < _slots.Count && _slots[_first] is null)
+            _first++;
+        if (_first == _slots.Count)
+            return;
+        MultiserverAddress address = _addresses[_first]!; // a slot that is in use has one
+        Remove(address, out _);
     }
 
     public T[] ToArray()
@@ -72,17 +80,18 @@ internal sealed class OrderedTable<T>
 
     private void Compact()
     {
-        var moved = new int[_slots.Count];
         int used = 0;
         for (int slot = 0; slot < _slots.Count; slot++)
         {
-            moved[slot] = used;
-            if (_slots[slot] is { } entry)
-                _slots[used++] = entry;
+            if (_slots[slot] is not { } entry)
+                continue;
+            MultiserverAddress address = _addresses[slot]!; // as it is in use
+            (_slots[used], _addresses[used]) = (entry, address);
+            _slotOf[address] = used++;
         }
 
         _slots.RemoveRange(used, _slots.Count - used);
-        foreach (MultiserverAddress address in _slotOf.Keys)
-            _slotOf[address] = moved[_slotOf[address]];
+        _addresses.RemoveRange(used, _addresses.Count - used);
+        _first = 0;
     }
 }

@@ -68,10 +68,19 @@ public class ThreadsTests
                 {
                     for (int i = 0; i < 400; i++)
                     {
+                        // One after the other: this clock throws when a timer is disposed while it advances.
                         if (thread == 0 && i == calls)
-                            bench.Close();
+                        {
+                            lock (clock)
+                                bench.Close();
+                        }
+
                         if (thread == 1 && i % 20 == 0)
-                            clock.Advance(TimeSpan.FromSeconds(5));
+                        {
+                            lock (clock)
+                                clock.Advance(TimeSpan.FromSeconds(5));
+                        }
+
                         DoSomething(bench, random, thread);
                     }
                 }

@@ -1,0 +1,54 @@
+using System.Collections.Frozen;
+
+namespace Ssb.Conn;
+
+/// <summary>Who comes onto the bench, besides the bounds of the bench itself.</summary>
+/// <remarks>A source is named <c>KIND:NAME</c>, or <c>KIND:GROUP/NAME</c> where several answer for each other, such as
+/// <c>lan:eth0/192.168.1.4</c>, <c>room:@...=.ed25519</c> and <c>pub/@...=.ed25519</c>, the author of a pub message.</remarks>
+public sealed record AdmissionOptions
+{
+    /// <summary>The quotas that hold unless others are set: 50 for a sender on the LAN (<c>lan</c>), 500 for a room (<c>room</c>), 20 for an author of pub
+    /// messages (<c>pub</c>).</summary>
+    public static IReadOnlyDictionary<string, int> DefaultSourceQuotas { get; } = new Dictionary<string, int>
+    {
+        ["lan"] = 50,
+        ["room"] = 500,
+        ["pub"] = 20,
+    }.ToFrozenDictionary();
+
+    /// <summary>How many peers one source of a kind may have on the bench. A kind that is not named has
+    /// <see cref="StagingOptions.SourceCapacity"/>.</summary>
+    public IReadOnlyDictionary<string, int> SourceQuotas { get; init; } = DefaultSourceQuotas;
+
+    /// <summary>How many routes to one identity may be on the bench; 16 unless set.</summary>
+    public int RoutesPerKey { get; init; } = 16;
+
+    /// <summary>How many of them one group of sources may tell of, so that nobody fills another's; 4 unless set.</summary>
+    public int RoutesPerKeyAndGroup { get; init; } = 4;
+
+    /// <summary>Peers so near in the social graph are friends, and answer to no source's quota; 1 unless set: whom we follow.</summary>
+    public int FriendHops { get; init; } = 1;
+
+    /// <summary>ssb-conn's policy, for comparison: no quotas but the bounds of the bench.</summary>
+    public static AdmissionOptions Unlimited { get; } = new()
+    {
+        SourceQuotas = FrozenDictionary<string, int>.Empty,
+        RoutesPerKey = int.MaxValue,
+        RoutesPerKeyAndGroup = int.MaxValue,
+        FriendHops = -1,
+    };
+
+    internal AdmissionOptions Checked()
+    {
+        ArgumentNullException.ThrowIfNull(SourceQuotas);
+        ArgumentOutOfRangeException.ThrowIfLessThan(RoutesPerKey, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(RoutesPerKeyAndGroup, 1);
+        foreach ((string kind, int quota) in SourceQuotas)
+        {
+            if (quota < 1)
+                throw new ArgumentOutOfRangeException(nameof(SourceQuotas), quota, $"The quota of '{kind}' must be 1 or more.");
+        }
+
+        return this with { SourceQuotas = SourceQuotas.ToFrozenDictionary() };
+    }
+}

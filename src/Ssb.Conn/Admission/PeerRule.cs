@@ -1,0 +1,23 @@
+namespace Ssb.Conn;
+
+/// <summary>What a person decided about a peer.</summary>
+public enum PeerRuleKind
+{
+    /// <summary>Not to be suggested: it does not come onto the bench, and is not dialled automatically. It may call, and may be dialled by a
+    /// person.</summary>
+    Dismiss,
+
+    /// <summary>Nothing to do with it: as <see cref="Dismiss"/>, and it is neither dialled nor let in.</summary>
+    Block,
+}
+
+/// <summary>A decision about a peer. Immutable.</summary>
+/// <param name="Target">Whom it is about: a feed id, for all its addresses, or one address.</param>
+/// <param name="Kind">What was decided.</param>
+/// <param name="Since">When.</param>
+/// <param name="Until">When it ends; null: when somebody undoes it.</param>
+public sealed record PeerRule(string Target, PeerRuleKind Kind, DateTimeOffset Since, DateTimeOffset? Until)
+{
+    /// <summary>In words, such as <c>dismissed until 2026-01-01 00:00:00Z</c>. Without the target, which may be an address with a seed.</summary>
+    public override string ToString() => (Kind == PeerRuleKind.Block ? "blocked" : "dismissed") + (Until is { } end ? $" until {end:u}" : "");
+}

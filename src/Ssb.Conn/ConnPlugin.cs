@@ -1,0 +1,519 @@
+using Microsoft.Extensions.Logging;
+
+namespace Ssb.Conn;
+
+/// <summary>The CONN plugin: which peers are there, which are worth remembering, which are connected, and who is to be next.</summary>
+/// <remarks>
+/// <para>Thread-safe. It holds the four parts, <see cref="Db"/>, <see cref="Hub"/>, <see cref="Staging"/> and <see cref="Query"/>, keeps them in step,
+/// and runs a scheduler. Modelled on npm ssb-conn 6.0.4; what differs stands in docs/differences-from-js.md.</para>
+/// <para>Stage through it rather than through <see cref="Staging"/>: it asks who may come, and remembers why.</para>
+/// </remarks>
+public sealed class ConnPlugin : IAsyncDisposable
+{
+    private readonly ConnPluginOptions _options;
+    private readonly PeerRules _rules;
+    private readonly Admission _admission;
+    private readonly InterpoolGlue _glue;
+    private readonly FailureMemory _failures;
+    private readonly PeerHistory _history;
+    private readonly IConnScheduler _scheduler;
+    private readonly ITimer _pingTimer;
+    private readonly CancellationTokenSource _closing = new();
+    private Task _accepting = Task.CompletedTask;
+    private long _lastDownload;
+    private bool _hasDownloaded;
+    private int _isClosed;
+
+    private ConnPlugin(IPeerNetwork network, ConnPluginOptions options, ConnDb db, PeerRules rules)
+    {
+        (_options, _rules, Db) = (options, rules, db);
+        Staging = new ConnStaging(options.Staging);
+        Hub = new ConnHub(network, options.Hub);
+        Query = new ConnQuery(Db, Hub, Staging);
+        _history = new PeerHistory(options.HistoryPeers, options.HistoryNotes);
+        _failures = new FailureMemory(options.FailuresRemembered);
+        _admission = new Admission(options.Admission, Staging, Hub, rules, options);
+        _glue = new InterpoolGlue(Db, Hub, Staging, rules, _failures, options, Note);
+        Hub.Glue = OnHub;
+        Staging.Left = OnLeft;
+        _scheduler = options.MakeScheduler?.Invoke(this) ?? new ConnScheduler(this, options.Scheduler);
+        _pingTimer = options.TimeProvider.CreateTimer(static plugin => ((ConnPlugin)plugin!).RecordPings(), this, options.PingRecording, options.PingRecording);
+    }
+
+    /// <summary>The address book.</summary>
+    public ConnDb Db { get; }
+
+    /// <summary>The connections.</summary>
+    public ConnHub Hub { get; }
+
+    /// <summary>The bench.</summary>
+    public ConnStaging Staging { get; }
+
+    /// <summary>Questions across the three.</summary>
+    public ConnQuery Query { get; }
+
+    /// <summary>Is the scheduler at work?</summary>
+    public bool IsRunning => _scheduler.IsRunning;
+
+    /// <summary>The decisions about peers that are in force.</summary>
+    public IReadOnlyList<PeerRule> Rules => _rules.All;
+
+    internal ConnPluginOptions Options => _options;
+
+    /// <summary>Told that something changed which the scheduler may want to look at soon.</summary>
+    internal Action<SchedulerNews>? News { private get; set; }
+
+    /// <summary>Loads the address book and the rules of a folder, begins to let callers in, and starts the scheduler unless told not to.</summary>
+    /// <param name="network">What dials and accepts.</param>
+    /// <param name="options">How it is set up; the defaults if null.</param>
+    /// <param name="cancellationToken">Ends the loading.</param>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    /// <exception cref="IOException">The folder cannot be read, or another process has its address book open.</exception>
+    public static async Task<ConnPlugin> OpenAsync(IPeerNetwork network, ConnPluginOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(network);
+        options = (options ?? new ConnPluginOptions()).Checked();
+        ConnDb db = options.Folder is { } folder
+            ? await ConnDb.OpenAsync(folder, options.Db, cancellationToken).ConfigureAwait(false)
+            : ConnDb.InMemory(options.Db);
+        ConnPlugin plugin;
+        try
+        {
+            plugin = new ConnPlugin(network, options, db, PeerRules.Open(options.Folder, options.TimeProvider, options.Logger));
+        }
+        catch
+        {
+            await db.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+
+        plugin._accepting = plugin.AcceptAsync(network);
+        if (options.Autostart)
+            plugin.Start();
+        return plugin;
+    }
+
+    /// <summary>Registers a peer as available, or refreshes one that is, unless it may not come onto the bench.</summary>
+    /// <param name="address">Where it can be reached.</param>
+    /// <param name="data">What is known of it; an <c>internet</c> peer if null, as in the original.</param>
+    /// <param name="source">Who told, see <see cref="AdmissionOptions"/>; null for a person, who answers to no quota.</param>
+    /// <returns>true if it was inserted; false if it was updated, or refused (which <see cref="TryStage(MultiserverAddress, StagedData?, string?)"/> tells
+    /// apart).</returns>
+    /// <exception cref="ArgumentException">The address is too long, the data are too large, or the key contradicts the address.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public bool Stage(MultiserverAddress address, StagedData? data = null, string? source = null) => TryStage(address, data, source).Outcome == StageOutcome.Inserted;
+
+    /// <inheritdoc cref="Stage(MultiserverAddress, StagedData?, string?)"/>
+    /// <exception cref="FormatException">The address is not valid.</exception>
+    public bool Stage(string address, StagedData? data = null, string? source = null) => Stage(MultiserverAddress.Parse(address), data, source);
+
+    /// <summary>Like <see cref="Stage(MultiserverAddress, StagedData?, string?)"/>, and says what it did.</summary>
+    /// <inheritdoc cref="Stage(MultiserverAddress, StagedData?, string?)" path="/param|/exception"/>
+    public StageResult TryStage(MultiserverAddress address, StagedData? data = null, string? source = null)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        data ??= new StagedData { Type = "internet" };
+        string? identity = address.Key ?? FeedKey.Canonical(data.Key);
+        StageResult result;
+        lock (Hub.Gate) // so that nobody is on the bench and in the hub
+        {
+            bool isThere = Staging.Get(address) is not null;
+            if (_admission.Refuses(address, identity, source, isThere) is { } refusal)
+            {
+                if (refusal == RefusalReason.InHub)
+                    _glue.Heard(address, data, identity, _options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds());
+                result = new StageResult(StageOutcome.Refused, refusal);
+            }
+            else
+            {
+                if (!isThere && _failures.Find(address) is { } failure)
+                    data = InterpoolGlue.With(data, failure);
+                result = Staging.TryStage(address, data, _admission.IsFriend(identity) ? null : source);
+            }
+
+            if (result.Outcome != StageOutcome.Updated && result.Reason != RefusalReason.InHub)
+                Note(result.Outcome == StageOutcome.Inserted ? "staged" : "refused", address, identity, Words(result), source);
+        }
+
+        if (result.Outcome == StageOutcome.Inserted)
+            News?.Invoke(SchedulerNews.Staged);
+        return result;
+    }
+
+    /// <summary>Takes a peer off the bench; one that is being connected does not come back to it.</summary>
+    /// <returns>true if it was there.</returns>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public bool Unstage(MultiserverAddress address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        lock (Hub.Gate)
+        {
+            _glue.Forget(address);
+            return Staging.Unstage(address);
+        }
+    }
+
+    /// <inheritdoc cref="Unstage(MultiserverAddress)"/>
+    /// <exception cref="FormatException">The address is not valid.</exception>
+    public bool Unstage(string address) => Unstage(MultiserverAddress.Parse(address));
+
+    /// <summary>The bench now, and again whenever it changed.</summary>
+    public IAsyncEnumerable<StagingSnapshot> StagedPeers(CancellationToken cancellationToken = default) => Staging.LiveEntries(cancellationToken);
+
+    /// <summary>Adds a peer to the address book, or merges what is given into what is known of it.</summary>
+    /// <exception cref="ArgumentException">The data are too large.</exception>
+    /// <exception cref="InvalidOperationException">The address book is full.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public void Remember(MultiserverAddress address, PeerData? data = null)
+    {
+        if (Db.Set(address, data))
+            Note("remembered", address, address.Key ?? FeedKey.Canonical(data?.Key), ConnReason.Requested, null);
+    }
+
+    /// <inheritdoc cref="Remember(MultiserverAddress, PeerData?)"/>
+    /// <exception cref="FormatException">The address is not valid.</exception>
+    public void Remember(string address, PeerData? data = null) => Remember(MultiserverAddress.Parse(address), data);
+
+    /// <summary>Removes a peer from the address book.</summary>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public void Forget(MultiserverAddress address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        string? identity = Db.Find(address)?.Identity;
+        if (Db.Delete(address))
+            Note("forgotten", address, identity, ConnReason.Requested, null);
+    }
+
+    /// <inheritdoc cref="Forget(MultiserverAddress)"/>
+    /// <exception cref="FormatException">The address is not valid.</exception>
+    public void Forget(string address) => Forget(MultiserverAddress.Parse(address));
+
+    /// <summary>The address book.</summary>
+    public IReadOnlyList<DbPeer> DbPeers() => Db.Entries();
+
+    /// <summary>Connects to a peer; see <see cref="ConnHub.ConnectAsync(MultiserverAddress, PeerData?, string, CancellationToken)"/>.</summary>
+    /// <exception cref="ConnectFailedException">It could not be reached, or is blocked.</exception>
+    public Task<IPeerConnection> ConnectAsync(MultiserverAddress address, PeerData? data = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        string? identity = address.Key ?? FeedKey.Canonical(data?.Key);
+        return IsBlocked(address.Text, identity)
+            ? Task.FromException<IPeerConnection>(new ConnectFailedException($"{identity ?? address.ToString()} is blocked."))
+            : Hub.ConnectAsync(address, data, ConnReason.Requested, cancellationToken);
+    }
+
+    /// <inheritdoc cref="ConnectAsync(MultiserverAddress, PeerData?, CancellationToken)"/>
+    /// <exception cref="FormatException">The address is not valid.</exception>
+    public Task<IPeerConnection> ConnectAsync(string address, PeerData? data = null, CancellationToken cancellationToken = default) =>
+        ConnectAsync(MultiserverAddress.Parse(address), data, cancellationToken);
+
+    /// <summary>Ends a connection or a dial.</summary>
+    /// <returns>true once it has ended; false if the peer was not in the hub.</returns>
+    /// <exception cref="IOException">It could not be ended, and stands.</exception>
+    public Task<bool> DisconnectAsync(MultiserverAddress address) => Hub.DisconnectAsync(address);
+
+    /// <inheritdoc cref="DisconnectAsync(MultiserverAddress)"/>
+    /// <exception cref="FormatException">The address is not valid.</exception>
+    public Task<bool> DisconnectAsync(string address) => Hub.DisconnectAsync(address);
+
+    /// <summary>The connections now, and again whenever one changed.</summary>
+    public IAsyncEnumerable<IReadOnlyList<HubPeer>> Peers(CancellationToken cancellationToken = default) => Hub.LiveEntries(cancellationToken);
+
+    /// <summary>What pinging a connected peer has shown; null if it is not connected, or has not answered yet.</summary>
+    public PeerPing? Ping(MultiserverAddress address) => Hub.GetConnection(address)?.Ping;
+
+    /// <summary>Starts the scheduler.</summary>
+    public void Start()
+    {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _isClosed) != 0, this);
+        _scheduler.Start();
+    }
+
+    /// <summary>Stops the scheduler and, as the original, ends all connections.</summary>
+    public async Task StopAsync()
+    {
+        _scheduler.Stop();
+        await Hub.ResetAsync(ConnReason.Stopped).ConfigureAwait(false);
+    }
+
+    /// <summary>A message has arrived from another: the scheduler pauses until some time after the last one.</summary>
+    public void NotifyDownload()
+    {
+        Volatile.Write(ref _lastDownload, _options.TimeProvider.GetTimestamp());
+        Volatile.Write(ref _hasDownloaded, true);
+    }
+
+    /// <summary>The network has changed: all connections are made anew.</summary>
+    public Task NotifyNetworkChangeAsync() => Hub.ResetAsync();
+
+    /// <summary>The machine has slept: all connections are made anew. The scheduler notices by itself when its clock jumps.</summary>
+    public Task NotifyWakeUpAsync() => Hub.ResetAsync();
+
+    /// <summary>Takes a peer off the bench and keeps it off, however often it is met again. It may call, and may be dialled by a person.</summary>
+    /// <param name="target">A feed id, for all its addresses, or one address.</param>
+    /// <param name="until">When it may come back; null: when somebody undoes it.</param>
+    /// <exception cref="FormatException"><paramref name="target"/> is neither.</exception>
+    /// <exception cref="InvalidOperationException">Too many are dismissed or blocked.</exception>
+    /// <exception cref="IOException">It could not be written; it holds until this process ends.</exception>
+    public void Dismiss(string target, DateTimeOffset? until = null) => Decide(target, PeerRuleKind.Dismiss, until);
+
+    /// <summary>Dismisses a peer for some time.</summary>
+    /// <inheritdoc cref="Dismiss" path="/exception"/>
+    public void Snooze(string target, TimeSpan duration) => Decide(target, PeerRuleKind.Dismiss, _options.TimeProvider.GetUtcNow() + duration);
+
+    /// <summary>Has nothing to do with a peer: it is dismissed, disconnected, and neither dialled nor let in.</summary>
+    /// <inheritdoc cref="Dismiss" path="/param|/exception"/>
+    public void Block(string target, DateTimeOffset? until = null) => Decide(target, PeerRuleKind.Block, until);
+
+    /// <summary>Undoes a dismissal, a snooze or a block.</summary>
+    /// <returns>false if there was none in force.</returns>
+    /// <exception cref="FormatException"><paramref name="target"/> is neither a feed id nor an address.</exception>
+    /// <exception cref="IOException">It could not be written; it holds until this process ends.</exception>
+    public bool Undo(string target)
+    {
+        string name = TargetOf(target, out MultiserverAddress? address);
+        bool undone = _rules.Remove(name);
+        if (undone)
+            Note("undone", address, address is null ? name : address.Key, ConnReason.Requested, null);
+        return undone;
+    }
+
+    /// <summary>Where a peer is and why: who told of it, what was refused or removed and by which rule, when it may be tried next.</summary>
+    /// <param name="target">A feed id, or an address.</param>
+    /// <exception cref="FormatException"><paramref name="target"/> is neither.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public WhyReport Why(string target)
+    {
+        string name = TargetOf(target, out MultiserverAddress? address);
+        string? identity = address is null ? name : address.Key ?? Db.Find(address)?.Identity ?? Staging.Get(address)?.Identity ?? Hub.Get(address)?.Key;
+        lock (Hub.Gate)
+        {
+            var routes = new OrderedTable<WhyRoute>();
+            if (address is not null)
+                Add(address);
+            if (identity is not null)
+            {
+                foreach (HubPeer peer in Hub.GetByKey(identity))
+                    Add(peer.Address);
+                foreach (StagedPeer peer in Staging.RoutesTo(identity))
+                    Add(peer.Address);
+                foreach (MultiserverAddress known in Db.GetAddressesForId(identity))
+                    Add(known);
+            }
+
+            WhyRoute[] found = [.. routes.All.Where(r => r.Where != "nowhere" || identity is null || routes.Count == 1)];
+            return new WhyReport(address?.ToString() ?? name, identity, identity is null ? null : HopsTo(identity),
+                _rules.Find(address?.Text, identity), found, _history.Of(identity ?? name));
+
+            void Add(MultiserverAddress route) => routes.Set(route, Look(route));
+        }
+    }
+
+    /// <summary>Begins a batch: until it is disposed, readers of the live entries and events of bench, hub and address book see them as they are now, and then
+    /// all that changed at once. To be held for a moment.</summary>
+    public IDisposable Batch()
+    {
+        IDisposable staging = Staging.Batch();
+        Hub.BeginBatch();
+        Db.BeginBatch();
+        return new BatchEnd(this, staging);
+    }
+
+    /// <summary>Stops the scheduler, ends all connections, writes the address book and closes all parts.</summary>
+    /// <exception cref="IOException">The address book could not be written. All is closed all the same.</exception>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _isClosed, 1) != 0)
+            return;
+        _scheduler.Stop();
+        await _pingTimer.DisposeAsync().ConfigureAwait(false);
+        await _closing.CancelAsync().ConfigureAwait(false);
+        await Hub.DisposeAsync().ConfigureAwait(false);
+        await _accepting.ConfigureAwait(false);
+        Staging.Close();
+        _closing.Dispose();
+        await Db.DisposeAsync().ConfigureAwait(false);
+    }
+
+    internal int? HopsTo(string identity) => _options.SocialGraph is { } graph ? graph.HopsTo(identity) : _options.DefaultHops;
+
+    internal PeerRule? RuleOf(string? address, string? identity) => _rules.Find(address, identity);
+
+    internal bool HasRules => _rules.Count > 0;
+
+    internal bool IsBlocked(string? address, string? identity) => RuleOf(address, identity) is { Kind: PeerRuleKind.Block }
+        || (identity is not null && _options.SocialGraph?.HopsTo(identity) < 0);
+
+    internal bool IsDownloading(TimeSpan pause) =>
+        Volatile.Read(ref _hasDownloaded) && _options.TimeProvider.GetElapsedTime(Volatile.Read(ref _lastDownload)) < pause;
+
+    internal string? SourceOf(MultiserverAddress inHub)
+    {
+        lock (Hub.Gate)
+            return _glue.SourceOf(inHub);
+    }
+
+    internal void Note(string what, MultiserverAddress? address, string? identity, string reason, string? source) =>
+        _history.Add(identity ?? address?.Text ?? "", new PeerNote(_options.TimeProvider.GetUtcNow(), what, reason, address, source));
+
+    private static string Words(StageResult result) => result.Reason switch
+    {
+        null => "newly available",
+        RefusalReason.SourceFull => "its source has as many as it may",
+        RefusalReason.GroupFull => "its group of sources has as many as it may",
+        RefusalReason.BenchFull => "the bench is full",
+        RefusalReason.Blocked => ConnReason.Blocked,
+        RefusalReason.Dismissed => ConnReason.Dismissed,
+        RefusalReason.OwnKey => "that is ourselves",
+        RefusalReason.TooManyRoutes => "its identity has as many routes as it may",
+        _ => "in connection",
+    };
+
+    private static string TargetOf(string target, out MultiserverAddress? address)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        address = null;
+        if (FeedKey.Canonical(target) is { } key)
+            return key;
+        if (!MultiserverAddress.TryParse(target, out address))
+            throw new FormatException($"'{target}' is neither a feed id (@, 32 bytes in base64, .ed25519) nor a multiserver address.");
+        return address.Text;
+    }
+
+    private async Task AcceptAsync(IPeerNetwork network)
+    {
+        try
+        {
+            await foreach (IPeerConnection caller in network.AcceptAsync(IsWelcome, _closing.Token).ConfigureAwait(false))
+                Hub.Accept(caller);
+        }
+        catch (OperationCanceledException) when (_closing.IsCancellationRequested)
+        {
+            // As asked.
+        }
+        catch (ObjectDisposedException) when (_closing.IsCancellationRequested)
+        {
+            // A caller came as the hub closed; the network closes what it still has.
+        }
+        catch (Exception e)
+        {
+            _options.Logger.LogError(e, "No callers are let in any more.");
+        }
+    }
+
+    private bool IsWelcome(string feedId)
+    {
+        string? identity = FeedKey.Canonical(feedId);
+        bool isBlocked = IsBlocked(null, identity);
+        if (isBlocked)
+            Note("refused", null, identity, ConnReason.Blocked, null);
+        return !isBlocked && identity != _options.OwnId;
+    }
+
+    private void OnHub(HubEvent e)
+    {
+        _glue.On(e);
+        if (e.Type is HubEventType.Disconnected)
+            News?.Invoke(SchedulerNews.Disconnected);
+    }
+
+    private void OnLeft(StagedPeer peer, UnstageReason reason)
+    {
+        if (reason != UnstageReason.Promoted)
+            Note("unstaged", peer.Address, peer.Identity, StagingJson.NameOf(reason), null);
+    }
+
+    private void Decide(string target, PeerRuleKind kind, DateTimeOffset? until)
+    {
+        string name = TargetOf(target, out MultiserverAddress? address);
+        var rule = new PeerRule(name, kind, _options.TimeProvider.GetUtcNow(), until);
+        try
+        {
+            _rules.Set(rule);
+        }
+        finally
+        {
+            if (_rules.Find(name, name) == rule)
+                Enforce(rule, address);
+        }
+    }
+
+    private void Enforce(PeerRule rule, MultiserverAddress? address)
+    {
+        UnstageReason reason = rule.Kind == PeerRuleKind.Block ? UnstageReason.Blocked : UnstageReason.Dismissed;
+        lock (Hub.Gate)
+        {
+            if (address is not null)
+            {
+                _glue.Forget(address);
+                Staging.Unstage(address, reason);
+            }
+            else
+            {
+                _glue.Forget(rule.Target);
+                using IDisposable batch = Staging.Batch();
+                foreach (StagedPeer route in Staging.RoutesTo(rule.Target))
+                    Staging.Unstage(route.Address, reason);
+            }
+
+            Note(rule.Kind == PeerRuleKind.Block ? "blocked" : "dismissed", address, address is null ? rule.Target : address.Key, rule.ToString(), null);
+            if (rule.Kind == PeerRuleKind.Block)
+            {
+                foreach (HubPeer peer in address is null ? Hub.GetByKey(rule.Target) : Hub.Get(address) is { } one ? [one] : [])
+                    Hub.StartDisconnect(peer.Address, ConnReason.Blocked);
+            }
+        }
+
+        Hub.RunDeferred();
+    }
+
+    private WhyRoute Look(MultiserverAddress address)
+    {
+        HubPeer? inHub = Hub.Get(address);
+        StagedPeer? staged = Staging.Get(address);
+        DbPeer? known = Db.Find(address);
+        Failure? failure = _failures.Find(address);
+        int failures = Math.Max(failure?.Count ?? 0, known?.Data.Failure ?? 0);
+        if (inHub is not null)
+            return new WhyRoute(address, HubPeer.NameOf(inHub.State), _glue.SourceOf(address), failures, failure?.LastError, inHub.IsCaller ? "It called us" : "We dialled it", null);
+        if (staged is null && known is null)
+            return new WhyRoute(address, "nowhere", null, failures, failure?.LastError, "It is neither on the bench nor in the address book", null);
+        ConnPeer peer = known is not null ? new ConnPeer(known) : new ConnPeer(staged!); // one of the two is there
+        SchedulerOutlook outlook = _scheduler.Explain(peer);
+        return new WhyRoute(address, staged is not null ? "staged" : "remembered", staged?.Source, failures, failure?.LastError, outlook.Text, outlook.RetryAt);
+    }
+
+    private void RecordPings()
+    {
+        try
+        {
+            lock (Hub.Gate)
+                _glue.RecordPings();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It closes just now.
+        }
+    }
+
+    private void EndBatch(IDisposable staging)
+    {
+        Db.EndBatch();
+        Hub.EndBatch();
+        staging.Dispose();
+    }
+
+    private sealed class BatchEnd(ConnPlugin plugin, IDisposable staging) : IDisposable
+    {
+        private ConnPlugin? _plugin = plugin;
+
+        public void Dispose() => Interlocked.Exchange(ref _plugin, null)?.EndBatch(staging);
+    }
+}
+
+/// <summary>What the scheduler may want to look at soon.</summary>
+internal enum SchedulerNews
+{
+    Staged,
+    Disconnected,
+}

@@ -1,0 +1,23 @@
+namespace Ssb.Conn;
+
+/// <summary>Decides by itself whom to connect to and disconnect from. Started and stopped by <see cref="ConnPlugin"/>.</summary>
+/// <remarks>Implementations are thread-safe.</remarks>
+public interface IConnScheduler
+{
+    /// <summary>Is it at work?</summary>
+    bool IsRunning { get; }
+
+    /// <summary>Begins; does nothing if it has begun.</summary>
+    void Start();
+
+    /// <summary>Ends; does nothing if it has not begun. Connections that stand are not its concern any more.</summary>
+    void Stop();
+
+    /// <summary>What it makes of a peer now.</summary>
+    SchedulerOutlook Explain(ConnPeer peer);
+}
+
+/// <summary>What a scheduler makes of a peer.</summary>
+/// <param name="Text">In words, such as <c>To be dialled as soon as a slot is free</c>; without a full stop.</param>
+/// <param name="RetryAt">When it may be dialled, if that is to be waited for.</param>
+public readonly record struct SchedulerOutlook(string Text, DateTimeOffset? RetryAt = null);

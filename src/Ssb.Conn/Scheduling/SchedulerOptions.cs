@@ -1,0 +1,72 @@
+namespace Ssb.Conn;
+
+/// <summary>What a <see cref="ConnScheduler"/> keeps up. The defaults are ssb-conn 6.0.4's, but for what its remarks say.</summary>
+public sealed record SchedulerOptions
+{
+    /// <summary>How many rooms to be connected to; 5 unless set.</summary>
+    public int RoomQuota { get; init; } = 5;
+
+    /// <summary>How many others; 4 unless set.</summary>
+    public int PeerQuota { get; init; } = 4;
+
+    /// <summary>How often it looks; 2 s unless set.</summary>
+    public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How soon it looks after something changed, at random from half to one and a half of it: 200 ms after a connection ended, 100 ms after
+    /// a peer was staged.</summary>
+    public TimeSpan SoonAfterDisconnect { get; init; } = TimeSpan.FromMilliseconds(200);
+
+    /// <inheritdoc cref="SoonAfterDisconnect"/>
+    public TimeSpan SoonAfterStage { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>How long a room has its turn before an empty one gives way, divided by the root of how many wait; 2 minutes unless set.</summary>
+    public TimeSpan RoomRotation { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>How long another peer has its turn, likewise; 2 hours unless set.</summary>
+    public TimeSpan PeerRotation { get; init; } = TimeSpan.FromHours(2);
+
+    /// <summary>How long connections in excess of twice the quota are left alone, divided by how many there are; 2 minutes unless set.</summary>
+    public TimeSpan ExcessPatience { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>It pauses while messages arrived so short a time ago; 500 ms unless set. See <see cref="ConnPlugin.NotifyDownload"/>.</summary>
+    public TimeSpan DownloadPause { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How many dials it begins in any minute; 60 unless set. Ours: ssb-conn has no bound.</summary>
+    public int DialsPerMinute { get; init; } = 60;
+
+    /// <summary>Are peers chosen so that each source, and each group of sources, has its turn, whatever the number of identities that it tells
+    /// of? They are unless set. Ours: ssb-conn takes the shortest cooldown.</summary>
+    public bool IsFairToSources { get; init; } = true;
+
+    /// <summary>May LAN peers be dialled that have not proved that they own their key? Not unless set. Ours: ssb-conn dials them.</summary>
+    public bool DialsUnverifiedLan { get; init; }
+
+    /// <summary>Do dials under way count against the quota? They do unless set, for their first 10 s. Ours: in ssb-conn they do not, so that each
+    /// look begins as many again.</summary>
+    public bool CountsDials { get; init; } = true;
+
+    /// <summary>Do peers that called us count against the quota? Not unless set, so that nobody keeps us from dialling by calling. Ours: in ssb-conn
+    /// they do.</summary>
+    public bool CountsCallers { get; init; }
+
+    /// <summary>The seed of its random numbers; a random one unless set.</summary>
+    public int? Seed { get; init; }
+
+    /// <summary>ssb-conn 6.0.4's policy in all, for comparison.</summary>
+    public static SchedulerOptions Ssb { get; } = new() { DialsPerMinute = int.MaxValue, IsFairToSources = false, DialsUnverifiedLan = true, CountsDials = false, CountsCallers = true };
+
+    internal SchedulerOptions Checked()
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(RoomQuota, 0);
+        ArgumentOutOfRangeException.ThrowIfLessThan(PeerQuota, 0);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(Interval, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(SoonAfterDisconnect, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(SoonAfterStage, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(RoomRotation, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(PeerRotation, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfLessThan(ExcessPatience, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfLessThan(DownloadPause, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfLessThan(DialsPerMinute, 1);
+        return this;
+    }
+}

@@ -1,0 +1,137 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+
+namespace Ssb.Conn;
+
+/// <summary>One way to a peer, and how it stands with it.</summary>
+/// <param name="Address">The address.</param>
+/// <param name="Where">Where it is: <c>connected</c>, <c>connecting</c>, <c>disconnecting</c>, <c>staged</c>, <c>remembered</c>, or <c>nowhere</c>.</param>
+/// <param name="Source">Who told of it, if that is known.</param>
+/// <param name="Failures">Failed dials since the last connection.</param>
+/// <param name="LastError">What the last one said.</param>
+/// <param name="Outlook">What the scheduler makes of it, in words.</param>
+/// <param name="RetryAt">Not to be dialled automatically before; null if nothing is to be waited for, or it never will be.</param>
+public sealed record WhyRoute(MultiserverAddress Address, string Where, string? Source, int Failures, string? LastError, string Outlook, DateTimeOffset? RetryAt);
+
+/// <summary>Why a peer is where it is: the answer of <see cref="ConnPlugin.Why"/>.</summary>
+/// <param name="Subject">What was asked for, an address masked.</param>
+/// <param name="Key">Its feed id, if one is known.</param>
+/// <param name="Hops">How far it is from us in the social graph; negative: blocked there; null: not known.</param>
+/// <param name="Rule">What a person decided about it, if that is in force.</param>
+/// <param name="Routes">The ways to it that are known.</param>
+/// <param name="History">What happened to it of late, the earliest first.</param>
+public sealed record WhyReport(string Subject, string? Key, int? Hops, PeerRule? Rule, IReadOnlyList<WhyRoute> Routes, IReadOnlyList<PeerNote> History)
+{
+    /// <summary>The report in words, for people; addresses masked.</summary>
+    public override string ToString()
+    {
+        var text = new StringBuilder();
+        text.Append(Subject);
+        if (Key is not null && Key != Subject)
+            text.Append(" is ").Append(Key);
+        text.Append(Hops switch { null => "", < 0 => ", blocked in the social graph", 0 => ", ourselves", 1 => ", 1 hop away", _ => $", {Hops} hops away" }).AppendLine(".");
+        if (Rule is not null)
+            text.Append("It is ").Append(Rule).Append(", since ").Append($"{Rule.Since:u}").AppendLine(".");
+        if (Routes.Count == 0)
+            text.AppendLine("Nothing is known of it now.");
+        foreach (WhyRoute route in Routes)
+        {
+            text.Append("  ").Append(route.Address).Append(" is ").Append(route.Where);
+            if (route.Source is not null)
+                text.Append(", told of by ").Append(route.Source);
+            text.Append(". ").Append(route.Outlook);
+            if (route.RetryAt is { } retry)
+                text.Append($" (not before {retry:u})");
+            text.Append('.');
+            if (route.Failures > 0)
+                text.Append($" Failed {route.Failures} {(route.Failures == 1 ? "time" : "times")} since the last connection");
+            if (route.LastError is not null)
+                text.Append(route.Failures > 0 ? ", last: " : " Last error: ").Append(route.LastError);
+            else if (route.Failures > 0)
+                text.Append('.');
+            text.AppendLine();
+        }
+
+        foreach (PeerNote note in History)
+        {
+            text.Append($"  {note.At:u} {note.What}: {note.Reason}");
+            if (note.Source is not null)
+                text.Append($" (told of by {note.Source})");
+            if (note.Address is not null && Routes.Count != 1)
+                text.Append(", ").Append(note.Address);
+            text.AppendLine();
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>The report as JSON, times in Unix milliseconds. It holds whole addresses, seeds included.</summary>
+    public string ToJson()
+    {
+        var text = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(text, new JsonWriterOptions { Encoder = ExactJson.Encoder, SkipValidation = true }))
+            WriteTo(writer);
+        return Encoding.UTF8.GetString(text.WrittenSpan);
+    }
+
+    private void WriteTo(Utf8JsonWriter writer)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("subject", Subject);
+        Write("key", Key);
+        if (Hops is { } hops)
+            writer.WriteNumber("hops", hops);
+        if (Rule is { } rule)
+        {
+            writer.WriteStartObject("rule");
+            writer.WriteString("target", rule.Target);
+            writer.WriteString("kind", rule.Kind == PeerRuleKind.Block ? "block" : "dismiss");
+            writer.WriteNumber("since", rule.Since.ToUnixTimeMilliseconds());
+            WriteTime("until", rule.Until);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteStartArray("routes");
+        foreach (WhyRoute route in Routes)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("address", route.Address.Text);
+            writer.WriteString("where", route.Where);
+            Write("source", route.Source);
+            writer.WriteNumber("failures", route.Failures);
+            Write("lastError", route.LastError);
+            writer.WriteString("outlook", route.Outlook);
+            WriteTime("retryAt", route.RetryAt);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+        writer.WriteStartArray("history");
+        foreach (PeerNote note in History)
+        {
+            writer.WriteStartObject();
+            writer.WriteNumber("at", note.At.ToUnixTimeMilliseconds());
+            writer.WriteString("what", note.What);
+            writer.WriteString("reason", note.Reason);
+            Write("address", note.Address?.Text);
+            Write("source", note.Source);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+        writer.WriteEndObject();
+
+        void Write(string name, string? value)
+        {
+            if (value is not null)
+                writer.WriteString(name, value);
+        }
+
+        void WriteTime(string name, DateTimeOffset? time)
+        {
+            if (time is { } value)
+                writer.WriteNumber(name, value.ToUnixTimeMilliseconds());
+        }
+    }
+}

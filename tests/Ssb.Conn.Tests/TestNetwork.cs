@@ -1,0 +1,115 @@
+using System.Threading.Channels;
+
+namespace Ssb.Conn.Tests;
+
+/// <summary>A network that does what a test says: dials wait until the test decides, or are decided by a rule.</summary>
+internal sealed class TestNetwork : IPeerNetwork
+{
+    private readonly Channel<TestConnection> _callers = Channel.CreateUnbounded<TestConnection>();
+    private readonly List<TestDial> _dials = [];
+
+    /// <summary>Decides each dial at once; null leaves it to the test. Throws what the dial is to throw.</summary>
+    public Func<MultiserverAddress, TestConnection?>? Answer { get; set; }
+
+    public Func<string, bool>? IsWelcome { get; private set; }
+
+    public List<TestConnection> Connections { get; } = [];
+
+    public IReadOnlyList<TestDial> Dials
+    {
+        get
+        {
+            lock (_dials)
+                return [.. _dials];
+        }
+    }
+
+    public Task<IPeerConnection> DialAsync(MultiserverAddress address, CancellationToken cancellationToken)
+    {
+        var dial = new TestDial(address, cancellationToken);
+        lock (_dials)
+            _dials.Add(dial);
+        try
+        {
+            if (Answer?.Invoke(address) is { } connection)
+            {
+                lock (Connections)
+                    Connections.Add(connection);
+                dial.Done.SetResult(connection);
+            }
+        }
+        catch (ConnectFailedException e)
+        {
+            dial.Done.SetException(e);
+        }
+
+        return dial.Done.Task;
+    }
+
+    public async IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<string, bool> isWelcome, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        IsWelcome = isWelcome;
+        await foreach (TestConnection caller in _callers.Reader.ReadAllAsync(cancellationToken))
+            yield return caller;
+    }
+
+    /// <summary>A peer calls.</summary>
+    /// <returns>null if it was not welcome.</returns>
+    public TestConnection? Call(int peer, string? address = null)
+    {
+        var connection = new TestConnection(Given.FeedId(peer), MultiserverAddress.Parse(address ?? $"net:10.9.0.{peer}:50000~shs:{Given.Base64(peer)}"));
+        return IsWelcome!(connection.Id) && _callers.Writer.TryWrite(connection) ? connection : null;
+    }
+}
+
+internal sealed class TestDial(MultiserverAddress address, CancellationToken token)
+{
+    public MultiserverAddress Address => address;
+
+    public CancellationToken Token => token;
+
+    public TaskCompletionSource<IPeerConnection> Done { get; } = new();
+
+    public TestConnection Succeed(string? id = null)
+    {
+        var connection = new TestConnection(id ?? address.Key!, address);
+        Done.SetResult(connection);
+        return connection;
+    }
+
+    public void Fail(string message) => Done.SetException(new ConnectFailedException(message));
+}
+
+internal sealed class TestConnection(string id, MultiserverAddress address) : IPeerConnection
+{
+    private readonly TaskCompletionSource _closed = new();
+
+    public string Id => id;
+
+    public MultiserverAddress Address => address;
+
+    public Task Closed => _closed.Task;
+
+    public PeerPing? Ping { get; set; }
+
+    public bool HasCloseBeenCalled { get; private set; }
+
+    /// <summary>What closing throws; then the connection stands.</summary>
+    public Exception? CloseError { get; set; }
+
+    /// <summary>Closing waits for it.</summary>
+    public Task? CloseTakes { get; set; }
+
+    public async Task CloseAsync(CancellationToken cancellationToken)
+    {
+        HasCloseBeenCalled = true;
+        if (CloseTakes is { } task)
+            await task;
+        if (CloseError is { } error)
+            throw error;
+        _closed.TrySetResult();
+    }
+
+    /// <summary>The other side, or the network, ends it.</summary>
+    public void End() => _closed.TrySetResult();
+}
