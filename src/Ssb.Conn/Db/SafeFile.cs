@@ -10,7 +10,7 @@ internal static partial class SafeFile
     public static void Write(string path, ReadOnlySpan<byte> content)
     {
         // Through a link to the file that it means, which a move would replace.
-        path = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+        path = File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
         string beside = path + "~"; // the name that npm atomic-file-rw uses
         try
         {

@@ -1,0 +1,59 @@
+using Ssb.Conn.Simulator;
+
+namespace Ssb.Conn.Tests;
+
+/// <summary>A plugin in virtual time over a network that does what the test says: all that happens, happens on this thread, in order.</summary>
+public abstract class PluginTestBase : IAsyncDisposable
+{
+    private readonly List<ConnPlugin> _opened = [];
+
+    internal VirtualTime Time { get; } = new(Given.Start);
+
+    internal TestNetwork Network { get; } = new();
+
+    internal TestGraph Graph { get; } = new();
+
+    public async ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        foreach (ConnPlugin conn in _opened)
+            await conn.DisposeAsync();
+    }
+
+    internal async Task<ConnPlugin> Open(ConnPluginOptions? options = null)
+    {
+        options ??= new ConnPluginOptions { Autostart = false };
+        ConnPlugin conn = await ConnPlugin.OpenAsync(Network, options with
+        {
+            OwnId = Given.FeedId(0),
+            TimeProvider = Time,
+            Scheduler = options.Scheduler with { Seed = options.Scheduler.Seed ?? 1 },
+        });
+        _opened.Add(conn);
+        return conn;
+    }
+
+    /// <summary>Dials answer at once.</summary>
+    internal void Reachable() => Network.Answer = static address => new TestConnection(address.Key ?? Given.FeedId(9_999), address);
+
+    /// <summary>Dials fail at once.</summary>
+    internal void Unreachable(string why = "connection refused") => Network.Answer = _ => throw new ConnectFailedException(why);
+
+    internal void Seconds(double seconds) => Time.RunFor(TimeSpan.FromSeconds(seconds));
+
+    internal static StagedData Data(string json) => StagedData.Parse(json);
+
+    internal static StagedData Lan(bool verified = true) => new() { Type = "lan", Verified = verified };
+
+    internal static StagedData OfType(string type) => new() { Type = type };
+}
+
+/// <summary>A social graph that a test fills.</summary>
+internal sealed class TestGraph : ISocialGraph
+{
+    public Dictionary<string, int> Hops { get; } = [];
+
+    public bool IsLoaded { get; set; } = true;
+
+    public int? HopsTo(string feedId) => Hops.TryGetValue(feedId, out int hops) ? hops : null;
+}
