@@ -299,10 +299,13 @@ public sealed class ConnStaging : IDisposable
 
     /// <summary>Puts a peer back that had left: it keeps its birth and its source, and its time to live starts anew. It does not have to find
     /// room: it had a place, and has been away for a moment.</summary>
+    /// <param name="peer">The peer as it was.</param>
+    /// <param name="data">What is known of it now.</param>
+    /// <param name="heard">When it was last told of, in Unix milliseconds.</param>
     /// <returns>false if a peer of that address is there.</returns>
-    internal bool Return(StagedPeer peer, StagedData data)
+    internal bool Return(StagedPeer peer, StagedData data, long heard)
     {
-        (long wall, long now) = _clock.Read();
+        (_, long now) = _clock.Read();
         int hash = AddressHash.Of(peer.Text);
         byte age;
         bool startsTimer;
@@ -312,7 +315,7 @@ public sealed class ConnStaging : IDisposable
             ThrowIfClosed();
             if (_bench.TryFind(peer.Text, hash, out _))
                 return false;
-            var returned = new StagedPeer(peer, data, peer.Source is { } source ? _bench.Sources.Find(source) : null, wall);
+            var returned = new StagedPeer(peer, data, peer.Source is { } source ? _bench.Sources.Find(source) : null, heard);
             age = _bench.Insert(returned, hash, now);
             Record_NeedsLock(returned, null, null);
             startsTimer = _timers.Take_NeedsLock(age);

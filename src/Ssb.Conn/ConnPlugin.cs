@@ -243,11 +243,15 @@ public sealed class ConnPlugin : IAsyncDisposable
         Volatile.Write(ref _hasDownloaded, true);
     }
 
-    /// <summary>The network has changed: all connections are made anew.</summary>
-    public Task NotifyNetworkChangeAsync() => Hub.ResetAsync();
+    /// <summary>The network has changed: all connections are made anew, and who failed before is tried again.</summary>
+    public Task NotifyNetworkChangeAsync()
+    {
+        News?.Invoke(SchedulerNews.NetworkChanged);
+        return Hub.ResetAsync();
+    }
 
-    /// <summary>The machine has slept: all connections are made anew. The scheduler notices by itself when its clock jumps.</summary>
-    public Task NotifyWakeUpAsync() => Hub.ResetAsync();
+    /// <summary>The machine has slept: likewise. The scheduler notices by itself when its clock jumps.</summary>
+    public Task NotifyWakeUpAsync() => NotifyNetworkChangeAsync();
 
     /// <summary>Takes a peer off the bench and keeps it off, however often it is met again. It may call, and may be dialled by a person.</summary>
     /// <param name="target">A feed id, for all its addresses, or one address.</param>
@@ -516,4 +520,5 @@ internal enum SchedulerNews
 {
     Staged,
     Disconnected,
+    NetworkChanged,
 }

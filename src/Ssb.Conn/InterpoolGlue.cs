@@ -146,7 +146,7 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
             bool hasExpired = staged.Type is { } type && options.Staging.TimeToLive.TryGetValue(type, out TimeSpan life) && now - route.Heard >= life.TotalMilliseconds;
             if (hasExpired)
                 note("expired", staged.Address, staged.Identity, "not heard of while it was connected", staged.Source);
-            else if (rules.Find(staged.Text, staged.Identity) is null && staging.Return(staged, data(route)))
+            else if (rules.Find(staged.Text, staged.Identity) is null && staging.Return(staged, data(route), route.Heard))
                 note("returned", staged.Address, staged.Identity, "its connection ended", staged.Source);
         }
     }

@@ -46,5 +46,8 @@ internal static class Guards
     /// <summary>Waits for what another thread does, without a step of time of its own.</summary>
     public static void Until(Func<bool> condition) => Assert.True(SpinWait.SpinUntil(condition, s_guard), "It did not come to pass.");
 
+    /// <summary>A task whose outcome other means tell.</summary>
+    public static void Forget(this Task task) => _ = task.ContinueWith(static t => _ = t.Exception, TaskScheduler.Default);
+
     public static Reading<T> Read<T>(this IAsyncEnumerable<T> stream) => new(stream);
 }

@@ -504,7 +504,8 @@ public sealed class ConnHub : IAsyncDisposable
     // Waits for the end of a connection, whoever ends it.
     private async Task WatchAsync(IPeerConnection connection)
     {
-        await connection.Closed.ConfigureAwait(false);
+        // Once the hub closes, nobody waits for a connection that does not end when it is told to.
+        await connection.Closed.WaitAsync(_closing.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (Gate)
         {
             foreach (Entry entry in _byKey.TryGetValue(connection.Id, out List<Entry>? entries) ? entries.ToArray() : [])

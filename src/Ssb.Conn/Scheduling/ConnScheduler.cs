@@ -10,6 +10,7 @@ namespace Ssb.Conn;
 public sealed class ConnScheduler : IConnScheduler
 {
     private static readonly TimeSpan s_wokeUp = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_outage = TimeSpan.FromMinutes(10); // without any connection that we dialled
 
     private readonly ConnPlugin _plugin;
     private readonly SchedulerOptions _options;
@@ -30,6 +31,8 @@ public sealed class ConnScheduler : IConnScheduler
     private readonly DialTurns _turns = new();
     private long _lastRotation;
     private long _lastLook;
+    private long _lastUp; // when somebody was connected
+    private long _freshSince; // since when the network is another, or works again: what failed before says little
 
     /// <summary>A scheduler for a plugin, which starts it.</summary>
     /// <param name="plugin">Whose connections it keeps up.</param>
@@ -106,7 +109,7 @@ public sealed class ConnScheduler : IConnScheduler
         int quota = isRoom ? _options.RoomQuota : _options.PeerQuota;
         int up = inHub.Count(p => p.State == HubState.Connected && IsRoom(p) == isRoom && (_options.CountsCallers || !p.IsCaller));
         double cooldown = CooldownOf(peer, Fullness(quota, up), isLucky: false);
-        double retryAt = Math.Max((peer.StateChangeMs ?? 0) + cooldown, peer.RetryAtMs ?? 0);
+        double retryAt = Math.Max((peer.StateChangeMs ?? 0) + cooldown, RetryAtOf(peer));
         bool isPaused = IsPaused(out string why);
         bool isFull = up >= quota;
         string text = isPaused ? why
@@ -130,6 +133,8 @@ public sealed class ConnScheduler : IConnScheduler
 
     private void OnNews(SchedulerNews news)
     {
+        if (news == SchedulerNews.NetworkChanged)
+            Volatile.Write(ref _freshSince, Now());
         TimeSpan period = news == SchedulerNews.Staged ? _options.SoonAfterStage : _options.SoonAfterDisconnect;
         lock (_gate)
         {
@@ -155,6 +160,7 @@ public sealed class ConnScheduler : IConnScheduler
             _lastLook = now;
             if (wokeUp)
                 _ = _plugin.NotifyWakeUpAsync(); // events tell how it goes
+            NoticeRecovery(now);
             if (IsPaused(out _))
                 return;
             HubPeer[] inHub = _plugin.Hub.Snapshot();
@@ -184,6 +190,15 @@ public sealed class ConnScheduler : IConnScheduler
             _peers.Clear();
             _looking.Exit();
         }
+    }
+
+    private void NoticeRecovery(long now)
+    {
+        if (!Array.Exists(_plugin.Hub.Snapshot(), p => p.State == HubState.Connected && !p.IsCaller))
+            return;
+        if (now - _lastUp > s_outage.TotalMilliseconds)
+            Volatile.Write(ref _freshSince, now);
+        _lastUp = now;
     }
 
     private bool IsPaused(out string why)
@@ -249,10 +264,16 @@ public sealed class ConnScheduler : IConnScheduler
             if (free == 0)
                 continue;
 #pragma warning disable CA5394
-            double cooldown = CooldownOf(peer, fullness, isLucky: _random.NextDouble() < 0.3);
+            bool isLucky = _random.NextDouble() < 0.3;
 #pragma warning restore CA5394
-            if (now > (peer.StateChangeMs ?? 0) + cooldown && now >= (peer.RetryAtMs ?? 0))
-                waiting.Offer(peer, cooldown);
+            double cooldown = CooldownOf(peer, fullness, isLucky);
+            if (now <= (peer.StateChangeMs ?? 0) + cooldown || now < RetryAtOf(peer))
+                continue;
+            // Luck says who may, and with fairness not who goes first: of equals, who waited longest.
+            if (_options.IsFairToSources)
+                waiting.Offer(peer, isLucky ? cooldown * 2 : cooldown, peer.StateChangeMs ?? 0);
+            else
+                waiting.Offer(peer, cooldown, 0);
         }
 
         LetGo(all, quota, now);
@@ -317,7 +338,7 @@ public sealed class ConnScheduler : IConnScheduler
         foreach (StagedPeer route in _plugin.Staging.RoutesTo(key))
         {
             var other = new ConnPeer(route);
-            if (ConnQuery.ByPreference(other, best) < 0 && other.Kind != PeerKind.Room && Obstacle(other) is null && now >= (other.RetryAtMs ?? 0))
+            if (ConnQuery.ByPreference(other, best) < 0 && other.Kind != PeerKind.Room && Obstacle(other) is null && now >= RetryAtOf(other))
                 best = other;
         }
 
@@ -364,8 +385,14 @@ public sealed class ConnScheduler : IConnScheduler
     private double CooldownOf(ConnPeer peer, double fullness, bool isLucky)
     {
         int? hops = peer.Identity is { } key ? HopsOf(key) : _plugin.Options.SocialGraph is null ? _plugin.Options.DefaultHops : null;
-        return Cooldown.Of(peer.Kind, hops, peer.Failure, ConnQuery.HasNoAttempts(peer), ConnQuery.HasOnlyFailedAttempts(peer), fullness, isLucky);
+        int failures = IsStale(peer) ? Math.Min(1, peer.Failure) : peer.Failure;
+        return Cooldown.Of(peer.Kind, hops, failures, ConnQuery.HasNoAttempts(peer), ConnQuery.HasOnlyFailedAttempts(peer), fullness, isLucky);
     }
+
+    private double RetryAtOf(ConnPeer peer) => IsStale(peer) ? 0 : peer.RetryAtMs ?? 0;
+
+    // It failed before the network was what it is now.
+    private bool IsStale(ConnPeer peer) => Volatile.Read(ref _freshSince) is var since and > 0 && (peer.StateChangeMs ?? 0) < since;
 
     private static double Fullness(int quota, int up) => quota == 0 ? 1 : 1 - ((double)Math.Max(quota - up, 0) / quota);
 

@@ -12,20 +12,24 @@ internal sealed class Waiting(int slots, bool bySource)
 
     public Dictionary<object, Queued> Sources { get; } = new(ReferenceEqualityComparer.Instance);
 
-    public void Offer(ConnPeer peer, double cooldown)
+    /// <param name="peer">Who waits.</param>
+    /// <param name="cooldown">The shorter, the sooner it goes.</param>
+    /// <param name="since">Of equals, who waits longest goes first.</param>
+    public void Offer(ConnPeer peer, double cooldown, double since)
     {
         // The share of a source is one object as long as it has peers; the address book is one source.
         object source = bySource ? (object?)peer.Staged?.Share ?? s_everybody : s_everybody;
         if (!Sources.TryGetValue(source, out Queued? queued))
             Sources.Add(source, queued = new Queued(peer.Source));
-        List<(ConnPeer Peer, double Cooldown)> best = queued.Best;
+        List<(ConnPeer Peer, (double, double) Order)> best = queued.Best;
+        (double, double) order = (cooldown, since);
         int room = 2 * slots; // more than slots: some may be routes to one identity
-        if (best.Count >= room && cooldown >= best[^1].Cooldown)
+        if (best.Count >= room && order.CompareTo(best[^1].Order) >= 0)
             return;
         int at = best.Count;
-        while (at > 0 && best[at - 1].Cooldown > cooldown)
+        while (at > 0 && best[at - 1].Order.CompareTo(order) > 0)
             at--;
-        best.Insert(at, (peer, cooldown));
+        best.Insert(at, (peer, order));
         if (best.Count > room)
             best.RemoveAt(room);
     }
@@ -34,13 +38,13 @@ internal sealed class Waiting(int slots, bool bySource)
     public bool TakeNext(DialTurns turns, out ConnPeer peer)
     {
         Queued? next = null;
-        (int, int, long, double) least = default;
+        (int, int, long, (double, double)) least = default;
         foreach (Queued queued in Sources.Values)
         {
             if (queued.Best.Count == 0)
                 continue;
             (int, int) standing = turns.StandingOf(queued.Source);
-            (int, int, long, double) order = (standing.Item1, standing.Item2, turns.LastOf(queued.Source), queued.Best[0].Cooldown);
+            (int, int, long, (double, double)) order = (standing.Item1, standing.Item2, turns.LastOf(queued.Source), queued.Best[0].Order);
             if (next is null || order.CompareTo(least) < 0)
                 (next, least) = (queued, order);
         }
@@ -54,7 +58,7 @@ internal sealed class Waiting(int slots, bool bySource)
     {
         public string? Source { get; } = source;
 
-        public List<(ConnPeer Peer, double Cooldown)> Best { get; } = [];
+        public List<(ConnPeer Peer, (double, double) Order)> Best { get; } = [];
     }
 }
 

@@ -38,7 +38,7 @@ public class GroupTests
         bench.Unstage(Given.Anonymous(0));
         bench.Pin(Given.Anonymous(1));
         Assert.Equal((4, 2, 2), (bench.CountOf("lan:eth0"), bench.CountOf("lan:eth0/0"), bench.CountOf("lan:eth0/1")));
-        Assert.True(bench.Return(gone, gone.Data));
+        Assert.True(bench.Return(gone, gone.Data, gone.Updated));
         bench.Unpin(Given.Anonymous(1));
         Assert.Equal((6, 3, 3), (bench.CountOf("lan:eth0"), bench.CountOf("lan:eth0/0"), bench.CountOf("lan:eth0/1")));
         for (int i = 0; i < 6; i++)
@@ -56,9 +56,9 @@ public class GroupTests
         bench.Unstage(Given.Anonymous(0), UnstageReason.Promoted);
         bench.Stage(Given.Anonymous(1), null, "b");
         clock.Advance(TimeSpan.FromSeconds(5));
-        Assert.True(bench.Return(away, away.Data.With("failure", 1)));
+        Assert.True(bench.Return(away, away.Data.With("failure", 1), clock.GetUtcNow().ToUnixTimeMilliseconds()));
         StagedPeer back = bench.Get(Given.Anonymous(0))!;
         Assert.Equal((Given.Start, Given.Start.AddSeconds(5), "a", 2), (back.StagingBirth, back.StagingUpdated, back.Source, bench.Count));
-        Assert.False(bench.Return(away, away.Data));
+        Assert.False(bench.Return(away, away.Data, away.Updated));
     }
 }

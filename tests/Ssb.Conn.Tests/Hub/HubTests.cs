@@ -219,6 +219,7 @@ public class HubTests
         _time.RunFor(TimeSpan.FromSeconds(1));
         Assert.True(await disconnecting.Guarded());
         Assert.Empty(_hub.Entries());
+        await _hub.DisposeAsync().AsTask().Guarded();
     }
 
     [Theory]
@@ -375,10 +376,4 @@ public class HubTests
         Assert.Same(connection, await connecting.Guarded());
         return connection;
     }
-}
-
-internal static class TaskExtensions
-{
-    /// <summary>A task whose outcome other means tell.</summary>
-    public static void Forget(this Task task) => _ = task.ContinueWith(static t => _ = t.Exception, TaskScheduler.Default);
 }
