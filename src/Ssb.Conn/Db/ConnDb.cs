@@ -21,7 +21,6 @@ public sealed class ConnDb : IAsyncDisposable
     private readonly ConnDbOptions _options;
     private readonly string? _path;
     private readonly FolderLock? _lock;
-    private readonly IReadOnlyList<PeerField> _others; // what stands in the file and is no peer
     private readonly EventFeed<DbEvent> _events;
     private readonly StateFeed _states = new();
     private readonly ITimer? _timer;
@@ -31,6 +30,7 @@ public sealed class ConnDb : IAsyncDisposable
     private readonly OrderedTable<DbPeer> _peers = new();
     private Dictionary<string, List<MultiserverAddress>>? _byKey; // built when it is first asked for
     private DbPeer[]? _entries; // until the next change
+    private IReadOnlyCollection<PeerField> _others; // what stands in the file and is no peer; no list is ever changed
     private long _version; // counts changes
     private long _written; // the version that is in the file
     private long _changedAt; // of the last change, and of the first that is not written
@@ -389,6 +389,8 @@ public sealed class ConnDb : IAsyncDisposable
     private void Put_NeedsLock(DbPeer peer, DbPeer? known)
     {
         _peers.Set(peer.Address, peer);
+        if (known is null && _others.Count > 0)
+            _others = [.. _others.Where(o => o.Name != peer.Address.Text)]; // else the file would have the name twice
         if (known is null || known.Key != peer.Key)
         {
             if (known is not null)
@@ -466,15 +468,16 @@ public sealed class ConnDb : IAsyncDisposable
         try
         {
             IReadOnlyCollection<DbPeer> peers;
+            IReadOnlyCollection<PeerField> others;
             long version;
             lock (_gate)
             {
                 if (_written == _version)
                     return;
-                (peers, version) = (Snapshot_NeedsLock(), _version);
+                (peers, others, version) = (Snapshot_NeedsLock(), _others, _version);
             }
 
-            await Task.Run(() => Write(peers), CancellationToken.None).ConfigureAwait(false);
+            await Task.Run(() => Write(peers, others), CancellationToken.None).ConfigureAwait(false);
             LastWriteError = null;
             lock (_gate)
                 _written = version;
@@ -490,10 +493,10 @@ public sealed class ConnDb : IAsyncDisposable
         }
     }
 
-    private void Write(IReadOnlyCollection<DbPeer> peers)
+    private void Write(IReadOnlyCollection<DbPeer> peers, IReadOnlyCollection<PeerField> others)
     {
         var text = new ArrayBufferWriter<byte>(Math.Max(256, peers.Count * 320));
-        ConnFile.Write(text, peers, _others);
+        ConnFile.Write(text, peers, others);
         SafeFile.Write(_path!, text.WrittenSpan); // only what has a path is written
     }
 

@@ -100,33 +100,33 @@ internal static class ConnFile
             return [];
         foreach (JsonElement old in document.RootElement.EnumerateArray())
         {
-            if (old.ValueKind != JsonValueKind.Object || AddressOf(old) is not { } address)
-                continue;
             try
             {
-                peers.Set(address, new DbPeer(address, PeerData.Of(old).Without("address")));
+                PeerData data = PeerData.Of(old);
+                if (AddressOf(data) is { } address)
+                    peers.Set(address, new DbPeer(address, data.Without("address")));
             }
             catch (JsonException)
             {
-                // Text that is none; the file stays as it is, for who wants to look.
+                // No object, or text that is none; the file stays as it is, for who wants to look.
             }
         }
 
         return [.. peers.All];
     }
 
-    private static MultiserverAddress? AddressOf(JsonElement old)
+    private static MultiserverAddress? AddressOf(PeerData old)
     {
         if (Text("address") is { } written && MultiserverAddress.TryParse(written, out MultiserverAddress? address))
             return address;
-        if (Text("key") is not { } key || FeedKey.Canonical(key) is not { } feedId || Text("host") is not { Length: > 0 } host
-            || !old.TryGetProperty("port", out JsonElement port) || port.ValueKind != JsonValueKind.Number || !port.TryGetInt32(out int number))
+        if (old.Key is not { } key || FeedKey.Canonical(key) is not { } feedId || Text("host") is not { Length: > 0 } host
+            || !old.TryGet("port", out JsonElement port) || port.ValueKind != JsonValueKind.Number || !port.TryGetInt32(out int number))
             return null;
         string transport = host.StartsWith("ws:", StringComparison.Ordinal) || host.StartsWith("wss:", StringComparison.Ordinal) ? host
             : host.EndsWith(".onion", StringComparison.Ordinal) ? "onion:" + host : "net:" + host;
         return MultiserverAddress.TryParse($"{transport}:{number}~shs:{feedId[1..^".ed25519".Length]}", out address) && address.Problem is null ? address : null;
 
-        string? Text(string name) => old.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        string? Text(string name) => old.TryGet(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
     }
 
     // "net:..." at the start of a line, two spaces in: how an entry begins in a file that a program wrote.
