@@ -446,16 +446,21 @@ public sealed class ConnDb : IAsyncDisposable
         }
         catch (IOException e)
         {
+            TimeSpan delay = _options.WriteDelay; // of a change that came meanwhile
             lock (_gate)
             {
-                if (_isClosed || _isTimed)
+                if (_isClosed)
                     return;
-                _isTimed = true;
-                _changedAt = _dirtySince = _options.TimeProvider.GetTimestamp();
-                _timer!.Change(_options.LongestDelay, Timeout.InfiniteTimeSpan); // who writes has a file, and so a timer
+                if (!_isTimed)
+                {
+                    delay = _options.LongestDelay;
+                    _isTimed = true;
+                    _changedAt = _dirtySince = _options.TimeProvider.GetTimestamp();
+                    _timer!.Change(delay, Timeout.InfiniteTimeSpan); // who writes has a file, and so a timer
+                }
             }
 
-            _options.Logger.LogError(e, "The address book could not be written to '{Path}'; it is tried again in {Delay}.", _path, _options.LongestDelay);
+            _options.Logger.LogError(e, "The address book could not be written to '{Path}'; it is tried again in {Delay}.", _path, delay);
         }
     }
 
