@@ -522,7 +522,10 @@ public sealed class ConnDb : IAsyncDisposable
             return;
         if (!_byKey.TryGetValue(key, out List<MultiserverAddress>? addresses))
             _byKey.Add(key, addresses = []);
-        addresses.Add(peer.Address);
+        int place = addresses.Count;
+        while (place > 0 && _peers.IsBefore(peer.Address, addresses[place - 1])) // it changed its key
+            place--;
+        addresses.Insert(place, peer.Address);
     }
 
     private void Unindex_NeedsLock(DbPeer peer)
