@@ -32,6 +32,7 @@ public sealed class ConnDb : IAsyncDisposable
     private DbPeer[]? _entries; // until the next change
     private IReadOnlyCollection<PeerField> _others; // what stands in the file and is no peer; no list is ever changed
     private long _version; // counts changes
+    private long _opened; // the version that was opened; what it has is in the folder, in some file or other
     private long _written; // the version that is in the file
     private long _changedAt; // of the last change, and of the first that is not written
     private long _dirtySince;
@@ -87,7 +88,7 @@ public sealed class ConnDb : IAsyncDisposable
             ConnFileContent content;
             string? damaged = null;
             bool isNew = false;
-            if (File.Exists(path))
+            if (IsThere(path))
             {
                 byte[] text = await File.ReadAllBytesAsync(path, cancellationToken).ConfigureAwait(false);
                 content = ConnFile.Read(text);
@@ -106,7 +107,7 @@ public sealed class ConnDb : IAsyncDisposable
             var db = new ConnDb(options, path, folderLock, content) { DamagedFile = damaged };
             if (isNew || damaged is not null)
             {
-                db._version++;
+                db._opened = ++db._version;
                 await db.TryWriteAsync().ConfigureAwait(false);
             }
 
@@ -305,11 +306,18 @@ public sealed class ConnDb : IAsyncDisposable
         {
             await WriteAsync(CancellationToken.None).ConfigureAwait(false);
         }
+        catch (IOException) when (Version == _opened)
+        {
+            // Nobody changed anything: in a folder that cannot be written nothing is lost.
+        }
         finally
         {
             _lock?.Dispose();
         }
     }
+
+    // A link to a file that is not there yet is no file; that one is made.
+    private static bool IsThere(string path) => File.Exists(path) && (File.ResolveLinkTarget(path, returnFinalTarget: true)?.Exists ?? true);
 
     private static async Task<List<DbPeer>> ReadLegacyAsync(string path, ILogger logger, CancellationToken cancellationToken)
     {
