@@ -1,6 +1,6 @@
 // Runs a program of calls on npm ssb-conn-db. A program has a folder, a time, and a list of [NAME, ADDRESS?, DATA?]; beside the calls of the
-// module there are ["tick", MILLISECONDS] and ["change", ADDRESS, DATA], an update with a function. The database is opened before the
-// first call and closed after the last. Gives what each call gave, and every event.
+// module there are ["tick", MILLISECONDS], ["change", ADDRESS, DATA] and ["changeTo", ADDRESS, DATA], updates with a function. The
+// database is opened before the first call and closed after the last. Gives what each call gave, and every event.
 const atomic = require('atomic-file-rw')
 const pull = require('pull-stream')
 const ConnDB = require('ssb-conn-db')
@@ -34,6 +34,7 @@ module.exports = async function run ({ folder, start, calls }) {
           case 'replace': db.replace(a, b); return !wasThere
           case 'update': db.update(a, b); return wasThere
           case 'change': db.update(a, (known) => ({ ...known, ...b })); return wasThere
+          case 'changeTo': db.update(a, () => b); return wasThere
           case 'entries': return copy([...db.entries()])
           default: return copy(db[name](a))
         }
