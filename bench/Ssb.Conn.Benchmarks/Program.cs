@@ -1,23 +1,28 @@
 using System.Runtime.InteropServices;
 using Ssb.Conn.Benchmarks;
 
-// dotnet run -c Release --project bench/Ssb.Conn.Benchmarks [-- [wire] [--full] [name ...]]
+// dotnet run -c Release --project bench/Ssb.Conn.Benchmarks [-- [wire | manager] [--full] [name ...]]
 if (args is ["wire-end"])
     return WireEnd.Serve(); // a child of the benchmarks
 
 bool isFull = args.Contains("--full");
-bool isWire = args.Contains("wire");
-string[] only = [.. args.Where(a => !a.StartsWith('-') && a != "wire")];
-using NpmSide? npm = NpmSide.Start(isWire ? "wire-side.js" : "npm-side.js", out string why);
+string part = args.FirstOrDefault(a => a is "wire" or "manager") ?? "staging";
+string[] only = [.. args.Where(a => !a.StartsWith('-') && a != part)];
+using NpmSide? npm = NpmSide.Start(part switch { "wire" => "wire-side.js", "manager" => "manager-side.js", _ => "npm-side.js" }, out string why);
 var table = new Table();
-(string Name, Action Run)[] benchmarks = isWire
-    ?
+(string Name, Action Run)[] benchmarks = part switch
+{
+    "wire" =>
     [
         ("handshakes", () => HandshakeBenchmarks.Run(table, npm)),
         ("boxstream", () => BoxStreamBenchmarks.Run(table, npm)),
         ("muxrpc", () => MuxrpcBenchmarks.Run(table, npm)),
-    ]
-    :
+    ],
+    "manager" =>
+    [
+        ("db", () => DbBenchmarks.Run(table, npm)),
+    ],
+    _ =>
     [
         ("check", () => CheckBenchmarks.Run(table, npm)),
         ("operations", () => OperationBenchmarks.Run(table)),
@@ -25,7 +30,8 @@ var table = new Table();
         ("readers", () => ReaderBenchmarks.Run(table)),
         ("latency", () => LatencyBenchmarks.Run(table)),
         ("bounds", () => BoundsBenchmarks.Run(table)),
-    ];
+    ],
+};
 Console.WriteLine($"{RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}, {Environment.ProcessorCount} processors, {RuntimeInformation.FrameworkDescription}");
 if (npm is null)
     Console.WriteLine($"The npm modules are left out: {why}.");

@@ -27,6 +27,9 @@ internal sealed class Table
     /// <summary>A figure of a baseline that nothing is compared with yet.</summary>
     public static void WriteBaseline(string what, string baseline) => Console.WriteLine($"| {what} | | {baseline} | | | |");
 
+    /// <summary>A figure of ours that nothing is compared with here.</summary>
+    public static void WriteFigure(string what, string ours) => Console.WriteLine($"| {what} | {ours} | | | | |");
+
     public void Row(string what, string ours, string baseline, string ratio, string limit, bool isReached)
     {
         _rows++;

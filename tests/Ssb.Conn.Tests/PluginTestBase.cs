@@ -57,3 +57,9 @@ internal sealed class TestGraph : ISocialGraph
 
     public int? HopsTo(string feedId) => Hops.TryGetValue(feedId, out int hops) ? hops : null;
 }
+
+internal static class TaskExtensions
+{
+    /// <summary>A task whose outcome other means tell.</summary>
+    public static void Forget(this Task task) => _ = task.ContinueWith(static t => _ = t.Exception, TaskScheduler.Default);
+}

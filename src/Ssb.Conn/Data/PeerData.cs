@@ -341,6 +341,8 @@ internal sealed class FieldList
         _fields.Add(field);
     }
 
+    public List<PeerField> ToList() => _fields;
+
     public PeerData ToData() => _fields.Count == 0 ? PeerData.Empty : new PeerData([.. _fields]);
 
     private int PlaceOf(string name)

@@ -21,7 +21,6 @@ public sealed class ConnDb : IAsyncDisposable
     private readonly ConnDbOptions _options;
     private readonly string? _path;
     private readonly FolderLock? _lock;
-    private readonly IReadOnlyList<PeerField> _others; // what stands in the file and is no peer
     private readonly EventFeed<DbEvent> _events;
     private readonly StateFeed _states = new();
     private readonly ITimer? _timer;
@@ -33,7 +32,9 @@ public sealed class ConnDb : IAsyncDisposable
     private DbPeer[]? _entries; // until the next change
     private DbPeer[]? _published; // what readers see during a batch
     private int _batches;
+    private IReadOnlyCollection<PeerField> _others; // what stands in the file and is no peer; no list is ever changed
     private long _version; // counts changes
+    private long _opened; // the version that was opened; what it has is in the folder, in some file or other
     private long _written; // the version that is in the file
     private long _changedAt; // of the last change, and of the first that is not written
     private long _dirtySince;
@@ -89,7 +90,7 @@ public sealed class ConnDb : IAsyncDisposable
             ConnFileContent content;
             string? damaged = null;
             bool isNew = false;
-            if (File.Exists(path))
+            if (IsThere(path))
             {
                 byte[] text = await File.ReadAllBytesAsync(path, cancellationToken).ConfigureAwait(false);
                 content = ConnFile.Read(text);
@@ -108,7 +109,7 @@ public sealed class ConnDb : IAsyncDisposable
             var db = new ConnDb(options, path, folderLock, content) { DamagedFile = damaged };
             if (isNew || damaged is not null)
             {
-                db._version++;
+                db._opened = ++db._version;
                 await db.TryWriteAsync().ConfigureAwait(false);
             }
 
@@ -307,6 +308,10 @@ public sealed class ConnDb : IAsyncDisposable
         {
             await WriteAsync(CancellationToken.None).ConfigureAwait(false);
         }
+        catch (IOException) when (Version == _opened)
+        {
+            // Nobody changed anything: in a folder that cannot be written nothing is lost.
+        }
         finally
         {
             _lock?.Dispose();
@@ -334,6 +339,9 @@ public sealed class ConnDb : IAsyncDisposable
             _states.Changed();
         }
     }
+
+    // A link to a file that is not there yet is no file; that one is made.
+    private static bool IsThere(string path) => File.Exists(path) && (File.ResolveLinkTarget(path, returnFinalTarget: true)?.Exists ?? true);
 
     private static async Task<List<DbPeer>> ReadLegacyAsync(string path, ILogger logger, CancellationToken cancellationToken)
     {
@@ -413,6 +421,8 @@ public sealed class ConnDb : IAsyncDisposable
     private void Put_NeedsLock(DbPeer peer, DbPeer? known)
     {
         _peers.Set(peer.Address, peer);
+        if (known is null && _others.Count > 0)
+            _others = [.. _others.Where(o => o.Name != peer.Address.Text)]; // else the file would have the name twice
         if (known is null || known.Key != peer.Key)
         {
             if (known is not null)
@@ -469,16 +479,21 @@ public sealed class ConnDb : IAsyncDisposable
         }
         catch (IOException e)
         {
+            TimeSpan delay = _options.WriteDelay; // of a change that came meanwhile
             lock (_gate)
             {
-                if (_isClosed || _isTimed)
+                if (_isClosed)
                     return;
-                _isTimed = true;
-                _changedAt = _dirtySince = _options.TimeProvider.GetTimestamp();
-                _timer!.Change(_options.LongestDelay, Timeout.InfiniteTimeSpan); // who writes has a file, and so a timer
+                if (!_isTimed)
+                {
+                    delay = _options.LongestDelay;
+                    _isTimed = true;
+                    _changedAt = _dirtySince = _options.TimeProvider.GetTimestamp();
+                    _timer!.Change(delay, Timeout.InfiniteTimeSpan); // who writes has a file, and so a timer
+                }
             }
 
-            _options.Logger.LogError(e, "The address book could not be written to '{Path}'; it is tried again in {Delay}.", _path, _options.LongestDelay);
+            _options.Logger.LogError(e, "The address book could not be written to '{Path}'; it is tried again in {Delay}.", _path, delay);
         }
     }
 
@@ -491,15 +506,16 @@ public sealed class ConnDb : IAsyncDisposable
         try
         {
             IReadOnlyCollection<DbPeer> peers;
+            IReadOnlyCollection<PeerField> others;
             long version;
             lock (_gate)
             {
                 if (_written == _version)
                     return;
-                (peers, version) = (Snapshot_NeedsLock(), _version);
+                (peers, others, version) = (Snapshot_NeedsLock(), _others, _version);
             }
 
-            await Task.Run(() => Write(peers), CancellationToken.None).ConfigureAwait(false);
+            await Task.Run(() => Write(peers, others), CancellationToken.None).ConfigureAwait(false);
             LastWriteError = null;
             lock (_gate)
                 _written = version;
@@ -515,10 +531,10 @@ public sealed class ConnDb : IAsyncDisposable
         }
     }
 
-    private void Write(IReadOnlyCollection<DbPeer> peers)
+    private void Write(IReadOnlyCollection<DbPeer> peers, IReadOnlyCollection<PeerField> others)
     {
         var text = new ArrayBufferWriter<byte>(Math.Max(256, peers.Count * 320));
-        ConnFile.Write(text, peers, _others);
+        ConnFile.Write(text, peers, others);
         SafeFile.Write(_path!, text.WrittenSpan); // only what has a path is written
     }
 
@@ -539,7 +555,10 @@ public sealed class ConnDb : IAsyncDisposable
             return;
         if (!_byKey.TryGetValue(key, out List<MultiserverAddress>? addresses))
             _byKey.Add(key, addresses = []);
-        addresses.Add(peer.Address);
+        int place = addresses.Count;
+        while (place > 0 && _peers.IsBefore(peer.Address, addresses[place - 1])) // it changed its key
+            place--;
+        addresses.Insert(place, peer.Address);
     }
 
     private void Unindex_NeedsLock(DbPeer peer)

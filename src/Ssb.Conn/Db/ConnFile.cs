@@ -20,31 +20,29 @@ internal static class ConnFile
     {
         if (file.Span.StartsWith("\uFEFF"u8))
             file = file[3..];
-        bool isDamaged = !Utf8.IsValid(file.Span);
-        if (isDamaged)
+        bool isText = Utf8.IsValid(file.Span);
+        if (!isText)
             file = Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(file.Span));
-        var entries = new EntryList();
-        ReadOnlySpan<byte> text = file.Span;
-        if (text.IndexOfAnyExcept(" \t\r\n\0"u8) < 0)
-            return entries.ToContent(isDamaged); // nothing was ever written, as far as one can see
+        var entries = new EntryList(isHealing: false);
+        if (file.Span.IndexOfAnyExcept(" \t\r\n\0"u8) < 0)
+            return entries.ToContent(); // nothing was ever written, as far as one can see
+        ConnFileContent content = TryReadObject(file, 0, entries) ? entries.ToContent() : Heal(file.ToArray());
+        return content with { IsDamaged = content.IsDamaged || !isText };
+    }
 
-        int start = 0;
-        if (!TryReadObject(file, entries))
+    // Of entries that come twice the first counts: what stands behind a whole object is the end of an older one.
+    private static ConnFileContent Heal(byte[] text)
+    {
+        var entries = new EntryList(isHealing: true);
+        TryReadObject(text, 0, entries);
+        for (int at = NextEntry(text, entries.End); at >= 0; at = NextEntry(text, Math.Max(at, entries.End)))
         {
-            isDamaged = true;
-            // The first part was read; each further one begins with the line of an entry.
-            while ((start = NextEntry(text, Math.Max(entries.End, start))) >= 0)
-            {
-                byte[] rest = [(byte)'{', .. text[start..]];
-                entries.End = 0;
-                if (TryReadObject(rest, entries))
-                    break;
-                start += Math.Max(entries.End - 1, 0) + 1;
-                entries.End = start;
-            }
+            text[at - 1] = (byte)'{'; // a space: the rest is an object that begins with this entry
+            if (TryReadObject(text, at - 1, entries))
+                break;
         }
 
-        return entries.ToContent(isDamaged);
+        return entries.ToContent();
     }
 
     public static void Write(IBufferWriter<byte> to, IReadOnlyCollection<DbPeer> peers, IReadOnlyCollection<PeerField> others)
@@ -102,47 +100,46 @@ internal static class ConnFile
             return [];
         foreach (JsonElement old in document.RootElement.EnumerateArray())
         {
-            if (old.ValueKind != JsonValueKind.Object || AddressOf(old) is not { } address)
-                continue;
             try
             {
-                peers.Set(address, new DbPeer(address, PeerData.Of(old).Without("address")));
+                PeerData data = PeerData.Of(old);
+                if (AddressOf(data) is { } address)
+                    peers.Set(address, new DbPeer(address, data.Without("address")));
             }
             catch (JsonException)
             {
-                // Text that is none; the file stays as it is, for who wants to look.
+                // No object, or text that is none; the file stays as it is, for who wants to look.
             }
         }
 
         return [.. peers.All];
     }
 
-    private static MultiserverAddress? AddressOf(JsonElement old)
+    private static MultiserverAddress? AddressOf(PeerData old)
     {
         if (Text("address") is { } written && MultiserverAddress.TryParse(written, out MultiserverAddress? address))
             return address;
-        if (Text("key") is not { } key || FeedKey.Canonical(key) is not { } feedId || Text("host") is not { Length: > 0 } host
-            || !old.TryGetProperty("port", out JsonElement port) || port.ValueKind != JsonValueKind.Number || !port.TryGetInt32(out int number))
+        if (old.Key is not { } key || FeedKey.Canonical(key) is not { } feedId || Text("host") is not { Length: > 0 } host
+            || !old.TryGet("port", out JsonElement port) || port.ValueKind != JsonValueKind.Number || !port.TryGetInt32(out int number))
             return null;
         string transport = host.StartsWith("ws:", StringComparison.Ordinal) || host.StartsWith("wss:", StringComparison.Ordinal) ? host
             : host.EndsWith(".onion", StringComparison.Ordinal) ? "onion:" + host : "net:" + host;
         return MultiserverAddress.TryParse($"{transport}:{number}~shs:{feedId[1..^".ed25519".Length]}", out address) && address.Problem is null ? address : null;
 
-        string? Text(string name) => old.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        string? Text(string name) => old.TryGet(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
     }
 
     // "net:..." at the start of a line, two spaces in: how an entry begins in a file that a program wrote.
     private static int NextEntry(ReadOnlySpan<byte> text, int from)
     {
-        if (from >= text.Length)
-            return -1;
         int found = text[from..].IndexOf("\n  \""u8);
         return found < 0 ? -1 : from + found + 3;
     }
 
     /// <returns>false if it ended early; what came before is in the list, and <see cref="EntryList.End"/> tells how far it was read.</returns>
-    private static bool TryReadObject(ReadOnlyMemory<byte> text, EntryList entries)
+    private static bool TryReadObject(ReadOnlyMemory<byte> text, int from, EntryList entries)
     {
+        text = text[from..];
         var reader = new Utf8JsonReader(text.Span, s_options);
         try
         {
@@ -151,18 +148,19 @@ internal static class ConnFile
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 string? name = NameOf(ref reader);
+                bool isLine = entries.IsHealing && (reader.TokenStartIndex == 1 || IsEntryLine(text.Span, reader.TokenStartIndex));
                 reader.Read();
                 int start = (int)reader.TokenStartIndex;
-                PeerData? data = reader.TokenType == JsonTokenType.StartObject ? ReadData(ref reader, text) : null;
+                PeerData? data = reader.TokenType == JsonTokenType.StartObject ? ReadData(ref reader, text, isLine) : null;
                 if (data is null)
                     reader.Skip();
+                entries.End = from + (int)reader.BytesConsumed;
                 if (name is null)
                     continue;
                 if (data is not null && MultiserverAddress.TryParse(name, out MultiserverAddress? address))
                     entries.Add(new DbPeer(address, data));
                 else
                     entries.Add(new PeerField(name, text[start..(int)reader.BytesConsumed]));
-                entries.End = (int)reader.BytesConsumed;
             }
 
             bool isWhole = reader.TokenType == JsonTokenType.EndObject;
@@ -179,11 +177,14 @@ internal static class ConnFile
         }
     }
 
-    private static PeerData ReadData(ref Utf8JsonReader reader, ReadOnlyMemory<byte> text)
+    // Where a brace is lost, entries would be taken for fields of the one before.
+    private static PeerData ReadData(ref Utf8JsonReader reader, ReadOnlyMemory<byte> text, bool endsAtNextEntry)
     {
         var fields = new FieldList();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
+            if (endsAtNextEntry && IsEntryLine(text.Span, reader.TokenStartIndex))
+                throw new JsonException();
             string? name = NameOf(ref reader);
             reader.Read();
             int start = (int)reader.TokenStartIndex;
@@ -194,6 +195,8 @@ internal static class ConnFile
 
         return fields.ToData();
     }
+
+    private static bool IsEntryLine(ReadOnlySpan<byte> text, long name) => text[..(int)name].EndsWith("\n  "u8);
 
     // A name with a lone surrogate is no text that could be written again.
     private static string? NameOf(ref Utf8JsonReader reader)
@@ -224,23 +227,24 @@ internal static class ConnFile
         to.Write("\""u8);
     }
 
-    private sealed class EntryList
+    private sealed class EntryList(bool isHealing)
     {
         private readonly OrderedTable<DbPeer> _peers = new();
-        private readonly List<PeerField> _others = [];
+        private readonly FieldList _others = new();
+
+        public bool IsHealing => isHealing;
 
         /// <summary>Up to where the text was read well.</summary>
         public int End { get; set; }
 
-        public void Add(DbPeer peer) => _peers.Set(peer.Address, peer);
-
-        public void Add(in PeerField other)
+        public void Add(DbPeer peer)
         {
-            string name = other.Name;
-            _others.RemoveAll(o => o.Name == name);
-            _others.Add(other);
+            if (!isHealing || !_peers.TryGet(peer.Address, out _))
+                _peers.Set(peer.Address, peer);
         }
 
-        public ConnFileContent ToContent(bool isDamaged) => new([.. _peers.All], _others, isDamaged);
+        public void Add(in PeerField other) => _others.Set(other);
+
+        public ConnFileContent ToContent() => new([.. _peers.All], _others.ToList(), isHealing);
     }
 }

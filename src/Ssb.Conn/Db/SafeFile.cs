@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Ssb.Conn;
 
@@ -9,16 +10,16 @@ internal static partial class SafeFile
     /// <exception cref="IOException">It could not be written; the old file is as it was.</exception>
     public static void Write(string path, ReadOnlySpan<byte> content)
     {
-        // Through a link to the file that it means, which a move would replace.
-        path = File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
-        string beside = path + "~"; // the name that npm atomic-file-rw uses
+        string? beside = null;
         try
         {
-            var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, BufferSize = 0, PreallocationSize = content.Length };
-            if (!OperatingSystem.IsWindows() && File.Exists(path))
-                options.UnixCreateMode = File.GetUnixFileMode(path);
-            using (var file = new FileStream(beside, options))
+            // Through a link to the file that it means, which a move would replace.
+            if (new FileInfo(path) is { LinkTarget: not null } link)
+                path = link.ResolveLinkTarget(returnFinalTarget: true)!.FullName; // a link has a target
+            beside = path + "~"; // the name that npm atomic-file-rw uses
+            using (var file = new FileStream(beside, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, BufferSize = 0, PreallocationSize = content.Length }))
             {
+                KeepMode(path, file.SafeFileHandle);
                 file.Write(content);
                 file.Flush(flushToDisk: true);
             }
@@ -27,13 +28,24 @@ internal static partial class SafeFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Discard(beside);
+            if (beside is not null)
+                Discard(beside);
             throw e as IOException ?? new IOException(e.Message, e);
         }
 
         // The move itself lasts once the folder is on the disk.
         if (!OperatingSystem.IsWindows())
             SyncFolder(Path.GetDirectoryName(Path.GetFullPath(path))!); // a file is in a folder
+    }
+
+    // Who may read the old file may read the new one, and nobody else; a new file has the mode that the process gives to files.
+    private static void KeepMode(string path, SafeFileHandle file)
+    {
+        if (OperatingSystem.IsWindows() || !File.Exists(path))
+            return;
+        UnixFileMode mode = File.GetUnixFileMode(path);
+        if (File.GetUnixFileMode(file) != mode)
+            File.SetUnixFileMode(file, mode);
     }
 
     private static void Discard(string path)

@@ -56,8 +56,10 @@ internal sealed class EventFeed<T>(int capacity, Func<long, T> missed)
     /// <summary>The events from this call on.</summary>
     public IAsyncEnumerable<T> Read(CancellationToken cancellationToken)
     {
+        long position; // now, not when the reader begins
         lock (_gate)
-            return new OnceStream<T>(from => ReadFrom(_published, from), cancellationToken);
+            position = _published;
+        return new OnceStream<T>(token => ReadFrom(position, token), cancellationToken);
     }
 
     private async IAsyncEnumerable<T> ReadFrom(long position, [EnumeratorCancellation] CancellationToken cancellationToken)

@@ -23,6 +23,9 @@ internal sealed class OrderedTable<T>
         return found;
     }
 
+    /// <summary>Does the one come before the other? Both are there.</summary>
+    public bool IsBefore(MultiserverAddress one, MultiserverAddress other) => _slotOf[one] < _slotOf[other];
+
     /// <summary>An entry that is there stays in its place.</summary>
     public void Set(MultiserverAddress address, T entry)
     {

@@ -29,6 +29,7 @@ const questions = {
   // Loading it is not enough: what is signed with it has to be worth something too.
   loadSecret: (file) => { const k = keys.loadSync(file); return [k.id, JSON.stringify(keys.signObj(k, { hello: 'world' }))] },
   staging: (s) => require('./staging')(JSON.parse(s)),
+  db: (s) => require('./db')(JSON.parse(s)),
   lanWrite: (s) => require('./lan').write(JSON.parse(s)),
   lanRead: (s) => require('./lan').read(JSON.parse(s)),
   seal: (s) => require('./box').seal(JSON.parse(s)),
@@ -38,7 +39,10 @@ const questions = {
   net: (s) => { const r = net.parse(s); return r && [r.host, r.port] },
 }
 
-require('readline').createInterface({ input: process.stdin }).on('line', (line) => {
+// One after the other: some of them patch the clock.
+require('readline').createInterface({ input: process.stdin }).on('line', async (line) => {
   const { ask, items } = JSON.parse(line)
-  process.stdout.write(JSON.stringify({ answers: items.map((item) => questions[ask](item)) }) + '\n')
+  const answers = []
+  for (const item of items) answers.push(await questions[ask](item))
+  process.stdout.write(JSON.stringify({ answers }) + '\n')
 })

@@ -1,0 +1,50 @@
+using Microsoft.Extensions.Time.Testing;
+using Ssb.Conn.Staging.Tests;
+
+namespace Ssb.Conn.Tests.Db;
+
+/// <summary>An SSB folder that is gone with this object, with a virtual clock for the address books that are opened in it.</summary>
+internal sealed class DbFolder : IDisposable
+{
+    public DbFolder(string? conn = null, string? gossip = null)
+    {
+        if (conn is not null)
+            Text = conn;
+        if (gossip is not null)
+            File.WriteAllText(Gossip, gossip);
+    }
+
+    public string Path { get; } = Directory.CreateTempSubdirectory("ssb-conn-db-").FullName;
+
+    public FakeTimeProvider Clock { get; } = Given.Clock();
+
+    public ConnDbOptions Options => new() { TimeProvider = Clock };
+
+    public string Conn => In("conn.json");
+
+    public string Gossip => In("gossip.json");
+
+    /// <summary>The text of <c>conn.json</c>.</summary>
+    public string Text
+    {
+        get => File.ReadAllText(Conn);
+        set => File.WriteAllText(Conn, value);
+    }
+
+    public string In(string name) => System.IO.Path.Combine(Path, name);
+
+    public Task<ConnDb> OpenAsync(ConnDbOptions? options = null) => ConnDb.OpenAsync(Path, options ?? Options).Guarded();
+
+    public void Dispose() => Directory.Delete(Path, recursive: true);
+}
+
+/// <summary>What the tests say often.</summary>
+internal static class DbCalls
+{
+    public static Task CloseAsync(this ConnDb db) => db.DisposeAsync().AsTask().Guarded();
+
+    public static string[] Addresses(this ConnDb db) => [.. db.Entries().Select(e => e.Address.Text)];
+
+    /// <summary>The entries as they stand in the file, less white space.</summary>
+    public static string Json(this ConnDb db) => string.Join(',', db.Entries().Select(e => e.ToJson()));
+}
