@@ -21,6 +21,8 @@ var table = new Table();
     "manager" =>
     [
         ("db", () => DbBenchmarks.Run(table, npm)),
+        ("ticks", () => ManagerBenchmarks.RunTicks(table, npm)),
+        ("queries", () => ManagerBenchmarks.RunQueries(table, npm)),
     ],
     _ =>
     [

@@ -53,6 +53,8 @@ const jobs = {
   }
 }
 
+Object.assign(jobs, require('./manager-jobs.js')(load, clock))
+
 require('readline').createInterface({ input: process.stdin }).on('line', async (line) => {
   const { job, ...args } = JSON.parse(line)
   let answer

@@ -290,6 +290,22 @@ public sealed class ConnStaging : IDisposable
     /// <summary>Closes it, see <see cref="Close"/>.</summary>
     public void Dispose() => Close();
 
+    /// <summary>All peers, and in <paramref name="found"/> those of some addresses, of the same moment.</summary>
+    internal StagingSnapshot Look(IEnumerable<MultiserverAddress> addresses, HashSet<object> found)
+    {
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            foreach (MultiserverAddress address in addresses)
+            {
+                if (_bench.TryFind(address.Text, address.GetHashCode(), out int slot))
+                    found.Add(_bench[slot]);
+            }
+
+            return TakeSnapshot();
+        }
+    }
+
     /// <summary>How many peers a source has on the bench, or a group of sources.</summary>
     internal int CountOf(string source)
     {

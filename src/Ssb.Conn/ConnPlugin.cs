@@ -21,6 +21,7 @@ public sealed class ConnPlugin : IAsyncDisposable
     private readonly CancellationTokenSource _closing = new();
     private Task _accepting = Task.CompletedTask;
     private long _lastDownload;
+    private long _left;
     private bool _hasDownloaded;
     private int _isClosed;
 
@@ -59,6 +60,9 @@ public sealed class ConnPlugin : IAsyncDisposable
     public IReadOnlyList<PeerRule> Rules => _rules.All;
 
     internal ConnPluginOptions Options => _options;
+
+    /// <summary>Counts peers that left the bench.</summary>
+    internal long Left => Volatile.Read(ref _left);
 
     /// <summary>Told that something changed which the scheduler may want to look at soon.</summary>
     internal Action<SchedulerNews>? News { private get; set; }
@@ -423,6 +427,7 @@ public sealed class ConnPlugin : IAsyncDisposable
 
     private void OnLeft(StagedPeer peer, UnstageReason reason)
     {
+        Interlocked.Increment(ref _left);
         if (reason != UnstageReason.Promoted)
             Note("unstaged", peer.Address, peer.Identity, StagingJson.NameOf(reason), null);
     }

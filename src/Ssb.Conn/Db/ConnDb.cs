@@ -547,6 +547,35 @@ public sealed class ConnDb : IAsyncDisposable
         }
     }
 
+    /// <summary>All peers, and in <paramref name="found"/> those of some addresses, of the same moment.</summary>
+    internal DbPeer[] Look(IEnumerable<MultiserverAddress> addresses, HashSet<object> found)
+    {
+        lock (_gate)
+        {
+            ThrowIfClosed();
+            foreach (MultiserverAddress address in addresses)
+            {
+                if (_peers.TryGet(address, out DbPeer? peer))
+                    found.Add(peer);
+            }
+
+            return Snapshot_NeedsLock();
+        }
+    }
+
+    /// <summary>Adds the peers of the bench that are here, too.</summary>
+    internal void AddTwins(StagingSnapshot bench, HashSet<object> twins)
+    {
+        lock (_gate)
+        {
+            foreach (StagedPeer peer in bench)
+            {
+                if (_peers.TryGet(peer.Address, out _))
+                    twins.Add(peer);
+            }
+        }
+    }
+
     private DbPeer[] Snapshot_NeedsLock() => _entries ??= _peers.ToArray();
 
     private void Index_NeedsLock(DbPeer peer)

@@ -17,7 +17,7 @@ public enum ConnectablePool
 }
 
 /// <summary>Questions across address book, hub and bench.</summary>
-/// <remarks>Thread-safe. Answers are arrays of references to immutable entries; the bench is never copied. Each peer is given once, by
+/// <remarks>Thread-safe. Answers are views of immutable entries, as they were at that moment; nothing is copied. Each peer is given once, by
 /// address.</remarks>
 /// <param name="db">The address book.</param>
 /// <param name="hub">The connections.</param>
@@ -26,12 +26,11 @@ public sealed class ConnQuery(ConnDb db, ConnHub hub, ConnStaging staging)
 {
     /// <summary>Everybody: who could be connected to, and who is in connection.</summary>
     /// <exception cref="ObjectDisposedException">A pool is closed.</exception>
-    public IReadOnlyList<ConnPeer> PeersAll()
+    public IReadOnlyCollection<ConnPeer> PeersAll()
     {
         HubPeer[] inHub = hub.Snapshot();
-        var peers = new List<ConnPeer>(Collect(ConnectablePool.DbAndStaging, inHub));
-        peers.AddRange(inHub.Where(IsInConnection).Select(OfHub));
-        return peers;
+        ConnectablePeers connectable = Collect(ConnectablePool.DbAndStaging, inHub);
+        return connectable with { InConnection = [.. inHub.Where(IsInConnection).Select(OfHub)] };
     }
 
     /// <summary>Who is connected.</summary>
@@ -48,7 +47,7 @@ public sealed class ConnQuery(ConnDb db, ConnHub hub, ConnStaging staging)
 
     /// <summary>Who could be connected to: who is in a pool and neither connected nor being dialled.</summary>
     /// <exception cref="ObjectDisposedException">A pool is closed.</exception>
-    public IReadOnlyList<ConnPeer> PeersConnectable(ConnectablePool pool = ConnectablePool.Db) => Collect(pool, hub.Snapshot());
+    public IReadOnlyCollection<ConnPeer> PeersConnectable(ConnectablePool pool = ConnectablePool.Db) => Collect(pool, hub.Snapshot());
 
     /// <summary>Who could be connected to, one suggestion for each identity, with its routes in order of preference; those in connection by
     /// another route left out.</summary>
@@ -141,63 +140,20 @@ public sealed class ConnQuery(ConnDb db, ConnHub hub, ConnStaging staging)
         _ => 4,
     };
 
-    private List<ConnPeer> Collect(ConnectablePool pool, HubPeer[] inHub)
+    internal ConnectablePeers Collect(ConnectablePool pool, HubPeer[] inHub)
     {
-        var peers = new List<ConnPeer>();
-        Collect(pool, inHub, peers);
-        return peers;
-    }
-
-    internal void Collect(ConnectablePool pool, HubPeer[] inHub, List<ConnPeer> peers)
-    {
-        DbPeer[] known = pool == ConnectablePool.Staging ? [] : db.Snapshot();
-        StagingSnapshot? bench = pool == ConnectablePool.Db ? null : staging.Entries();
-
         // The few that are in connection are looked up in the pools, not the many of the pools in the hub.
+        MultiserverAddress[] inConnection = [.. inHub.Where(IsInConnection).Select(p => p.Address)];
         var taken = new HashSet<object>(ReferenceEqualityComparer.Instance);
-        foreach (HubPeer peer in inHub.Where(IsInConnection))
-        {
-            if (db.Find(peer.Address) is { } inDb)
-                taken.Add(inDb);
-            if (bench is not null && staging.Get(peer.Address) is { } staged)
-                taken.Add(staged);
-        }
+        DbPeer[] known = pool == ConnectablePool.Staging ? [] : db.Look(inConnection, taken);
+        if (pool == ConnectablePool.Db)
+            return new ConnectablePeers(known, null, taken);
 
         // Who is in both: the smaller of the two is looked up in the larger.
-        if (bench is not null && known.Length > 0)
-        {
-            if (known.Length < bench.Count)
-            {
-                foreach (DbPeer peer in known)
-                {
-                    if (staging.Get(peer.Address) is { } twin)
-                        taken.Add(twin);
-                }
-            }
-            else
-            {
-                foreach (StagedPeer peer in bench)
-                {
-                    if (db.Has(peer.Address))
-                        taken.Add(peer);
-                }
-            }
-        }
-
-        peers.EnsureCapacity(known.Length + (bench?.Count ?? 0));
-        foreach (DbPeer peer in known)
-        {
-            if (taken.Count == 0 || !taken.Contains(peer))
-                peers.Add(new ConnPeer(peer));
-        }
-
-        if (bench is not null)
-        {
-            foreach (StagedPeer peer in bench)
-            {
-                if (taken.Count == 0 || !taken.Contains(peer))
-                    peers.Add(new ConnPeer(peer));
-            }
-        }
+        bool isBookSmaller = known.Length < staging.Count;
+        StagingSnapshot bench = staging.Look(isBookSmaller ? inConnection.Concat(known.Select(p => p.Address)) : inConnection, taken);
+        if (!isBookSmaller && bench.Count > 0)
+            db.AddTwins(bench, taken);
+        return new ConnectablePeers(known, bench, taken);
     }
 }

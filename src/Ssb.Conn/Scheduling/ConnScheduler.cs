@@ -26,11 +26,11 @@ public sealed class ConnScheduler : IConnScheduler
 
     // What follows is guarded by _looking.
     private readonly Lock _looking = new();
-    private readonly List<ConnPeer> _peers = [];
     private readonly Queue<long> _dials = new(); // of the last minute, in Unix milliseconds
     private readonly DialTurns _turns = new();
     private long _lastRotation;
     private long _lastLook;
+    private (long, long, long) _staged = (-1, -1, -1); // of which versions the peers for people are staged
     private long _lastUp; // when somebody was connected
     private long _freshSince; // since when the network is another, or works again: what failed before says little
 
@@ -166,16 +166,7 @@ public sealed class ConnScheduler : IConnScheduler
             HubPeer[] inHub = _plugin.Hub.Snapshot();
             DropBlocked(inHub);
             StageByHand();
-            _plugin.Query.Collect(ConnectablePool.DbAndStaging, inHub, _peers);
-            var taken = new HashSet<string>();
-            foreach (HubPeer peer in inHub)
-            {
-                if (peer.Key is { } key)
-                    taken.Add(key);
-            }
-
-            Maintain(inHub, taken, rooms: true, _options.RoomQuota, _options.RoomRotation);
-            Maintain(inHub, taken, rooms: false, _options.PeerQuota, _options.PeerRotation);
+            Maintain(inHub, now);
         }
         catch (ObjectDisposedException)
         {
@@ -187,7 +178,6 @@ public sealed class ConnScheduler : IConnScheduler
         }
         finally
         {
-            _peers.Clear();
             _looking.Exit();
         }
     }
@@ -230,6 +220,10 @@ public sealed class ConnScheduler : IConnScheduler
     // Peers that are remembered and not to be dialled by themselves are suggested to a person.
     private void StageByHand()
     {
+        (long, long, long) versions = (_plugin.Db.Version, _plugin.Hub.Version, _plugin.Left);
+        if (versions == _staged)
+            return; // nobody can have become one, nor left the bench
+        _staged = versions;
         foreach (DbPeer peer in _plugin.Db.Snapshot())
         {
             if (peer.Data.Autoconnect != false || _plugin.Hub.GetState(peer.Address) is HubState.Connected or HubState.Connecting || _plugin.Staging.Get(peer.Address) is not null)
@@ -245,44 +239,74 @@ public sealed class ConnScheduler : IConnScheduler
         }
     }
 
-    private void Maintain(HubPeer[] inHub, HashSet<string> taken, bool rooms, int quota, TimeSpan rotation)
+    private void Maintain(HubPeer[] inHub, long now)
     {
-        long now = Now();
-        HubPeer[] all = [.. inHub.Where(p => p.State == HubState.Connected && IsRoom(p) == rooms).OrderBy(p => p.HubUpdated)];
-        HubPeer[] up = _options.CountsCallers ? all : Array.FindAll(all, p => !p.IsCaller);
-        int dialling = !_options.CountsDials ? 0 : inHub.Count(p => p.State == HubState.Connecting && IsRoom(p) == rooms
-            && now - p.HubBirth.ToUnixTimeMilliseconds() < _plugin.Options.Hub.DialDeadline.TotalMilliseconds);
-        int free = Math.Max(0, quota - up.Length - dialling);
-        var waiting = new Waiting(free, _options.IsFairToSources);
-        double fullness = Fullness(quota, up.Length);
-        foreach (ConnPeer peer in _peers)
+        Slots rooms = SlotsOf(inHub, isRoom: true, now), others = SlotsOf(inHub, isRoom: false, now);
+        var taken = new HashSet<string>(inHub.Select(p => p.Key).OfType<string>());
+        if (rooms.NeedsWaiting || others.NeedsWaiting)
         {
-            bool isRoom = peer.Kind == PeerKind.Room;
-            if (isRoom != rooms || (rooms && peer.Pool == PeerPool.Staging) || !IsCandidate(peer, taken))
-                continue;
-            waiting.Count++;
-            if (free == 0)
-                continue;
-#pragma warning disable CA5394
-            bool isLucky = _random.NextDouble() < 0.3;
-#pragma warning restore CA5394
-            double cooldown = CooldownOf(peer, fullness, isLucky);
-            if (now <= (peer.StateChangeMs ?? 0) + cooldown || now < RetryAtOf(peer))
-                continue;
-            // Luck says who may, and with fairness not who goes first: of equals, who waited longest.
-            if (_options.IsFairToSources)
-                waiting.Offer(peer, isLucky ? cooldown * 2 : cooldown, peer.StateChangeMs ?? 0);
-            else
-                waiting.Offer(peer, cooldown, 0);
+            foreach (ConnPeer peer in _plugin.Query.Collect(ConnectablePool.DbAndStaging, inHub))
+            {
+                PeerKind kind = peer.Kind;
+                bool isRoom = kind == PeerKind.Room;
+                Slots slots = isRoom ? rooms : others;
+                if (slots.NeedsWaiting && !(isRoom && peer.Pool == PeerPool.Staging))
+                    Weigh(peer, kind, slots, taken, now);
+            }
         }
 
-        LetGo(all, quota, now);
-        if (up.Length >= quota && waiting.Count > 0)
-            Rotate(up, rooms, now, rotation * _spread / Math.Sqrt(waiting.Count));
-        Dial(waiting, free, taken, inHub, now);
+        foreach (Slots slots in (Slots[])[rooms, others])
+        {
+            LetGo(slots.All, slots.Quota, now);
+            Rotate(slots, now);
+            Dial(slots, taken, inHub, now);
+        }
     }
 
-    // The oldest first; of those, who called, as whom we dialled is whom we chose.
+    private Slots SlotsOf(HubPeer[] inHub, bool isRoom, long now)
+    {
+        HubPeer[] all = [.. inHub.Where(p => p.State == HubState.Connected && IsRoom(p) == isRoom).OrderBy(p => p.HubUpdated)];
+        HubPeer[] up = _options.CountsCallers ? all : Array.FindAll(all, p => !p.IsCaller);
+        int dialling = !_options.CountsDials ? 0 : inHub.Count(p => p.State == HubState.Connecting && IsRoom(p) == isRoom
+            && now - p.HubBirth.ToUnixTimeMilliseconds() < _plugin.Options.Hub.DialDeadline.TotalMilliseconds);
+        int quota = isRoom ? _options.RoomQuota : _options.PeerQuota;
+        TimeSpan rotation = (isRoom ? _options.RoomRotation : _options.PeerRotation) * _spread;
+        int free = Math.Max(0, quota - up.Length - dialling);
+
+        // Who waits is counted when somebody could have to give way, if only everybody were waiting.
+        int most = _plugin.Db.Count + _plugin.Staging.Count;
+        bool mayRotate = up.Length >= quota && most > 0 && MayGiveWay(up, isRoom, now, rotation / Math.Sqrt(most)) is not null;
+        return new Slots(isRoom, quota, all, up, free, Fullness(quota, up.Length), rotation, mayRotate, new Waiting(free, _options.IsFairToSources));
+    }
+
+    // Hot: of thousands of peers nearly all have not cooled down, which is asked first.
+    private void Weigh(ConnPeer peer, PeerKind kind, Slots slots, HashSet<string> taken, long now)
+    {
+        if (slots.Free == 0)
+        {
+            if (IsCandidate(peer, kind, taken))
+                slots.Waiting.Count++;
+            return;
+        }
+
+        double since = peer.StateChangeMs ?? 0;
+        int failures = IsStale(since) ? Math.Min(1, peer.Failure) : peer.Failure;
+        bool isNew = since == 0, neverWorked = !isNew && peer.MeanDurationMs == 0;
+        if (now <= since + Cooldown.Of(kind, 0, failures, isNew, neverWorked, slots.Fullness, isLucky: true) || !IsCandidate(peer, kind, taken))
+            return;
+#pragma warning disable CA5394
+        bool isLucky = _random.NextDouble() < 0.3;
+#pragma warning restore CA5394
+        double cooldown = Cooldown.Of(kind, HopsOf(peer), failures, isNew, neverWorked, slots.Fullness, isLucky);
+        if (now <= since + cooldown || now < RetryAtOf(peer))
+            return;
+        // Luck says who may, and with fairness not who goes first: of equals, who waited longest.
+        if (_options.IsFairToSources)
+            slots.Waiting.Offer(peer, isLucky ? cooldown * 2 : cooldown, since);
+        else
+            slots.Waiting.Offer(peer, cooldown, 0);
+    }
+
     private void LetGo(HubPeer[] all, int quota, long now)
     {
         HubPeer[] up = _options.CountsCallers ? all : [.. all.OrderBy(p => !p.IsCaller)];
@@ -292,20 +316,27 @@ public sealed class ConnScheduler : IConnScheduler
             _plugin.Hub.StartDisconnect(peer.Address, ConnReason.Excess);
     }
 
-    private void Rotate(HubPeer[] up, bool rooms, long now, TimeSpan period)
+    private void Rotate(Slots slots, long now)
     {
-        double ms = period.TotalMilliseconds;
-        if (_lastRotation + ms >= now)
+        if (slots.Up.Length < slots.Quota || slots.Waiting.Count == 0)
             return;
-        HubPeer? oldest = Array.Find(up, p => p.HubUpdated.ToUnixTimeMilliseconds() + ms < now && (!rooms || IsEmptyRoom(p)));
-        if (oldest is null)
+        TimeSpan period = slots.Rotation / Math.Sqrt(slots.Waiting.Count);
+        if (MayGiveWay(slots.Up, slots.IsRoom, now, period) is not { } oldest)
             return;
         _lastRotation = now;
         _plugin.Hub.StartDisconnect(oldest.Address, ConnReason.Rotation);
     }
 
-    private void Dial(Waiting waiting, int free, HashSet<string> taken, HubPeer[] inHub, long now)
+    private HubPeer? MayGiveWay(HubPeer[] up, bool isRoom, long now, TimeSpan period)
     {
+        double ms = period.TotalMilliseconds;
+        return _lastRotation + ms >= now ? null : Array.Find(up, p => p.HubUpdated.ToUnixTimeMilliseconds() + ms < now && (!isRoom || IsEmptyRoom(p)));
+    }
+
+    private void Dial(Slots slots, HashSet<string> taken, HubPeer[] inHub, long now)
+    {
+        Waiting waiting = slots.Waiting;
+        int free = slots.Free;
         if (waiting.Sources.Count == 0)
             return;
         if (_options.IsFairToSources)
@@ -345,18 +376,18 @@ public sealed class ConnScheduler : IConnScheduler
         return best;
     }
 
-    private bool IsCandidate(ConnPeer peer, HashSet<string> taken)
+    private bool IsCandidate(ConnPeer peer, PeerKind kind, HashSet<string> taken)
     {
         if (peer.Autoconnect == false || IsLocalhost(peer))
             return false;
-        if (!_options.DialsUnverifiedLan && peer.Kind == PeerKind.Lan && IsUnverified(peer))
+        if (!_options.DialsUnverifiedLan && kind == PeerKind.Lan && IsUnverified(peer))
             return false;
         string? key = peer.Identity;
         if (key is not null && taken.Contains(key))
             return false;
         if (_plugin.HasRules && _plugin.RuleOf(peer.Address.Text, key) is not null)
             return false;
-        return peer.Kind == PeerKind.Room || key is null ? key is null || HopsOf(key) is not < 0 : HopsOf(key) is >= 0;
+        return kind == PeerKind.Room ? key is null || _plugin.HopsTo(key) is not < 0 : HopsOf(peer) is >= 0;
     }
 
     /// <summary>Why a peer is not dialled automatically, ever or until something changes; null if it may be.</summary>
@@ -365,7 +396,7 @@ public sealed class ConnScheduler : IConnScheduler
         string? key = peer.Identity;
         if (_plugin.RuleOf(peer.Address.Text, key) is { } rule)
             return $"It is {rule}";
-        if (key is not null && HopsOf(key) is < 0)
+        if (key is not null && _plugin.HopsTo(key) is < 0)
             return "It is blocked in the social graph";
         if (peer.Autoconnect == false)
             return "It waits for a person: its autoconnect is false";
@@ -377,22 +408,21 @@ public sealed class ConnScheduler : IConnScheduler
             return null;
         if (key is null)
             return _plugin.Options.SocialGraph is null ? null : "Nobody knows whose it is, so only a person dials it";
-        return HopsOf(key) is null ? "It is not known in the social graph, so only a person dials it" : null;
+        return _plugin.HopsTo(key) is null ? "It is not known in the social graph, so only a person dials it" : null;
     }
 
-    private int? HopsOf(string identity) => _plugin.HopsTo(identity);
+    private int? HopsOf(ConnPeer peer) => peer.Identity is { } key ? _plugin.HopsTo(key) : _plugin.Options.SocialGraph is null ? _plugin.Options.DefaultHops : null;
 
     private double CooldownOf(ConnPeer peer, double fullness, bool isLucky)
     {
-        int? hops = peer.Identity is { } key ? HopsOf(key) : _plugin.Options.SocialGraph is null ? _plugin.Options.DefaultHops : null;
-        int failures = IsStale(peer) ? Math.Min(1, peer.Failure) : peer.Failure;
-        return Cooldown.Of(peer.Kind, hops, failures, ConnQuery.HasNoAttempts(peer), ConnQuery.HasOnlyFailedAttempts(peer), fullness, isLucky);
+        int failures = IsStale(peer.StateChangeMs ?? 0) ? Math.Min(1, peer.Failure) : peer.Failure;
+        return Cooldown.Of(peer.Kind, HopsOf(peer), failures, ConnQuery.HasNoAttempts(peer), ConnQuery.HasOnlyFailedAttempts(peer), fullness, isLucky);
     }
 
-    private double RetryAtOf(ConnPeer peer) => IsStale(peer) ? 0 : peer.RetryAtMs ?? 0;
+    private double RetryAtOf(ConnPeer peer) => IsStale(peer.StateChangeMs ?? 0) ? 0 : peer.RetryAtMs ?? 0;
 
     // It failed before the network was what it is now.
-    private bool IsStale(ConnPeer peer) => Volatile.Read(ref _freshSince) is var since and > 0 && (peer.StateChangeMs ?? 0) < since;
+    private bool IsStale(double stateChange) => stateChange < Volatile.Read(ref _freshSince);
 
     private static double Fullness(int quota, int up) => quota == 0 ? 1 : 1 - ((double)Math.Max(quota - up, 0) / quota);
 
@@ -431,5 +461,11 @@ public sealed class ConnScheduler : IConnScheduler
                 && rooms.Contains(room.GetString()!)) // a string has a text
                 _plugin.Forget(peer.Address);
         }
+    }
+
+    /// <summary>The slots for rooms, or for the others, at one look.</summary>
+    private sealed record Slots(bool IsRoom, int Quota, HubPeer[] All, HubPeer[] Up, int Free, double Fullness, TimeSpan Rotation, bool MayRotate, Waiting Waiting)
+    {
+        public bool NeedsWaiting => Free > 0 || MayRotate;
     }
 }
