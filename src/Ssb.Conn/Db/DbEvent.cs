@@ -17,6 +17,9 @@ public sealed record DbPeer(MultiserverAddress Address, PeerData Data)
 
     internal PeerKind Kind { get; } = PeerKinds.Of(Address, Data);
 
+    /// <summary>It is left alone for as long at least, in milliseconds, see <see cref="Cooldown.LeastOf"/>.</summary>
+    internal double LeastCooldown { get; } = Cooldown.LeastOf(PeerKinds.Of(Address, Data), Data);
+
     /// <summary>Do its data, in the words of the old gossip plugin, tell a host that is this machine?</summary>
     internal bool IsLocalhost { get; } = Data.Host is { } host && PeerKinds.IsLoopback(host);
 

@@ -19,11 +19,22 @@ internal sealed record ConnectablePeers(DbPeer[] Known, StagingSnapshot? Bench, 
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    public struct Enumerator(ConnectablePeers peers) : IEnumerator<ConnPeer>
+    public struct Enumerator : IEnumerator<ConnPeer>
     {
-        private StagingSnapshot.Enumerator _bench = peers.Bench?.GetEnumerator() ?? default;
-        private int _known = -1;
-        private int _last = -1;
+        private readonly DbPeer[] _known;
+        private readonly HashSet<object>? _taken;
+        private readonly bool _hasBench;
+        private readonly ConnPeer[] _last;
+        private StagingSnapshot.Enumerator _bench;
+        private int _next;
+
+        public Enumerator(ConnectablePeers peers)
+        {
+            (_known, _last) = (peers.Known, peers.InConnection);
+            _taken = peers.Taken.Count == 0 ? null : peers.Taken;
+            _hasBench = peers.Bench is not null;
+            _bench = peers.Bench?.GetEnumerator() ?? default;
+        }
 
         public ConnPeer Current { get; private set; }
 
@@ -31,31 +42,27 @@ internal sealed record ConnectablePeers(DbPeer[] Known, StagingSnapshot? Bench, 
 
         public bool MoveNext()
         {
-            while (++_known < peers.Known.Length)
+            while (_next < _known.Length)
             {
-                DbPeer peer = peers.Known[_known];
-                if (peers.Taken.Count > 0 && peers.Taken.Contains(peer))
+                DbPeer peer = _known[_next++];
+                if (_taken is not null && _taken.Contains(peer))
                     continue;
                 Current = new ConnPeer(peer);
                 return true;
             }
 
-            _known = peers.Known.Length - 1; // so that it stays at the end
-            while (peers.Bench is not null && _bench.MoveNext())
+            while (_hasBench && _bench.MoveNext())
             {
-                if (peers.Taken.Count > 0 && peers.Taken.Contains(_bench.Current))
+                StagedPeer peer = _bench.Current;
+                if (_taken is not null && _taken.Contains(peer))
                     continue;
-                Current = new ConnPeer(_bench.Current);
+                Current = new ConnPeer(peer);
                 return true;
             }
 
-            if (++_last >= peers.InConnection.Length)
-            {
-                _last = peers.InConnection.Length - 1;
+            if (_next - _known.Length >= _last.Length)
                 return false;
-            }
-
-            Current = peers.InConnection[_last];
+            Current = _last[_next++ - _known.Length];
             return true;
         }
 

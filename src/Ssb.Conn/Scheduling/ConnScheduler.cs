@@ -290,6 +290,8 @@ public sealed class ConnScheduler : IConnScheduler
         }
 
         double since = peer.StateChangeMs ?? 0;
+        if (peer.Db is { } known && now <= since + (known.LeastCooldown * Cooldown.AtFullness(slots.Fullness)) && !IsStale(since))
+            return;
         int failures = IsStale(since) ? Math.Min(1, peer.Failure) : peer.Failure;
         bool isNew = since == 0, neverWorked = !isNew && peer.MeanDurationMs == 0;
         if (now <= since + Cooldown.Of(kind, 0, failures, isNew, neverWorked, slots.Fullness, isLucky: true) || !IsCandidate(peer, kind, taken))

@@ -19,7 +19,7 @@ internal static class Cooldown
     public static double Of(PeerKind kind, int? hops, int failures, bool isNew, bool neverWorked, double fullness, bool isLucky)
     {
         double distance = kind == PeerKind.Room ? Second : hops is null or < 0 ? double.PositiveInfinity : hops.Value * Second;
-        double cooldown = (distance + OfFailures(failures)) * Math.Max(LeastFullness, fullness);
+        double cooldown = (distance + OfFailures(failures)) * AtFullness(fullness);
         if (isNew)
             cooldown *= 0.5;
         if (isLucky)
@@ -30,6 +30,17 @@ internal static class Cooldown
             cooldown *= 0.8;
         return neverWorked ? cooldown * 3 : cooldown;
     }
+
+    /// <summary>The shortest wait of a peer of the address book when the quota is used up: for a friend, and with luck. When less is used it is
+    /// as much shorter, see <see cref="AtFullness"/>.</summary>
+    public static double LeastOf(PeerKind kind, PeerData data)
+    {
+        bool isNew = data.StateChangeMs is null or 0;
+        return Of(kind, 0, data.Failure, isNew, !isNew && data.MeanDurationMs == 0, 1, isLucky: true);
+    }
+
+    /// <summary>How much shorter waits are when so much of the quota is used.</summary>
+    public static double AtFullness(double fullness) => Math.Max(LeastFullness, fullness);
 
     /// <summary>The shortest wait after so many failures, whatever the rest: when nobody is connected, and with luck.</summary>
     public static TimeSpan ShortestAfter(int failures) => TimeSpan.FromMilliseconds(OfFailures(failures) * LeastFullness * 0.5 * 0.7);
