@@ -1,0 +1,6 @@
+namespace Ssb.Conn.Simulator;
+
+internal static class OutagePlot
+{
+    public static string Write(SimOptions options, string file) => "";
+}
