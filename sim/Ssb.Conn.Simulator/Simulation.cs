@@ -68,7 +68,7 @@ internal sealed class Simulation
     private void Build()
     {
         for (int i = 0; i < Math.Max(3, _options.Honest / 20); i++)
-            _world.Rooms.Add(new Room(_world, $"room {i}".Replace(' ', '-'), isHostile: false));
+            _world.Rooms.Add(new Room(_world, $"room-{i}", isHostile: false));
         for (int i = 0; i < Math.Max(3, _options.Honest / 25); i++)
             _world.Pubs.Add(new Pub(_world, $"pub-{i}"));
         for (int i = 0; i < Math.Max(1, _options.Honest / HostsPerLan); i++)

@@ -31,6 +31,9 @@ internal sealed class World(Policy policy, int seed)
 
     public HashSet<string> HostileIds { get; } = [];
 
+    /// <summary>Sources that tell of attackers.</summary>
+    public HashSet<string> HostileSources { get; } = [];
+
     /// <summary>Addresses that attackers tell of, those of honest identities included.</summary>
     public HashSet<MultiserverAddress> HostileAddresses { get; } = [];
 

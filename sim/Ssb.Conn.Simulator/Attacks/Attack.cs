@@ -36,7 +36,7 @@ internal static class Attack
     /// <summary>A room that all victims are members of tells of nobody but the attacker's identities, and connects to them.</summary>
     public static void RunRoom(Targets targets)
     {
-        var room = new Room(targets.World, "hostile room", isHostile: true);
+        var room = new Room(targets.World, "hostile-room", isHostile: true);
         List(targets, room, new Farm(targets.World, "flood of a hostile room"));
         Invite(targets, room);
     }
@@ -54,7 +54,7 @@ internal static class Attack
     public static void Spray(Targets targets, int addresses)
     {
         World world = targets.World;
-        var room = new Room(world, "spraying room", isHostile: true);
+        var room = new Room(world, "spraying-room", isHostile: true);
         foreach (SimHost victim in targets.Hosts)
         {
             for (int i = 0; i < addresses; i++)
@@ -104,7 +104,9 @@ internal static class Attack
 
     private static void Invite(Targets targets, Room room)
     {
-        room.Begin();
+        if (room.IsHostile)
+            room.Begin(); // the honest ones have begun
+        targets.World.HostileSources.Add(room.Source);
         foreach (SimHost host in targets.Hosts)
             host.Know(room);
     }
@@ -112,7 +114,7 @@ internal static class Attack
     private static string Forged(Lan lan, int number)
     {
         string sender = lan.HostAddress(FirstForgedHost + number);
-        lan.HostileSenders.Add(sender);
+        lan.World.HostileSources.Add($"{Lan.Group}/{sender}");
         return sender;
     }
 

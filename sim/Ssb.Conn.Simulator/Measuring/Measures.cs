@@ -12,7 +12,7 @@ internal sealed class Measures(World world, IReadOnlyList<SimHost> victims, IRea
     /// <summary>The attacker's part of the connections that the victims' schedulers made, rooms apart.</summary>
     public Share Automatic { get; } = new();
 
-    /// <summary>What it would be if each source, and each group of sources, had its part: the attacker's share of sources.</summary>
+    /// <summary>What that would be if each source that has somebody to offer had the same part: the attacker's share of sources.</summary>
     public Share Sources { get; } = new();
 
     /// <summary>The attacker's part of all connections of the victims, callers included, rooms apart.</summary>
@@ -65,32 +65,20 @@ internal sealed class Measures(World world, IReadOnlyList<SimHost> victims, IRea
         HubPeer[] automatic = [.. peers.Where(p => !p.IsCaller)];
         Connections.Add(peers.Count(IsHostile), peers.Length);
         Automatic.Add(automatic.Count(IsHostile), automatic.Length);
-        Sources.Add(HostileSourcesOf(host) * automatic.Length, automatic.Length);
+        Sources.Add(HostileSourcesOf(host, bench, automatic) * automatic.Length, automatic.Length);
         CutOff.Add(peers.All(IsHostile) ? 1 : 0, 1);
     }
 
     private bool IsHostile(HubPeer peer) => peer.Key is { } key && world.HostileIds.Contains(key);
 
-    // Each room and the address book are sources; the senders of a LAN share one part among them.
-    private static double HostileSourcesOf(SimHost host)
+    // Who has a peer on the bench, or one that was dialled. Each room and the address book are one source; the senders of a LAN are one together.
+    private double HostileSourcesOf(SimHost host, StagingSnapshot bench, HubPeer[] automatic)
     {
-        int sources = host.KnowsPubs ? 1 : 0;
-        double hostile = 0;
-        int neighbours = host.Lan.Hosts.Count(h => h != host && h.IsUp);
-        int senders = neighbours + host.Lan.HostileSenders.Count;
-        if (senders > 0)
-        {
-            sources++;
-            hostile += (double)host.Lan.HostileSenders.Count / senders;
-        }
-
-        foreach (Room room in host.Rooms.Where(r => r.Attendants.Count > 1 || r.Listed.Count > 0))
-        {
-            sources++;
-            hostile += room.Listed.Count > 0 ? 1 : 0;
-        }
-
-        return sources == 0 ? 0 : hostile / sources;
+        IEnumerable<string?> sources = bench.Select(p => p.Source).Concat(automatic.Select(p => host.SourceOf(p.Address)));
+        if (host.Plugin.DbPeers().Any(p => p.Data.Type == "pub" && host.Plugin.Hub.Get(p.Address) is null))
+            sources = sources.Append(null);
+        double[] groups = [.. sources.Distinct().GroupBy(s => s?.Split('/')[0]).Select(g => g.Average(s => s is not null && world.HostileSources.Contains(s) ? 1.0 : 0.0))];
+        return groups.Length == 0 ? 0 : groups.Average();
     }
 
     private void SampleTogether(Share share)

@@ -7,15 +7,14 @@ internal sealed class Lan(World world, int number)
 
     private static readonly StagedData s_announced = new() { Type = "lan", Verified = true };
 
+    public World World => world;
+
     public int Number => number;
 
     /// <summary>As each host names it, which has one interface.</summary>
     public static string Group => "lan:wlan0";
 
     public List<SimHost> Hosts { get; } = [];
-
-    /// <summary>Senders of an attacker, its own and forged ones.</summary>
-    public HashSet<string> HostileSenders { get; } = [];
 
     public string HostAddress(int host) => $"10.{number / 200}.{number % 200}.{host}";
 

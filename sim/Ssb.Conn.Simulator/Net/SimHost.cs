@@ -5,6 +5,7 @@ internal sealed class SimHost : SimNode
 {
     private readonly Dictionary<MultiserverAddress, long> _heard = []; // honest peers that are on the bench, as far as we know, and when they were told of
     private readonly Dictionary<Room, MultiserverAddress> _tunnels = [];
+    private readonly Dictionary<MultiserverAddress, string> _sources = [];
     private readonly SimNetwork _network;
 
     public SimHost(World world, string name, Lan lan)
@@ -35,8 +36,6 @@ internal sealed class SimHost : SimNode
     /// <summary>The rooms that it is connected to.</summary>
     public HashSet<Room> Rooms { get; } = [];
 
-    public bool KnowsPubs { get; private set; }
-
     /// <summary>When it first came up.</summary>
     public TimeSpan? CameAt { get; private set; }
 
@@ -57,11 +56,7 @@ internal sealed class SimHost : SimNode
 
     public void Know(Room room) => Plugin.Remember(room.Address, PeerData.Parse("""{"type":"room"}"""));
 
-    public void Know(Pub pub)
-    {
-        KnowsPubs = true;
-        Plugin.Remember(pub.Address, PeerData.Parse("""{"type":"pub"}"""));
-    }
+    public void Know(Pub pub) => Plugin.Remember(pub.Address, PeerData.Parse("""{"type":"pub"}"""));
 
     public void Up()
     {
@@ -101,6 +96,7 @@ internal sealed class SimHost : SimNode
     /// <param name="again">It is told of again within this time.</param>
     public void Hear(MultiserverAddress address, StagedData data, string source, bool isHonest, TimeSpan again)
     {
+        _sources[address] = source;
         StageResult result = Plugin.TryStage(address, data, source);
         if (!isHonest)
             return;
@@ -117,6 +113,9 @@ internal sealed class SimHost : SimNode
             Evicted++; // nothing else takes it off the bench so soon
         _heard[address] = now;
     }
+
+    /// <summary>Who told of an address last; null for one of the address book.</summary>
+    public string? SourceOf(MultiserverAddress address) => _sources.GetValueOrDefault(address);
 
     public void Unhear(MultiserverAddress address)
     {

@@ -9,6 +9,8 @@ namespace Ssb.Conn;
 /// options; with a seed it decides the same again. Expiry on the bench and the deadlines of dials are the business of bench and hub.</remarks>
 public sealed class ConnScheduler : IConnScheduler
 {
+    private const int UnevenHaste = 60; // so much shorter is the turn of one that is too many of its source: 2 minutes instead of 2 hours
+
     private static readonly TimeSpan s_wokeUp = TimeSpan.FromSeconds(30);
 
     private readonly ConnPlugin _plugin;
@@ -238,7 +240,10 @@ public sealed class ConnScheduler : IConnScheduler
         int dialling = !_options.CountsDials ? 0 : inHub.Count(p => p.State == HubState.Connecting && IsRoom(p) == rooms
             && now - p.HubBirth.ToUnixTimeMilliseconds() < _plugin.Options.Hub.DialDeadline.TotalMilliseconds);
         int free = Math.Max(0, quota - up.Length - dialling);
-        var waiting = new Waiting(free, _options.IsFairToSources);
+        if (_options.IsFairToSources)
+            _turns.Begin(inHub.Where(p => !p.IsCaller && IsRoom(p) == rooms).Select(p => _plugin.SourceOf(p.Address)));
+        bool mayBeUneven = free == 0 && !rooms && _options.IsFairToSources && _turns.HasSeveral;
+        var waiting = new Waiting(Math.Max(1, free), _options.IsFairToSources, _random);
         double fullness = Fullness(quota, up.Length);
         foreach (ConnPeer peer in _peers)
         {
@@ -246,7 +251,7 @@ public sealed class ConnScheduler : IConnScheduler
             if (isRoom != rooms || (rooms && peer.Pool == PeerPool.Staging) || !IsCandidate(peer, taken))
                 continue;
             waiting.Count++;
-            if (free == 0)
+            if (free == 0 && !mayBeUneven)
                 continue;
 #pragma warning disable CA5394
             double cooldown = CooldownOf(peer, fullness, isLucky: _random.NextDouble() < 0.3);
@@ -255,20 +260,38 @@ public sealed class ConnScheduler : IConnScheduler
                 waiting.Offer(peer, cooldown);
         }
 
-        LetGo(all, quota, now);
-        if (up.Length >= quota && waiting.Count > 0)
+        LetGo(up, quota * 2, down: quota, now);
+        if (!_options.CountsCallers)
+            LetGo(ByCrowd(Array.FindAll(all, p => p.IsCaller)), quota * 2, down: quota * 2, now);
+        if (up.Length >= quota && waiting.Count > 0 && !(mayBeUneven && EvenOut(up, waiting, now, rotation * _spread / UnevenHaste)))
             Rotate(up, rooms, now, rotation * _spread / Math.Sqrt(waiting.Count));
-        Dial(waiting, free, taken, inHub, now);
+        Dial(waiting, free, taken, now);
     }
 
-    // The oldest first; of those, who called, as whom we dialled is whom we chose.
-    private void LetGo(HubPeer[] all, int quota, long now)
+    // As the original: the oldest first, until there are no more than the quota.
+    private void LetGo(HubPeer[] up, int most, int down, long now)
     {
-        HubPeer[] up = _options.CountsCallers ? all : [.. all.OrderBy(p => !p.IsCaller)];
-        int excess = up.Length > quota * 2 ? up.Length - quota : 0;
-        double patience = _options.ExcessPatience.TotalMilliseconds * _spread / Math.Max(1, excess);
+        if (up.Length <= most)
+            return;
+        int excess = up.Length - down;
+        double patience = _options.ExcessPatience.TotalMilliseconds * _spread / excess;
         foreach (HubPeer peer in up.Where(p => now > p.HubUpdated.ToUnixTimeMilliseconds() + patience).Take(excess))
             _plugin.Hub.StartDisconnect(peer.Address, ConnReason.Excess);
+    }
+
+    // Ours: callers, where they do not count against the quota, have twice as many places of their own, and no more go than are too many; who is
+    // let go calls somebody else, so that letting go of more would never end. Those go first who call from where most do: the oldest of one
+    // machine, or of one room.
+    private static HubPeer[] ByCrowd(HubPeer[] callers) => [.. callers.GroupBy(p => PlaceOf(p.Address))
+        .SelectMany(place => place.Reverse().Select((Peer, Rank) => (Peer, Rank)))
+        .OrderByDescending(c => c.Rank)
+        .Select(c => c.Peer)];
+
+    // Where a call came from: the host without its port, the room without the attendant.
+    private static string PlaceOf(MultiserverAddress address)
+    {
+        string transport = address.Text.Split('~', 2)[0];
+        return transport.LastIndexOf(':') is var end and > 0 ? transport[..end] : transport;
     }
 
     private void Rotate(HubPeer[] up, bool rooms, long now, TimeSpan period)
@@ -276,6 +299,9 @@ public sealed class ConnScheduler : IConnScheduler
         double ms = period.TotalMilliseconds;
         if (_lastRotation + ms >= now)
             return;
+        // Of the sources that have several, one leaves sooner: else one that never lets go of a connection would in time have all that are left over.
+        if (_options.IsFairToSources && !rooms)
+            up = [.. up.OrderByDescending(p => (now - p.HubUpdated.ToUnixTimeMilliseconds()) * _turns.OfGroup(DialTurns.GroupOf(_plugin.SourceOf(p.Address))))];
         HubPeer? oldest = Array.Find(up, p => p.HubUpdated.ToUnixTimeMilliseconds() + ms < now && (!rooms || IsEmptyRoom(p)));
         if (oldest is null)
             return;
@@ -283,12 +309,30 @@ public sealed class ConnScheduler : IConnScheduler
         _plugin.Hub.StartDisconnect(oldest.Address, ConnReason.Rotation);
     }
 
-    private void Dial(Waiting waiting, int free, HashSet<string> taken, HubPeer[] inHub, long now)
+    // Ours: who took the slots of others while those had nobody who could be dialled gives them back before the turn is over: one of a source, or of
+    // a group of sources, that has at least two more than one that waits with somebody who has not failed.
+    private bool EvenOut(HubPeer[] up, Waiting waiting, long now, TimeSpan patience)
+    {
+        double ms = patience.TotalMilliseconds;
+        if (_lastRotation + ms >= now)
+            return false;
+        HubPeer? tooMany = up.Where(p => p.HubUpdated.ToUnixTimeMilliseconds() + ms < now)
+            .Select(p => (Peer: p, Source: _plugin.SourceOf(p.Address)))
+            .Where(p => waiting.Sources.Values.Any(w => w.Best[0].Peer.Failure == 0 && _turns.IsUneven(p.Source, w.Source)))
+            .OrderByDescending(p => _turns.OfGroup(DialTurns.GroupOf(p.Source)))
+            .ThenByDescending(p => _turns.OfSource(p.Source))
+            .FirstOrDefault().Peer;
+        if (tooMany is null)
+            return false;
+        _lastRotation = now;
+        _plugin.Hub.StartDisconnect(tooMany.Address, ConnReason.Rotation);
+        return true;
+    }
+
+    private void Dial(Waiting waiting, int free, HashSet<string> taken, long now)
     {
         if (waiting.Sources.Count == 0)
             return;
-        if (_options.IsFairToSources)
-            _turns.Begin(inHub.Where(p => !p.IsCaller).Select(p => _plugin.SourceOf(p.Address)));
         while (free > 0 && waiting.TakeNext(_turns, out ConnPeer peer))
         {
             if (peer.Identity is { } key && !taken.Add(key))
