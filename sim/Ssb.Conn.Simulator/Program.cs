@@ -7,7 +7,7 @@ try
     SimOptions options = SimOptions.Parse(args);
     long start = TimeProvider.System.GetTimestamp();
     if (options.Plot is { } file)
-        Console.Write(OutagePlot.Write(options, file));
+        Console.Write(Outage.Draw(options, file));
     else
         Report.Of(options, Console.WriteLine);
     TimeSpan took = TimeProvider.System.GetElapsedTime(start);

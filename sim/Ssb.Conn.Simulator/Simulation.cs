@@ -26,14 +26,19 @@ internal sealed class Simulation
     }
 
     /// <summary>The same options give the same result, but for the time that it takes.</summary>
-    public static Measures Run(SimOptions options, Scenario scenario, Policy policy)
+    public static Measures Run(SimOptions options, Scenario scenario, Policy policy) => OnThisThread(() => new Simulation(options, scenario, policy).Run());
+
+    /// <summary>How many dials a host makes in each minute, when nobody reaches anybody for a while, and when all machines sleep for a night.</summary>
+    public static double[] RunOutage(SimOptions options, Policy policy) => OnThisThread(() => new Simulation(options, Scenario.All[0], policy).RunOutage());
+
+    private static T OnThisThread<T>(Func<T> run)
     {
         // What a test runner set would take continuations to other threads.
         SynchronizationContext? before = SynchronizationContext.Current;
         SynchronizationContext.SetSynchronizationContext(null);
         try
         {
-            return new Simulation(options, scenario, policy).Run();
+            return run();
         }
         finally
         {
@@ -43,7 +48,7 @@ internal sealed class Simulation
 
     private Measures Run()
     {
-        Build();
+        Build(comeAndGo: true);
         Lan[] attacked = [.. _world.Lans.Where((_, i) => i % 5 == 0)];
         AddNewcomers(attacked);
         var targets = new Targets(_world, attacked, [.. attacked.SelectMany(l => l.Hosts)], _options.Identities);
@@ -65,7 +70,29 @@ internal sealed class Simulation
         return measures;
     }
 
-    private void Build()
+    private double[] RunOutage()
+    {
+        Build(comeAndGo: false);
+        _world.After(Outage.Begins, () =>
+        {
+            _world.IsOut = true;
+            foreach (SimHost host in _world.Hosts)
+                host.CutAll();
+        });
+        _world.After(Outage.Ends, () => _world.IsOut = false);
+        _world.After(Outage.Sleep, () => _world.Time.Offset += Outage.Night);
+        var perMinute = new List<double>();
+        long before = 0;
+        _world.Every(TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1), () =>
+        {
+            perMinute.Add((double)(_world.Dials - before) / _world.Hosts.Count);
+            before = _world.Dials;
+        });
+        _world.Time.RunFor(Outage.All);
+        return [.. perMinute];
+    }
+
+    private void Build(bool comeAndGo)
     {
         for (int i = 0; i < Math.Max(3, _options.Honest / 20); i++)
             _world.Rooms.Add(new Room(_world, $"room-{i}", isHostile: false));
@@ -80,7 +107,7 @@ internal sealed class Simulation
             SimHost host = AddHost($"host {i}", _world.Lans[i % _world.Lans.Count]);
             foreach (Pub pub in Draw(_world.Pubs, 3))
                 host.Know(pub);
-            _world.After(s_arriving * _world.Random.NextDouble(), () => Live(host));
+            _world.After(s_arriving * _world.Random.NextDouble(), comeAndGo ? () => Live(host) : host.Up);
         }
     }
 

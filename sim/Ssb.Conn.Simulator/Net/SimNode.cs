@@ -29,7 +29,8 @@ internal abstract class SimNode(World world, string key)
     {
     }
 
-    protected void CutAll()
+    /// <summary>All its connections end.</summary>
+    public void CutAll()
     {
         foreach (SimConnection end in Ends.ToArray())
             end.Cut();

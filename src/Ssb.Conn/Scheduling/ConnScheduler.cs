@@ -275,8 +275,8 @@ public sealed class ConnScheduler : IConnScheduler
             return;
         int excess = up.Length - down;
         double patience = _options.ExcessPatience.TotalMilliseconds * _spread / excess;
-        foreach (HubPeer peer in up.Where(p => now > p.HubUpdated.ToUnixTimeMilliseconds() + patience).Take(excess))
-            _plugin.Hub.StartDisconnect(peer.Address, ConnReason.Excess);
+        foreach (HubPeer peer in up.Take(excess).Where(p => now > p.HubUpdated.ToUnixTimeMilliseconds() + patience))
+            _plugin.Hub.StartDisconnect(peer.Address, ConnReason.Excess); // who is too new stays for now, and nobody goes in its place
     }
 
     // Ours: callers, where they do not count against the quota, have twice as many places of their own, and no more go than are too many; who is
