@@ -25,16 +25,18 @@ internal sealed class Report
         long dials = 0;
         double hours = 0;
         Add(Head);
-        foreach (Scenario scenario in Scenario.All.Where(s => s.Name.Contains(options.Only, StringComparison.OrdinalIgnoreCase)))
+        // Each simulation runs on one thread and shares nothing with another.
+        var all = from scenario in Scenario.All
+                  where scenario.Name.Contains(options.Only, StringComparison.OrdinalIgnoreCase)
+                  from policy in new[] { Policy.Ssb, Policy.Ours }
+                  select (Scenario: scenario, Policy: policy);
+        foreach ((Scenario scenario, Measures measures) in all.AsParallel().AsOrdered().WithMergeOptions(ParallelMergeOptions.NotBuffered)
+            .WithDegreeOfParallelism(Math.Min(options.Jobs, 64)).Select(run => (run.Scenario, Simulation.Run(options, run.Scenario, run.Policy))))
         {
-            foreach (Policy policy in new[] { Policy.Ssb, Policy.Ours })
-            {
-                Measures measures = Simulation.Run(options, scenario, policy);
-                plugins += measures.World.Hosts.Count;
-                dials += measures.World.Dials;
-                hours += measures.World.Now.TotalHours;
-                Add(Row(scenario, measures));
-            }
+            plugins += measures.World.Hosts.Count;
+            dials += measures.World.Dials;
+            hours += measures.World.Now.TotalHours;
+            Add(Row(scenario, measures));
         }
 
         Add("");

@@ -8,15 +8,18 @@ internal sealed record SimOptions
     public int Seed { get; init; } = 1;
 
     /// <summary>Honest hosts in each simulation, newcomers not counted.</summary>
-    public int Honest { get; init; } = 200;
+    public int Honest { get; init; } = 112;
 
-    public double Hours { get; init; } = 0.75;
+    public double Hours { get; init; } = 0.6;
 
     /// <summary>Identities of the attacker at each place.</summary>
-    public int Identities { get; init; } = 1_000;
+    public int Identities { get; init; } = 1_100;
 
     /// <summary>Only scenarios whose name contains this.</summary>
     public string Only { get; init; } = "";
+
+    /// <summary>How many simulations run at a time. It changes no number.</summary>
+    public int Jobs { get; init; } = Environment.ProcessorCount;
 
     /// <summary>Where to draw the dials of an outage and of a sleep, instead of the table.</summary>
     public string? Plot { get; init; }
@@ -34,8 +37,9 @@ internal sealed record SimOptions
                 "--hours" => options with { Hours = Number(value, 0.5, 240) },
                 "--identities" => options with { Identities = Count(value, 1) },
                 "--only" => options with { Only = value },
+                "--jobs" => options with { Jobs = Count(value, 1) },
                 "--plot" => options with { Plot = value },
-                _ => throw new FormatException($"'{args[i]}' is unknown; there are --seed, --honest, --hours, --identities, --only and --plot."),
+                _ => throw new FormatException($"'{args[i]}' is unknown; there are --seed, --honest, --hours, --identities, --only, --jobs and --plot."),
             };
         }
 

@@ -29,9 +29,11 @@ public sealed class ConnScheduler : IConnScheduler
     private readonly Lock _looking = new();
     private readonly List<ConnPeer> _peers = [];
     private readonly Queue<long> _dials = new(); // of the last minute, in Unix milliseconds
-    private readonly DialTurns _turns = new();
+    private readonly DialTurns _roomTurns = new();
+    private readonly DialTurns _peerTurns = new();
     private long _lastRotation;
     private long _lastLook;
+    private long _sinceLastLook;
 
     /// <summary>A scheduler for a plugin, which starts it.</summary>
     /// <param name="plugin">Whose connections it keeps up.</param>
@@ -153,7 +155,8 @@ public sealed class ConnScheduler : IConnScheduler
             if (!IsRunning)
                 return;
             long now = Now();
-            bool wokeUp = now - _lastLook > Math.Max(s_wokeUp.TotalMilliseconds, 10 * _options.Interval.TotalMilliseconds);
+            _sinceLastLook = now - _lastLook;
+            bool wokeUp = _sinceLastLook > Math.Max(s_wokeUp.TotalMilliseconds, 10 * _options.Interval.TotalMilliseconds);
             _lastLook = now;
             if (wokeUp)
                 _ = _plugin.NotifyWakeUpAsync(); // events tell how it goes
@@ -240,9 +243,10 @@ public sealed class ConnScheduler : IConnScheduler
         int dialling = !_options.CountsDials ? 0 : inHub.Count(p => p.State == HubState.Connecting && IsRoom(p) == rooms
             && now - p.HubBirth.ToUnixTimeMilliseconds() < _plugin.Options.Hub.DialDeadline.TotalMilliseconds);
         int free = Math.Max(0, quota - up.Length - dialling);
+        DialTurns turns = rooms ? _roomTurns : _peerTurns;
         if (_options.IsFairToSources)
-            _turns.Begin(inHub.Where(p => !p.IsCaller && IsRoom(p) == rooms).Select(p => _plugin.SourceOf(p.Address)));
-        bool mayBeUneven = free == 0 && !rooms && _options.IsFairToSources && _turns.HasSeveral;
+            turns.Begin(inHub.Where(p => !p.IsCaller && IsRoom(p) == rooms).Select(p => _plugin.SourceOf(p.Address)), _sinceLastLook);
+        bool mayBeUneven = free == 0 && !rooms && _options.IsFairToSources && turns.HasSeveral;
         var waiting = new Waiting(Math.Max(1, free), _options.IsFairToSources, _random);
         double fullness = Fullness(quota, up.Length);
         foreach (ConnPeer peer in _peers)
@@ -265,7 +269,7 @@ public sealed class ConnScheduler : IConnScheduler
             LetGo(ByCrowd(Array.FindAll(all, p => p.IsCaller)), quota * 2, down: quota * 2, now);
         if (up.Length >= quota && waiting.Count > 0 && !(mayBeUneven && EvenOut(up, waiting, now, rotation * _spread / UnevenHaste)))
             Rotate(up, rooms, now, rotation * _spread / Math.Sqrt(waiting.Count));
-        Dial(waiting, free, taken, now);
+        Dial(waiting, turns, free, taken, now);
     }
 
     // As the original: the oldest first, until there are no more than the quota.
@@ -301,7 +305,7 @@ public sealed class ConnScheduler : IConnScheduler
             return;
         // Of the sources that have several, one leaves sooner: else one that never lets go of a connection would in time have all that are left over.
         if (_options.IsFairToSources && !rooms)
-            up = [.. up.OrderByDescending(p => (now - p.HubUpdated.ToUnixTimeMilliseconds()) * _turns.OfGroup(DialTurns.GroupOf(_plugin.SourceOf(p.Address))))];
+            up = [.. up.OrderByDescending(p => (now - p.HubUpdated.ToUnixTimeMilliseconds()) * _peerTurns.OfGroup(DialTurns.GroupOf(_plugin.SourceOf(p.Address))))];
         HubPeer? oldest = Array.Find(up, p => p.HubUpdated.ToUnixTimeMilliseconds() + ms < now && (!rooms || IsEmptyRoom(p)));
         if (oldest is null)
             return;
@@ -318,9 +322,9 @@ public sealed class ConnScheduler : IConnScheduler
             return false;
         HubPeer? tooMany = up.Where(p => p.HubUpdated.ToUnixTimeMilliseconds() + ms < now)
             .Select(p => (Peer: p, Source: _plugin.SourceOf(p.Address)))
-            .Where(p => waiting.Sources.Values.Any(w => w.Best[0].Peer.Failure == 0 && _turns.IsUneven(p.Source, w.Source)))
-            .OrderByDescending(p => _turns.OfGroup(DialTurns.GroupOf(p.Source)))
-            .ThenByDescending(p => _turns.OfSource(p.Source))
+            .Where(p => waiting.Sources.Values.Any(w => w.Best[0].Peer.Failure == 0 && _peerTurns.IsUneven(p.Source, w.Source)))
+            .OrderByDescending(p => _peerTurns.OfGroup(DialTurns.GroupOf(p.Source)))
+            .ThenByDescending(p => _peerTurns.OfSource(p.Source))
             .FirstOrDefault().Peer;
         if (tooMany is null)
             return false;
@@ -329,11 +333,11 @@ public sealed class ConnScheduler : IConnScheduler
         return true;
     }
 
-    private void Dial(Waiting waiting, int free, HashSet<string> taken, long now)
+    private void Dial(Waiting waiting, DialTurns turns, int free, HashSet<string> taken, long now)
     {
         if (waiting.Sources.Count == 0)
             return;
-        while (free > 0 && waiting.TakeNext(_turns, out ConnPeer peer))
+        while (free > 0 && waiting.TakeNext(turns, out ConnPeer peer))
         {
             if (peer.Identity is { } key && !taken.Add(key))
                 continue; // another route to it was dialled just now
@@ -347,7 +351,7 @@ public sealed class ConnScheduler : IConnScheduler
             free--;
             if (_options.DialsPerMinute < int.MaxValue)
                 _dials.Enqueue(now);
-            _turns.Had(peer.Source, now);
+            turns.Had(peer.Source, now);
         }
     }
 

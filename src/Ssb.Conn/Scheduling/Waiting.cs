@@ -38,12 +38,12 @@ internal sealed class Waiting(int slots, bool bySource, Random random)
     public bool TakeNext(DialTurns turns, out ConnPeer peer)
     {
         Queued? next = null;
-        ((int, long, double) Group, (int, long, double) Source) least = default;
+        ((int, double, double) Group, (int, long, double) Source) least = default;
         foreach (Queued queued in Sources.Values)
         {
             if (queued.Best.Count == 0)
                 continue;
-            var order = (Group: (turns.OfGroup(queued.Group), turns.LastOfGroup(queued.Group), queued.GroupLot),
+            var order = (Group: (turns.OfGroup(queued.Group), turns.ServedOf(queued.Group), queued.GroupLot),
                 Source: (turns.OfSource(queued.Source), turns.LastOfSource(queued.Source), queued.Lot));
             if (next is null || order.CompareTo(least) < 0)
                 (next, least) = (queued, order);
@@ -78,7 +78,10 @@ internal sealed class Waiting(int slots, bool bySource, Random random)
     }
 }
 
-/// <summary>Whose turn it is: how many connections and dials each source and each group of sources has, and when it last had a turn. Bounded.</summary>
+/// <summary>Whose turn it is: how many connections and dials each source and each group of sources has, how long the connections of a group have
+/// lasted in all, and when a source last had a turn. Bounded.</summary>
+/// <remarks>Between groups it is time that is shared, not turns: the connections of who never lets go last longer than those of people who come and
+/// go.</remarks>
 internal sealed class DialTurns
 {
     private const string Book = ""; // the address book, and whoever was staged by a person
@@ -86,13 +89,18 @@ internal sealed class DialTurns
 
     private readonly Dictionary<string, int> _groups = [];
     private readonly Dictionary<string, int> _sources = [];
-    private readonly Dictionary<string, long> _lastOfGroup = [];
+    private readonly Dictionary<string, double> _served = []; // of groups, in milliseconds
     private readonly Dictionary<string, long> _lastOfSource = [];
 
     public static string GroupOf(string? source) => Admission.GroupOf(source ?? Book);
 
-    public void Begin(IEnumerable<string?> inHub)
+    /// <summary>Counts anew.</summary>
+    /// <param name="inHub">The source of each connection and dial.</param>
+    /// <param name="elapsed">How long ago it was last done, in milliseconds.</param>
+    public void Begin(IEnumerable<string?> inHub, double elapsed)
     {
+        foreach ((string group, int count) in _groups)
+            Remember(_served, group, ServedOf(group) + (count * elapsed));
         _groups.Clear();
         _sources.Clear();
         foreach (string? source in inHub)
@@ -114,27 +122,28 @@ internal sealed class DialTurns
         return group == other ? OfSource(many) >= OfSource(few) + 2 : OfGroup(group) >= OfGroup(other) + 2;
     }
 
-    public long LastOfGroup(string group) => _lastOfGroup.GetValueOrDefault(group);
+    /// <summary>A group that is new stands where the one stands that was served least: it is owed nothing for the time before.</summary>
+    public double ServedOf(string group) => _served.TryGetValue(group, out double served) ? served : _served.Count == 0 ? 0 : _served.Values.Min();
 
     public long LastOfSource(string? source) => _lastOfSource.GetValueOrDefault(source ?? Book);
 
     public void Had(string? source, long now)
     {
         Count(source);
-        Remember(_lastOfGroup, GroupOf(source), now);
+        Remember(_served, GroupOf(source), ServedOf(GroupOf(source)));
         Remember(_lastOfSource, source ?? Book, now);
     }
 
-    private static void Remember(Dictionary<string, long> last, string name, long now)
+    private static void Remember<T>(Dictionary<string, T> last, string name, T value)
     {
         if (last.Count >= MostRemembered && !last.ContainsKey(name))
         {
-            // Half of them go: those whose turn is longest ago.
+            // Half of them go: those who had least, or whose turn is longest ago.
             foreach (string old in last.OrderBy(l => l.Value).Take(MostRemembered / 2).Select(l => l.Key).ToArray())
                 last.Remove(old);
         }
 
-        last[name] = now;
+        last[name] = value;
     }
 
     private void Count(string? source)
