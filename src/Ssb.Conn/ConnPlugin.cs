@@ -122,7 +122,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         lock (Hub.Gate) // so that nobody is on the bench and in the hub
         {
             bool isThere = Staging.Get(address) is not null;
-            if (_admission.Refuses(address, identity, source, isThere) is { } refusal)
+            if (_admission.Refuses(address, identity, source, isThere, data.Verified == true) is { } refusal)
             {
                 if (refusal == RefusalReason.InHub)
                     _glue.Heard(address, data, identity, _options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds());

@@ -4,7 +4,7 @@ namespace Ssb.Conn;
 internal sealed class Admission(AdmissionOptions options, ConnStaging staging, ConnHub hub, PeerRules rules, ConnPluginOptions plugin)
 {
     /// <summary>Why a newcomer is refused; null if it is not. A peer that is on the bench already is only asked the first three.</summary>
-    public RefusalReason? Refuses(MultiserverAddress address, string? identity, string? source, bool isThere)
+    public RefusalReason? Refuses(MultiserverAddress address, string? identity, string? source, bool isThere, bool isVerified)
     {
         if (identity is not null && identity == plugin.OwnId)
             return RefusalReason.OwnKey;
@@ -18,7 +18,7 @@ internal sealed class Admission(AdmissionOptions options, ConnStaging staging, C
             return null;
         if (QuotaOf(source) is { } quota && staging.CountOf(source) >= quota)
             return RefusalReason.SourceFull;
-        return identity is not null && HasTooManyRoutes(identity, source) ? RefusalReason.TooManyRoutes : null;
+        return identity is not null && HasTooManyRoutes(identity, source, isVerified) ? RefusalReason.TooManyRoutes : null;
     }
 
     /// <summary>Friends answer to no source: a flood of its peers cannot push them out.</summary>
@@ -33,14 +33,14 @@ internal sealed class Admission(AdmissionOptions options, ConnStaging staging, C
         return end > 0 && options.SourceQuotas.TryGetValue(source[..end], out int quota) ? quota : null;
     }
 
-    private bool HasTooManyRoutes(string identity, string source)
+    // Who has proved its key is counted among those who have: nobody can keep it out with routes that it only claims for that key.
+    private bool HasTooManyRoutes(string identity, string source, bool isVerified)
     {
         IReadOnlyList<StagedPeer> routes = staging.RoutesTo(identity);
-        if (routes.Count >= options.RoutesPerKey)
-            return true;
-        if (routes.Count < options.RoutesPerKeyAndGroup)
+        if (routes.Count < options.RoutesPerKeyAndGroup && routes.Count < options.RoutesPerKey)
             return false;
+        StagedPeer[] rivals = [.. routes.Where(r => !isVerified || r.Verified == true)];
         string group = GroupOf(source);
-        return routes.Count(r => r.Source is { } other && GroupOf(other) == group) >= options.RoutesPerKeyAndGroup;
+        return rivals.Length >= options.RoutesPerKey || rivals.Count(r => r.Source is { } other && GroupOf(other) == group) >= options.RoutesPerKeyAndGroup;
     }
 }

@@ -9,6 +9,8 @@ namespace Ssb.Conn;
 /// options; with a seed it decides the same again. Expiry on the bench and the deadlines of dials are the business of bench and hub.</remarks>
 public sealed class ConnScheduler : IConnScheduler
 {
+    private const int UnevenHaste = 60; // so much shorter is the turn of one that is too many of its source: 2 minutes instead of 2 hours
+
     private static readonly TimeSpan s_wokeUp = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_outage = TimeSpan.FromMinutes(10); // without any connection that we dialled
 
@@ -27,12 +29,14 @@ public sealed class ConnScheduler : IConnScheduler
     // What follows is guarded by _looking.
     private readonly Lock _looking = new();
     private readonly Queue<long> _dials = new(); // of the last minute, in Unix milliseconds
-    private readonly DialTurns _turns = new();
+    private readonly DialTurns _roomTurns = new();
+    private readonly DialTurns _peerTurns = new();
     private long _lastRotation;
     private long _lastLook;
     private (long, long, long) _staged = (-1, -1, -1); // of which versions the peers for people are staged
     private long _lastUp; // when somebody was connected
     private long _freshSince; // since when the network is another, or works again: what failed before says little
+    private long _sinceLastLook;
 
     /// <summary>A scheduler for a plugin, which starts it.</summary>
     /// <param name="plugin">Whose connections it keeps up.</param>
@@ -156,7 +160,8 @@ public sealed class ConnScheduler : IConnScheduler
             if (!IsRunning)
                 return;
             long now = Now();
-            bool wokeUp = now - _lastLook > Math.Max(s_wokeUp.TotalMilliseconds, 10 * _options.Interval.TotalMilliseconds);
+            _sinceLastLook = now - _lastLook;
+            bool wokeUp = _sinceLastLook > Math.Max(s_wokeUp.TotalMilliseconds, 10 * _options.Interval.TotalMilliseconds);
             _lastLook = now;
             if (wokeUp)
                 _ = _plugin.NotifyWakeUpAsync(); // events tell how it goes
@@ -257,9 +262,12 @@ public sealed class ConnScheduler : IConnScheduler
 
         foreach (Slots slots in (Slots[])[rooms, others])
         {
-            LetGo(slots.All, slots.Quota, now);
-            Rotate(slots, now);
-            Dial(slots, taken, inHub, now);
+            LetGo(slots.Up, slots.Quota * 2, down: slots.Quota, now);
+            if (!_options.CountsCallers)
+                LetGo(ByCrowd(Array.FindAll(slots.All, p => p.IsCaller)), slots.Quota * 2, down: slots.Quota * 2, now);
+            if (!EvenOut(slots, now))
+                Rotate(slots, now);
+            Dial(slots, taken, now);
         }
     }
 
@@ -273,10 +281,16 @@ public sealed class ConnScheduler : IConnScheduler
         TimeSpan rotation = (isRoom ? _options.RoomRotation : _options.PeerRotation) * _spread;
         int free = Math.Max(0, quota - up.Length - dialling);
 
+        DialTurns turns = isRoom ? _roomTurns : _peerTurns;
+        if (_options.IsFairToSources)
+            turns.Begin(inHub.Where(p => !p.IsCaller && IsRoom(p) == isRoom).Select(p => _plugin.SourceOf(p.Address)), _sinceLastLook);
+
         // Who waits is counted when somebody could have to give way, if only everybody were waiting.
         int most = _plugin.Db.Count + _plugin.Staging.Count;
         bool mayRotate = up.Length >= quota && most > 0 && MayGiveWay(up, isRoom, now, rotation / Math.Sqrt(most)) is not null;
-        return new Slots(isRoom, quota, all, up, free, Fullness(quota, up.Length), rotation, mayRotate, new Waiting(free, _options.IsFairToSources));
+        bool mayBeUneven = free == 0 && !isRoom && _options.IsFairToSources && turns.HasSeveral && MayGiveWay(up, isRoom, now, rotation / UnevenHaste) is not null;
+        var waiting = new Waiting(Math.Max(1, free), _options.IsFairToSources, _random);
+        return new Slots(isRoom, quota, all, up, free, Fullness(quota, up.Length), rotation, mayRotate, mayBeUneven, waiting, turns);
     }
 
     // Hot: of thousands of peers nearly all have not cooled down, which is asked first.
@@ -284,9 +298,11 @@ public sealed class ConnScheduler : IConnScheduler
     {
         if (slots.Free == 0)
         {
-            if (IsCandidate(peer, kind, taken))
-                slots.Waiting.Count++;
-            return;
+            if (!IsCandidate(peer, kind, taken))
+                return;
+            slots.Waiting.Count++;
+            if (!slots.MayBeUneven)
+                return;
         }
 
         double since = peer.StateChangeMs ?? 0;
@@ -309,13 +325,30 @@ public sealed class ConnScheduler : IConnScheduler
             slots.Waiting.Offer(peer, cooldown, 0);
     }
 
-    private void LetGo(HubPeer[] all, int quota, long now)
+    // As the original: the oldest first, until there are no more than the quota.
+    private void LetGo(HubPeer[] up, int most, int down, long now)
     {
-        HubPeer[] up = _options.CountsCallers ? all : [.. all.OrderBy(p => !p.IsCaller)];
-        int excess = up.Length > quota * 2 ? up.Length - quota : 0;
-        double patience = _options.ExcessPatience.TotalMilliseconds * _spread / Math.Max(1, excess);
-        foreach (HubPeer peer in up.Where(p => now > p.HubUpdated.ToUnixTimeMilliseconds() + patience).Take(excess))
-            _plugin.Hub.StartDisconnect(peer.Address, ConnReason.Excess);
+        if (up.Length <= most)
+            return;
+        int excess = up.Length - down;
+        double patience = _options.ExcessPatience.TotalMilliseconds * _spread / excess;
+        foreach (HubPeer peer in up.Take(excess).Where(p => now > p.HubUpdated.ToUnixTimeMilliseconds() + patience))
+            _plugin.Hub.StartDisconnect(peer.Address, ConnReason.Excess); // who is too new stays for now, and nobody goes in its place
+    }
+
+    // Ours: callers, where they do not count against the quota, have twice as many places of their own, and no more go than are too many; who is
+    // let go calls somebody else, so that letting go of more would never end. Those go first who call from where most do: the oldest of one
+    // machine, or of one room.
+    private static HubPeer[] ByCrowd(HubPeer[] callers) => [.. callers.GroupBy(p => PlaceOf(p.Address))
+        .SelectMany(place => place.Reverse().Select((Peer, Rank) => (Peer, Rank)))
+        .OrderByDescending(c => c.Rank)
+        .Select(c => c.Peer)];
+
+    // Where a call came from: the host without its port, the room without the attendant.
+    private static string PlaceOf(MultiserverAddress address)
+    {
+        string transport = address.Text.Split('~', 2)[0];
+        return transport.LastIndexOf(':') is var end and > 0 ? transport[..end] : transport;
     }
 
     private void Rotate(Slots slots, long now)
@@ -323,10 +356,33 @@ public sealed class ConnScheduler : IConnScheduler
         if (slots.Up.Length < slots.Quota || slots.Waiting.Count == 0)
             return;
         TimeSpan period = slots.Rotation / Math.Sqrt(slots.Waiting.Count);
-        if (MayGiveWay(slots.Up, slots.IsRoom, now, period) is not { } oldest)
+        // Of the sources that have several, one leaves sooner: else one that never lets go of a connection would in time have all that are left over.
+        HubPeer[] up = !_options.IsFairToSources || slots.IsRoom ? slots.Up
+            : [.. slots.Up.OrderByDescending(p => (now - p.HubUpdated.ToUnixTimeMilliseconds()) * slots.Turns.OfGroup(DialTurns.GroupOf(_plugin.SourceOf(p.Address))))];
+        if (MayGiveWay(up, slots.IsRoom, now, period) is not { } oldest)
             return;
         _lastRotation = now;
         _plugin.Hub.StartDisconnect(oldest.Address, ConnReason.Rotation);
+    }
+
+    // Ours: who took the slots of others while those had nobody who could be dialled gives them back before the turn is over: one of a source, or of
+    // a group of sources, that has at least two more than one that waits with somebody who has not failed.
+    private bool EvenOut(Slots slots, long now)
+    {
+        double ms = (slots.Rotation / UnevenHaste).TotalMilliseconds;
+        if (!slots.MayBeUneven || slots.Up.Length < slots.Quota || slots.Waiting.Count == 0 || _lastRotation + ms >= now)
+            return false;
+        HubPeer? tooMany = slots.Up.Where(p => p.HubUpdated.ToUnixTimeMilliseconds() + ms < now)
+            .Select(p => (Peer: p, Source: _plugin.SourceOf(p.Address)))
+            .Where(p => slots.Waiting.Sources.Values.Any(w => w.Best[0].Peer.Failure == 0 && slots.Turns.IsUneven(p.Source, w.Source)))
+            .OrderByDescending(p => slots.Turns.OfGroup(DialTurns.GroupOf(p.Source)))
+            .ThenByDescending(p => slots.Turns.OfSource(p.Source))
+            .FirstOrDefault().Peer;
+        if (tooMany is null)
+            return false;
+        _lastRotation = now;
+        _plugin.Hub.StartDisconnect(tooMany.Address, ConnReason.Rotation);
+        return true;
     }
 
     private HubPeer? MayGiveWay(HubPeer[] up, bool isRoom, long now, TimeSpan period)
@@ -335,15 +391,13 @@ public sealed class ConnScheduler : IConnScheduler
         return _lastRotation + ms >= now ? null : Array.Find(up, p => p.HubUpdated.ToUnixTimeMilliseconds() + ms < now && (!isRoom || IsEmptyRoom(p)));
     }
 
-    private void Dial(Slots slots, HashSet<string> taken, HubPeer[] inHub, long now)
+    private void Dial(Slots slots, HashSet<string> taken, long now)
     {
         Waiting waiting = slots.Waiting;
         int free = slots.Free;
         if (waiting.Sources.Count == 0)
             return;
-        if (_options.IsFairToSources)
-            _turns.Begin(inHub.Where(p => !p.IsCaller).Select(p => _plugin.SourceOf(p.Address)));
-        while (free > 0 && waiting.TakeNext(_turns, out ConnPeer peer))
+        while (free > 0 && waiting.TakeNext(slots.Turns, out ConnPeer peer))
         {
             if (peer.Identity is { } key && !taken.Add(key))
                 continue; // another route to it was dialled just now
@@ -357,7 +411,7 @@ public sealed class ConnScheduler : IConnScheduler
             free--;
             if (_options.DialsPerMinute < int.MaxValue)
                 _dials.Enqueue(now);
-            _turns.Had(peer.Source, now);
+            slots.Turns.Had(peer.Source, now);
         }
     }
 
@@ -466,8 +520,8 @@ public sealed class ConnScheduler : IConnScheduler
     }
 
     /// <summary>The slots for rooms, or for the others, at one look.</summary>
-    private sealed record Slots(bool IsRoom, int Quota, HubPeer[] All, HubPeer[] Up, int Free, double Fullness, TimeSpan Rotation, bool MayRotate, Waiting Waiting)
+    private sealed record Slots(bool IsRoom, int Quota, HubPeer[] All, HubPeer[] Up, int Free, double Fullness, TimeSpan Rotation, bool MayRotate, bool MayBeUneven, Waiting Waiting, DialTurns Turns)
     {
-        public bool NeedsWaiting => Free > 0 || MayRotate;
+        public bool NeedsWaiting => Free > 0 || MayRotate || MayBeUneven;
     }
 }

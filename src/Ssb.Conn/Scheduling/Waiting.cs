@@ -3,9 +3,13 @@ namespace Ssb.Conn;
 /// <summary>Who waits to be dialled: of each source the few that have waited longest, as many as there are slots.</summary>
 /// <param name="slots">How many can be dialled.</param>
 /// <param name="bySource">Is each source kept apart?</param>
-internal sealed class Waiting(int slots, bool bySource)
+/// <param name="random">Draws lots between sources, and between groups of sources, that nothing else tells apart: else who tells of most
+/// identities, the luckiest of whom has a short cooldown, would always be first.</param>
+internal sealed class Waiting(int slots, bool bySource, Random random)
 {
     private static readonly object s_everybody = new();
+
+    private readonly Dictionary<string, double> _lots = []; // of groups
 
     /// <summary>How many wait, those that have not cooled down included.</summary>
     public int Count { get; set; }
@@ -20,7 +24,7 @@ internal sealed class Waiting(int slots, bool bySource)
         // The share of a source is one object as long as it has peers; the address book is one source.
         object source = bySource ? (object?)peer.Staged?.Share ?? s_everybody : s_everybody;
         if (!Sources.TryGetValue(source, out Queued? queued))
-            Sources.Add(source, queued = new Queued(peer.Source));
+            Sources.Add(source, queued = NewQueue(peer.Source));
         List<(ConnPeer Peer, (double, double) Order)> best = queued.Best;
         (double, double) order = (cooldown, since);
         int room = 2 * slots; // more than slots: some may be routes to one identity
@@ -34,17 +38,17 @@ internal sealed class Waiting(int slots, bool bySource)
             best.RemoveAt(room);
     }
 
-    /// <summary>Takes the next: of the source whose turn it is, the one with the shortest cooldown.</summary>
+    /// <summary>Takes the next: of the group whose turn it is, of the source whose turn it is in it, the one with the shortest cooldown.</summary>
     public bool TakeNext(DialTurns turns, out ConnPeer peer)
     {
         Queued? next = null;
-        (int, int, long, (double, double)) least = default;
+        ((int, double, double) Group, (int, long, double) Source) least = default;
         foreach (Queued queued in Sources.Values)
         {
             if (queued.Best.Count == 0)
                 continue;
-            (int, int) standing = turns.StandingOf(queued.Source);
-            (int, int, long, (double, double)) order = (standing.Item1, standing.Item2, turns.LastOf(queued.Source), queued.Best[0].Order);
+            var order = (Group: (turns.OfGroup(queued.Group), turns.ServedOf(queued.Group), queued.GroupLot),
+                Source: (turns.OfSource(queued.Source), turns.LastOfSource(queued.Source), queued.Lot));
             if (next is null || order.CompareTo(least) < 0)
                 (next, least) = (queued, order);
         }
@@ -54,15 +58,34 @@ internal sealed class Waiting(int slots, bool bySource)
         return next is not null;
     }
 
-    public sealed class Queued(string? source)
+    private Queued NewQueue(string? source)
+    {
+        string group = DialTurns.GroupOf(source);
+#pragma warning disable CA5394 // chance, not secrecy
+        if (!_lots.TryGetValue(group, out double lot))
+            _lots.Add(group, lot = random.NextDouble());
+        return new Queued(source, group, lot, random.NextDouble());
+#pragma warning restore CA5394
+    }
+
+    public sealed class Queued(string? source, string group, double groupLot, double lot)
     {
         public string? Source { get; } = source;
+
+        public string Group { get; } = group;
+
+        public double GroupLot { get; } = groupLot;
+
+        public double Lot { get; } = lot;
 
         public List<(ConnPeer Peer, (double, double) Order)> Best { get; } = [];
     }
 }
 
-/// <summary>Whose turn it is: how many connections and dials each source and each group of sources has, and when it last had a turn. Bounded.</summary>
+/// <summary>Whose turn it is: how many connections and dials each source and each group of sources has, how long the connections of a group have
+/// lasted in all, and when a source last had a turn. Bounded.</summary>
+/// <remarks>Between groups it is time that is shared, not turns: the connections of who never lets go last longer than those of people who come and
+/// go.</remarks>
 internal sealed class DialTurns
 {
     private const string Book = ""; // the address book, and whoever was staged by a person
@@ -70,37 +93,66 @@ internal sealed class DialTurns
 
     private readonly Dictionary<string, int> _groups = [];
     private readonly Dictionary<string, int> _sources = [];
-    private readonly Dictionary<string, long> _last = [];
+    private readonly Dictionary<string, double> _served = []; // of groups, in milliseconds
+    private readonly Dictionary<string, long> _lastOfSource = [];
 
-    public void Begin(IEnumerable<string?> inHub)
+    public static string GroupOf(string? source) => Admission.GroupOf(source ?? Book);
+
+    /// <summary>Counts anew.</summary>
+    /// <param name="inHub">The source of each connection and dial.</param>
+    /// <param name="elapsed">How long ago it was last done, in milliseconds.</param>
+    public void Begin(IEnumerable<string?> inHub, double elapsed)
     {
+        foreach ((string group, int count) in _groups)
+            Remember(_served, group, ServedOf(group) + (count * elapsed));
         _groups.Clear();
         _sources.Clear();
         foreach (string? source in inHub)
             Count(source);
     }
 
-    public (int OfGroup, int OfSource) StandingOf(string? source) =>
-        (_groups.GetValueOrDefault(Admission.GroupOf(source ?? Book)), _sources.GetValueOrDefault(source ?? Book));
+    public int OfGroup(string group) => _groups.GetValueOrDefault(group);
 
-    public long LastOf(string? source) => _last.GetValueOrDefault(source ?? Book);
+    public int OfSource(string? source) => _sources.GetValueOrDefault(source ?? Book);
+
+    /// <summary>Has a group several connections?</summary>
+    public bool HasSeveral => _groups.Any(g => g.Value > 1);
+
+    /// <summary>Has the first source, or its group, so many more than the second that one less would still not be less?</summary>
+    public bool IsUneven(string? many, string? few)
+    {
+        string group = GroupOf(many);
+        string other = GroupOf(few);
+        return group == other ? OfSource(many) >= OfSource(few) + 2 : OfGroup(group) >= OfGroup(other) + 2;
+    }
+
+    /// <summary>A group that is new stands where the one stands that was served least: it is owed nothing for the time before.</summary>
+    public double ServedOf(string group) => _served.TryGetValue(group, out double served) ? served : _served.Count == 0 ? 0 : _served.Values.Min();
+
+    public long LastOfSource(string? source) => _lastOfSource.GetValueOrDefault(source ?? Book);
 
     public void Had(string? source, long now)
     {
         Count(source);
-        if (_last.Count >= MostRemembered && !_last.ContainsKey(source ?? Book))
+        Remember(_served, GroupOf(source), ServedOf(GroupOf(source)));
+        Remember(_lastOfSource, source ?? Book, now);
+    }
+
+    private static void Remember<T>(Dictionary<string, T> last, string name, T value)
+    {
+        if (last.Count >= MostRemembered && !last.ContainsKey(name))
         {
-            // Half of them: those whose turn is longest ago.
-            foreach (string old in _last.OrderBy(l => l.Value).Take(MostRemembered / 2).Select(l => l.Key).ToArray())
-                _last.Remove(old);
+            // Half of them go: those who had least, or whose turn is longest ago.
+            foreach (string old in last.OrderBy(l => l.Value).Take(MostRemembered / 2).Select(l => l.Key).ToArray())
+                last.Remove(old);
         }
 
-        _last[source ?? Book] = now;
+        last[name] = value;
     }
 
     private void Count(string? source)
     {
-        string group = Admission.GroupOf(source ?? Book);
+        string group = GroupOf(source);
         _groups[group] = _groups.GetValueOrDefault(group) + 1;
         _sources[source ?? Book] = _sources.GetValueOrDefault(source ?? Book) + 1;
     }

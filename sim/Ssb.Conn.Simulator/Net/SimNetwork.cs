@@ -1,0 +1,20 @@
+using System.Runtime.CompilerServices;
+
+namespace Ssb.Conn.Simulator;
+
+/// <summary>A host's way to the simulated world. Callers are handed to the hub directly, as the stream of callers would continue elsewhere.</summary>
+internal sealed class SimNetwork(SimHost host) : IPeerNetwork
+{
+    private Func<string, bool> _isWelcome = static _ => false;
+
+    public bool Welcomes(string callerId) => _isWelcome(callerId);
+
+    public Task<IPeerConnection> DialAsync(MultiserverAddress address, CancellationToken cancellationToken) => host.World.DialAsync(host, address, cancellationToken);
+
+    public async IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<string, bool> isWelcome, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        _isWelcome = isWelcome;
+        await new TaskCompletionSource().Task.WaitAsync(cancellationToken);
+        yield break;
+    }
+}
