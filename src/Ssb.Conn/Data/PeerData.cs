@@ -341,6 +341,13 @@ internal sealed class FieldList
         _fields.Add(field);
     }
 
+    /// <summary>Empties it, to be used again.</summary>
+    public void Clear()
+    {
+        _fields.Clear();
+        _places = null;
+    }
+
     public List<PeerField> ToList() => _fields;
 
     public PeerData ToData() => _fields.Count == 0 ? PeerData.Empty : new PeerData([.. _fields]);

@@ -151,7 +151,7 @@ internal static class ConnFile
                 bool isLine = entries.IsHealing && (reader.TokenStartIndex == 1 || IsEntryLine(text.Span, reader.TokenStartIndex));
                 reader.Read();
                 int start = (int)reader.TokenStartIndex;
-                PeerData? data = reader.TokenType == JsonTokenType.StartObject ? ReadData(ref reader, text, isLine) : null;
+                PeerData? data = reader.TokenType == JsonTokenType.StartObject ? ReadData(ref reader, text, entries.Fields, isLine) : null;
                 if (data is null)
                     reader.Skip();
                 entries.End = from + (int)reader.BytesConsumed;
@@ -178,9 +178,9 @@ internal static class ConnFile
     }
 
     // Where a brace is lost, entries would be taken for fields of the one before.
-    private static PeerData ReadData(ref Utf8JsonReader reader, ReadOnlyMemory<byte> text, bool endsAtNextEntry)
+    private static PeerData ReadData(ref Utf8JsonReader reader, ReadOnlyMemory<byte> text, FieldList fields, bool endsAtNextEntry)
     {
-        var fields = new FieldList();
+        fields.Clear();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (endsAtNextEntry && IsEntryLine(text.Span, reader.TokenStartIndex))
@@ -233,6 +233,9 @@ internal static class ConnFile
         private readonly FieldList _others = new();
 
         public bool IsHealing => isHealing;
+
+        /// <summary>Those of the entry that is being read; one list for all, as thousands would keep the garbage collector busy.</summary>
+        public FieldList Fields { get; } = new();
 
         /// <summary>Up to where the text was read well.</summary>
         public int End { get; set; }
