@@ -10,6 +10,8 @@ namespace Ssb.Conn;
 /// </remarks>
 public sealed class ConnPlugin : IAsyncDisposable
 {
+    private const int LongestText = 300;
+
     private readonly ConnPluginOptions _options;
     private readonly PeerRules _rules;
     private readonly Admission _admission;
@@ -118,11 +120,12 @@ public sealed class ConnPlugin : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(address);
         data ??= new StagedData { Type = "internet" };
         string? identity = address.Key ?? FeedKey.Canonical(data.Key);
+        int? hops = identity is null ? null : _options.SocialGraph?.HopsTo(identity); // foreign code, and so not under the lock
         StageResult result;
         lock (Hub.Gate) // so that nobody is on the bench and in the hub
         {
             bool isThere = Staging.Get(address) is not null;
-            if (_admission.Refuses(address, identity, source, isThere, data.Verified == true) is { } refusal)
+            if (_admission.Refuses(address, identity, hops, source, isThere, data.Verified == true) is { } refusal)
             {
                 if (refusal == RefusalReason.InHub)
                     _glue.Heard(address, data, identity, _options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds());
@@ -132,7 +135,7 @@ public sealed class ConnPlugin : IAsyncDisposable
             {
                 if (!isThere && _failures.Find(address) is { } failure)
                     data = InterpoolGlue.With(data, failure);
-                result = Staging.TryStage(address, data, _admission.IsFriend(identity) ? null : source);
+                result = Staging.TryStage(address, data, _admission.IsFriend(hops) ? null : source);
             }
 
             if (result.Outcome != StageOutcome.Updated && result.Reason != RefusalReason.InHub)
@@ -294,9 +297,11 @@ public sealed class ConnPlugin : IAsyncDisposable
     {
         string name = TargetOf(target, out MultiserverAddress? address);
         string? identity = address is null ? name : address.Key ?? Db.Find(address)?.Identity ?? Staging.Get(address)?.Identity ?? Hub.Get(address)?.Key;
+        int? hops = identity is null ? null : HopsTo(identity);
+        var routes = new OrderedTable<WhyRoute>();
+        var outlooks = new List<(WhyRoute Route, ConnPeer Peer)>();
         lock (Hub.Gate)
         {
-            var routes = new OrderedTable<WhyRoute>();
             if (address is not null)
                 Add(address);
             if (identity is not null)
@@ -308,12 +313,24 @@ public sealed class ConnPlugin : IAsyncDisposable
                 foreach (MultiserverAddress known in Db.GetAddressesForId(identity))
                     Add(known);
             }
+        }
 
-            WhyRoute[] found = [.. routes.All.Where(r => r.Where != "nowhere" || identity is null || routes.Count == 1)];
-            return new WhyReport(address?.ToString() ?? name, identity, identity is null ? null : HopsTo(identity),
-                _rules.Find(address?.Text, identity), found, _history.Of(identity ?? name));
+        // What the scheduler says may be foreign code.
+        foreach ((WhyRoute route, ConnPeer peer) in outlooks)
+        {
+            SchedulerOutlook outlook = _scheduler.Explain(peer);
+            routes.Set(route.Address, route with { Outlook = outlook.Text, RetryAt = outlook.RetryAt });
+        }
 
-            void Add(MultiserverAddress route) => routes.Set(route, Look(route));
+        WhyRoute[] found = [.. routes.All.Where(r => r.Where != "nowhere" || identity is null || routes.Count == 1)];
+        return new WhyReport(address?.ToString() ?? name, identity, hops, _rules.Find(address?.Text, identity), found, _history.Of(identity ?? name));
+
+        void Add(MultiserverAddress route)
+        {
+            WhyRoute seen = Look(route, out ConnPeer? waits);
+            routes.Set(route, seen);
+            if (waits is { } peer && !outlooks.Exists(o => o.Route.Address == route))
+                outlooks.Add((seen, peer));
         }
     }
 
@@ -337,7 +354,8 @@ public sealed class ConnPlugin : IAsyncDisposable
         await _pingTimer.DisposeAsync().ConfigureAwait(false);
         await _closing.CancelAsync().ConfigureAwait(false);
         await Hub.DisposeAsync().ConfigureAwait(false);
-        await _accepting.ConfigureAwait(false);
+        // A network that does not end when it is told to is left behind.
+        await _accepting.WaitAsync(_options.Hub.CloseDeadline, _options.TimeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Staging.Close();
         _closing.Dispose();
         await Db.DisposeAsync().ConfigureAwait(false);
@@ -362,7 +380,10 @@ public sealed class ConnPlugin : IAsyncDisposable
     }
 
     internal void Note(string what, MultiserverAddress? address, string? identity, string reason, string? source) =>
-        _history.Add(identity ?? address?.Text ?? "", new PeerNote(_options.TimeProvider.GetUtcNow(), what, reason, address, source));
+        _history.Add(identity ?? address?.Text ?? "", new PeerNote(_options.TimeProvider.GetUtcNow(), what, Short(reason), address, source));
+
+    /// <summary>Of a text that may be a stranger's, the beginning.</summary>
+    internal static string Short(string text) => text.Length <= LongestText ? text : text[..LongestText] + "...";
 
     private static string Words(StageResult result) => result.Reason switch
     {
@@ -476,8 +497,9 @@ public sealed class ConnPlugin : IAsyncDisposable
         Hub.RunDeferred();
     }
 
-    private WhyRoute Look(MultiserverAddress address)
+    private WhyRoute Look(MultiserverAddress address, out ConnPeer? waits)
     {
+        waits = null;
         HubPeer? inHub = Hub.Get(address);
         StagedPeer? staged = Staging.Get(address);
         DbPeer? known = Db.Find(address);
@@ -487,9 +509,8 @@ public sealed class ConnPlugin : IAsyncDisposable
             return new WhyRoute(address, HubPeer.NameOf(inHub.State), _glue.SourceOf(address), failures, failure?.LastError, inHub.IsCaller ? "It called us" : "We dialled it", null);
         if (staged is null && known is null)
             return new WhyRoute(address, "nowhere", null, failures, failure?.LastError, "It is neither on the bench nor in the address book", null);
-        ConnPeer peer = known is not null ? new ConnPeer(known) : new ConnPeer(staged!); // one of the two is there
-        SchedulerOutlook outlook = _scheduler.Explain(peer);
-        return new WhyRoute(address, staged is not null ? "staged" : "remembered", staged?.Source, failures, failure?.LastError, outlook.Text, outlook.RetryAt);
+        waits = known is not null ? new ConnPeer(known) : new ConnPeer(staged!); // one of the two is there
+        return new WhyRoute(address, staged is not null ? "staged" : "remembered", staged?.Source, failures, failure?.LastError, "", null);
     }
 
     private void RecordPings()

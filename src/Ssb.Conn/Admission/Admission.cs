@@ -4,13 +4,13 @@ namespace Ssb.Conn;
 internal sealed class Admission(AdmissionOptions options, ConnStaging staging, ConnHub hub, PeerRules rules, ConnPluginOptions plugin)
 {
     /// <summary>Why a newcomer is refused; null if it is not. A peer that is on the bench already is only asked the first three.</summary>
-    public RefusalReason? Refuses(MultiserverAddress address, string? identity, string? source, bool isThere, bool isVerified)
+    public RefusalReason? Refuses(MultiserverAddress address, string? identity, int? hops, string? source, bool isThere, bool isVerified)
     {
         if (identity is not null && identity == plugin.OwnId)
             return RefusalReason.OwnKey;
         if (rules.Find(address.Text, identity) is { } rule)
             return rule.Kind == PeerRuleKind.Block ? RefusalReason.Blocked : RefusalReason.Dismissed;
-        if (identity is not null && plugin.SocialGraph?.HopsTo(identity) < 0)
+        if (hops < 0)
             return RefusalReason.Blocked;
         if (hub.Get(address) is not null || (identity is not null && hub.HasKey(identity)))
             return RefusalReason.InHub;
@@ -22,7 +22,7 @@ internal sealed class Admission(AdmissionOptions options, ConnStaging staging, C
     }
 
     /// <summary>Friends answer to no source: a flood of its peers cannot push them out.</summary>
-    public bool IsFriend(string? identity) => identity is not null && plugin.SocialGraph?.HopsTo(identity) is { } hops && hops >= 0 && hops <= options.FriendHops;
+    public bool IsFriend(int? hops) => hops >= 0 && hops <= options.FriendHops;
 
     /// <summary>The group of a source: what stands before the slash, or the source itself.</summary>
     public static string GroupOf(string source) => source.IndexOf('/') is var end and >= 0 ? source[..end] : source;
