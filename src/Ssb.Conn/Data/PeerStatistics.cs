@@ -28,14 +28,18 @@ public sealed record PeerStatistics(double Mean, double Stdev, double Count, dou
     {
         if (json.ValueKind != JsonValueKind.Object)
             return null;
-        return new PeerStatistics(Number("mean"), Number("stdev"), Number("count"), Number("sum"), Number("sqsum")) is { Count: > 0 } read ? read : null;
-
-        double Number(string name) => json.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number
-            && value.TryGetDouble(out double number) && double.IsFinite(number) ? number : 0;
+        return new PeerStatistics(Number(json, "mean"), Number(json, "stdev"), Number(json, "count"), Number(json, "sum"), Number(json, "sqsum")) is { Count: > 0 } read
+            ? read : null;
     }
+
+    /// <summary>The mean alone, which counts without the rest; 0 if there is none.</summary>
+    internal static double MeanOf(JsonElement json) => json.ValueKind == JsonValueKind.Object ? Number(json, "mean") : 0;
 
     internal JsonElement ToElement() => JsonElement.Parse(
         $"{{\"mean\":{Text(Mean)},\"stdev\":{Text(Stdev)},\"count\":{Text(Count)},\"sum\":{Text(Sum)},\"sqsum\":{Text(Sqsum)}}}");
+
+    private static double Number(JsonElement json, string name) => json.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number
+        && value.TryGetDouble(out double number) && double.IsFinite(number) ? number : 0;
 
     private static string Text(double value) => JavaScriptNumber.Format(double.IsFinite(value) ? value : 0);
 }

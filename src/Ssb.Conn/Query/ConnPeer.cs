@@ -101,7 +101,7 @@ public readonly struct ConnPeer : IEquatable<ConnPeer>
     internal int Failure => _entry is StagedPeer staged ? (int)Math.Clamp(Number(staged, "failure") ?? 0, 0, int.MaxValue) : DataOfEntry.Failure;
 
     internal double MeanDurationMs => _entry is not StagedPeer staged ? DataOfEntry.MeanDurationMs
-        : staged.Data.Fields.TryGetValue("duration", out JsonElement duration) ? PeerStatistics.Read(duration)?.Mean ?? 0 : 0;
+        : staged.Data.Fields.TryGetValue("duration", out JsonElement duration) ? PeerStatistics.MeanOf(duration) : 0;
 
     internal double? RetryAtMs => _entry switch
     {

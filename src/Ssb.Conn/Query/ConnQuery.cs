@@ -1,5 +1,6 @@
 // npm ssb-conn-query 1.2.2.
 using System.Runtime.InteropServices;
+using System.Text.Json;
 
 namespace Ssb.Conn;
 
@@ -93,7 +94,8 @@ public sealed class ConnQuery(ConnDb db, ConnHub hub, ConnStaging staging)
     public static bool HasSuccessfulAttempts(ConnPeer peer) => peer.MeanDurationMs > 0;
 
     /// <summary>Did it ever answer a ping?</summary>
-    public static bool HasPinged(ConnPeer peer) => peer.Data.Ping?.Rtt?.Mean > 0;
+    public static bool HasPinged(ConnPeer peer) => peer.Data.TryGet("ping", out JsonElement ping) && ping.ValueKind == JsonValueKind.Object
+        && ping.TryGetProperty("rtt", out JsonElement rtt) && PeerStatistics.MeanOf(rtt) > 0;
 
     /// <summary>Is it time to try a peer again, when the wait doubles with each failure?</summary>
     /// <param name="step">The wait without a failure.</param>

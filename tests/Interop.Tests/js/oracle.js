@@ -30,6 +30,7 @@ const questions = {
   loadSecret: (file) => { const k = keys.loadSync(file); return [k.id, JSON.stringify(keys.signObj(k, { hello: 'world' }))] },
   staging: (s) => require('./staging')(JSON.parse(s)),
   db: (s) => require('./db')(JSON.parse(s)),
+  query: (s) => require('./query')(JSON.parse(s)),
   lanWrite: (s) => require('./lan').write(JSON.parse(s)),
   lanRead: (s) => require('./lan').read(JSON.parse(s)),
   seal: (s) => require('./box').seal(JSON.parse(s)),
