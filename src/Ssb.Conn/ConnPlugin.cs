@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.Extensions.Logging;
 
 namespace Ssb.Conn;
@@ -382,8 +383,12 @@ public sealed class ConnPlugin : IAsyncDisposable
     internal void Note(string what, MultiserverAddress? address, string? identity, string reason, string? source) =>
         _history.Add(identity ?? address?.Text ?? "", new PeerNote(_options.TimeProvider.GetUtcNow(), what, Short(reason), address, source));
 
-    /// <summary>Of a text that may be a stranger's, the beginning.</summary>
-    internal static string Short(string text) => text.Length <= LongestText ? text : text[..LongestText] + "...";
+    /// <summary>Of a text that may be a stranger's, the beginning; what is no text in it (a lone surrogate) is replaced.</summary>
+    internal static string Short(string text)
+    {
+        string cut = text.Length <= LongestText ? text : text[..LongestText] + "...";
+        return cut.AsSpan().ContainsAnyInRange('\ud800', '\udfff') ? Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(cut)) : cut;
+    }
 
     private static string Words(StageResult result) => result.Reason switch
     {
@@ -441,7 +446,16 @@ public sealed class ConnPlugin : IAsyncDisposable
 
     private void OnHub(HubEvent e)
     {
-        _glue.On(e);
+        try
+        {
+            _glue.On(e);
+        }
+        catch (Exception error)
+        {
+            // The hub's own state must not suffer by it.
+            _options.Logger.LogError(error, "The pools could not follow the hub.");
+        }
+
         if (e.Type is HubEventType.Disconnected)
             News?.Invoke(SchedulerNews.Disconnected);
     }

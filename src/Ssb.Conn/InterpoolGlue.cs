@@ -1,4 +1,6 @@
 // npm ssb-conn 6.0.4, interpool-glue: what the bench and the address book do as connections come and go.
+using Microsoft.Extensions.Logging;
+
 namespace Ssb.Conn;
 
 /// <summary>Keeps the pools in step with the hub.</summary>
@@ -39,7 +41,7 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
         if (e.Type != HubEventType.ConnectingFailed)
             Note(NameOf(e.Type), e.Reason);
         if (e.Type is HubEventType.Disconnecting or HubEventType.DisconnectingFailed)
-            db.Update(peer.Address, StateChanged);
+            UpdateDb(peer.Address, StateChanged);
 
         void Note(string what, string reason) => note(what, peer.Address, peer.Key, reason, null);
     }
@@ -92,19 +94,19 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
             }
         }
 
-        db.Update(peer.Address, peer.State == HubState.Connected ? data => StateChanged(data).With(PeerField.Of("failure", 0)) : StateChanged);
+        UpdateDb(peer.Address, peer.State == HubState.Connected ? data => StateChanged(data).With(PeerField.Of("failure", 0)) : StateChanged);
         PeerData known = db.Get(peer.Address) ?? PeerData.Empty;
         if (away.Routes.Find(r => r.Peer.Text == peer.Address.Text) is { } staged)
             known = known.Merge(PeerData.Of(staged.Peer));
         if (known.Raw.Length > 0)
-            hub.Update(peer.Address, known);
+            hub.TryUpdate(peer.Address, known);
     }
 
     private void OnFailed(HubPeer peer, string error)
     {
         DateTimeOffset now = options.TimeProvider.GetUtcNow();
         Failure failure = failures.Add(peer.Address, error, now);
-        db.Update(peer.Address, data => StateChanged(data.With(PeerField.Of("failure", data.Failure + 1)))
+        UpdateDb(peer.Address, data => StateChanged(data.With(PeerField.Of("failure", data.Failure + 1)))
             .With("duration", (data.Duration?.Add(0) ?? PeerStatistics.Of(0)).ToElement()));
         Return(peer, route => route.Peer.Text == peer.Address.Text ? With(route.Data, failure) : route.Data);
     }
@@ -122,12 +124,12 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
         if (_away.TryGetValue(peer.Address, out Away? away) && away.Connection is not null)
         {
             double lasted = Math.Floor(options.TimeProvider.GetElapsedTime(away.ConnectedAt).TotalMilliseconds);
-            db.Update(peer.Address, data => StateChanged(data).With("duration", (data.Duration?.Add(lasted) ?? PeerStatistics.Of(lasted)).ToElement()));
+            UpdateDb(peer.Address, data => StateChanged(data).With("duration", (data.Duration?.Add(lasted) ?? PeerStatistics.Of(lasted)).ToElement()));
             RecordPing(away);
         }
         else
         {
-            db.Update(peer.Address, StateChanged);
+            UpdateDb(peer.Address, StateChanged);
         }
 
         double now = Now();
@@ -151,10 +153,23 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
         }
     }
 
+    // What is in the book may be at its limit, or beyond it if another program wrote it; then its statistics stay as they are.
+    private void UpdateDb(MultiserverAddress address, Func<PeerData, PeerData> change)
+    {
+        try
+        {
+            db.Update(address, change);
+        }
+        catch (ArgumentException e)
+        {
+            options.Logger.LogWarning(e, "The address book does not take the statistics of {Address}.", address);
+        }
+    }
+
     private void RecordPing(Away away)
     {
         if (away.Connection?.Ping is { } ping)
-            db.Update(away.Address, data => data.With("ping", ping.ToElement()));
+            UpdateDb(away.Address, data => data.With("ping", ping.ToElement()));
     }
 
     /// <summary>What a failure adds to the data of a peer on the bench.</summary>

@@ -186,4 +186,44 @@ public class FailureMemoryTests : PluginTestBase
 
         static string? Text(PeerData data, string name) => data.TryGet(name, out JsonElement value) ? value.GetString() : null;
     }
+
+    [Fact]
+    public async Task Data_ThatTogetherAreTooMuch_DoNotKeepThePeerFromConnecting()
+    {
+        Reachable();
+        ConnPlugin conn = await Open();
+        string much = new('x', 40_000);
+        conn.Remember(s_peer, PeerData.Empty.With("a", much));
+        conn.Stage(s_peer, new StagedData { Type = "lan" }.With("b", much));
+        await conn.ConnectAsync(s_peer).Guarded();
+        Assert.Equal(HubState.Connected, conn.Hub.GetState(s_peer));
+        Network.Connections[0].End();
+        Assert.Empty(conn.Hub.Entries());
+        Assert.Single(conn.Staging.Entries());
+    }
+
+    [Fact]
+    public async Task Entry_AtItsLimit_KeepsItsStatistics_AndThePeerConnects()
+    {
+        Reachable();
+        ConnPlugin conn = await Open(new ConnPluginOptions { Autostart = false, Db = new ConnDbOptions { MaxDataLength = 60 } });
+        conn.Remember(s_peer, PeerData.Empty.With("a", new string('x', 35)));
+        await conn.ConnectAsync(s_peer).Guarded();
+        Network.Connections[0].End();
+        Assert.Empty(conn.Hub.Entries());
+        Assert.Null(conn.Db.Get(s_peer)!.StateChange);
+    }
+
+    [Fact]
+    public async Task Error_OfAStranger_IsCutAndMadeText()
+    {
+        Unreachable($"no \ud800 {new string('x', 100_000)}");
+        ConnPlugin conn = await Open();
+        conn.Stage(s_peer, OfType("internet"));
+        await Assert.ThrowsAsync<ConnectFailedException>(() => conn.ConnectAsync(s_peer).Guarded());
+        string error = Assert.Single(conn.Staging.Entries()).Data.Fields["lastError"].GetString()!;
+        Assert.StartsWith("no \ufffd x", error, StringComparison.Ordinal);
+        Assert.True(error.Length < 400);
+        Assert.Contains("no \ufffd", conn.Why(Given.FeedId(1)).ToJson(), StringComparison.Ordinal);
+    }
 }

@@ -159,8 +159,7 @@ public sealed class ConnHub : IAsyncDisposable
                 return false;
             PeerData merged = entry.View.Data.Merge(data);
             CheckLength(merged);
-            entry.View = entry.View with { Data = merged, HubUpdated = Now() };
-            Changed_NeedsLock();
+            Update_NeedsLock(entry, merged);
             return true;
         }
     }
@@ -270,6 +269,16 @@ public sealed class ConnHub : IAsyncDisposable
             watched = [.. _watched];
         await Task.WhenAll(watched).ConfigureAwait(false);
         _closing.Dispose();
+    }
+
+    /// <summary>Like <see cref="Update(MultiserverAddress, PeerData)"/>; data that would be too much are left out.</summary>
+    internal void TryUpdate(MultiserverAddress address, PeerData data)
+    {
+        lock (Gate)
+        {
+            if (_entries.TryGet(address, out Entry? entry) && entry.View.Data.Merge(data) is var merged && merged.Length <= _options.MaxDataLength)
+                Update_NeedsLock(entry, merged);
+        }
     }
 
     /// <summary>Is a peer of that identity, in its one spelling, in the hub?</summary>
@@ -690,6 +699,12 @@ public sealed class ConnHub : IAsyncDisposable
     }
 
     private bool IsThere_NeedsLock(Entry entry) => _entries.TryGet(entry.View.Address, out Entry? there) && ReferenceEquals(there, entry);
+
+    private void Update_NeedsLock(Entry entry, PeerData data)
+    {
+        entry.View = entry.View with { Data = data, HubUpdated = Now() };
+        Changed_NeedsLock();
+    }
 
     private void Become_NeedsLock(Entry entry, HubState state) => entry.View = entry.View with { State = state, HubUpdated = Now() };
 
