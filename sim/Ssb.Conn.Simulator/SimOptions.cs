@@ -10,10 +10,10 @@ internal sealed record SimOptions
     /// <summary>Honest hosts in each simulation, newcomers not counted.</summary>
     public int Honest { get; init; } = 112;
 
-    public double Hours { get; init; } = 0.6;
+    public double Hours { get; init; } = 0.5;
 
     /// <summary>Identities of the attacker at each place.</summary>
-    public int Identities { get; init; } = 1_100;
+    public int Identities { get; init; } = 300;
 
     /// <summary>Only scenarios whose name contains this.</summary>
     public string Only { get; init; } = "";

@@ -35,6 +35,8 @@ internal sealed class Measures(World world, IReadOnlyList<SimHost> victims, IRea
 
     public int KeptOut => world.Hosts.Sum(h => h.KeptOut);
 
+    public int Refused => world.Hosts.Sum(h => h.Refused);
+
     /// <summary>How long newcomers waited for a connection with somebody honest, the shortest first; those who have none wait for ever.</summary>
     public IReadOnlyList<TimeSpan> Waits => [.. newcomers.Select(n => n.FirstHonestAt - n.CameAt ?? TimeSpan.MaxValue).Order()];
 

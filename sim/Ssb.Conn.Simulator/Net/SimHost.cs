@@ -42,9 +42,14 @@ internal sealed class SimHost : SimNode
     /// <summary>When it first had a connection with an honest host or pub.</summary>
     public TimeSpan? FirstHonestAt { get; private set; }
 
+    /// <summary>Honest peers that left the bench for others.</summary>
     public int Evicted { get; private set; }
 
+    /// <summary>Times that an honest peer was refused, though it was not in connection.</summary>
     public int KeptOut { get; private set; }
+
+    /// <summary>Times that one that an attacker told of was refused.</summary>
+    public int Refused { get; private set; }
 
     public override bool Welcomes(string callerId) => IsUp && _network.Welcomes(callerId);
 
@@ -99,7 +104,11 @@ internal sealed class SimHost : SimNode
         _sources[address] = source;
         StageResult result = Plugin.TryStage(address, data, source);
         if (!isHonest)
+        {
+            Refused += result.Outcome == StageOutcome.Refused ? 1 : 0;
             return;
+        }
+
         long now = World.Now.Ticks;
         if (result.Outcome == StageOutcome.Refused)
         {

@@ -1,0 +1,63 @@
+using Ssb.Conn.Simulator;
+
+namespace Ssb.Conn.Tests.Simulation;
+
+/// <summary>Small simulations. Larger ones: <c>dotnet run -c Release --project sim/Ssb.Conn.Simulator</c>.</summary>
+public class SimulationTests
+{
+    private static readonly SimOptions s_small = new() { Honest = 12, Hours = 0.5, Identities = 120, Jobs = 1 };
+
+    /// <summary>Ours, with a bench so small that each flood fills it.</summary>
+    private static readonly Policy s_crowded = new("crowded", new AdmissionOptions(), new SchedulerOptions(),
+        new ConnPluginOptions().Staging with { Capacity = 100, SourceCapacity = 90, GroupCapacity = 50 }, new HubOptions());
+
+    [Fact]
+    public void Run_SameSeed_SameText_AnotherSeedAnother()
+    {
+        SimOptions options = s_small with { Honest = 10, Only = "half die under floods" };
+        string first = Report.Of(options);
+        Assert.Equal(first, Report.Of(options with { Jobs = 2 }));
+        Assert.NotEqual(first, Report.Of(options with { Seed = 2 }));
+    }
+
+    [Theory]
+    [InlineData("LAN flood, one sender", 1)]
+    [InlineData("LAN flood, 200 forged senders", 2)]
+    [InlineData("hostile room", 3)]
+    [InlineData("address spraying", 4)]
+    public void Flood_FromAnotherSource_NoHonestPeerIsEvictedOrKeptOut(string scenario, int seed)
+    {
+        Measures measures = Run(scenario, s_small with { Seed = seed }, s_crowded);
+        Assert.True(measures.Bench.Value > 0.3, "The flood did not reach the bench.");
+        Assert.True(measures.Refused > 1_000, "The bench did not fill.");
+        Assert.Equal((0, 0), (measures.Evicted, measures.KeptOut));
+    }
+
+    [Theory]
+    [InlineData("LAN flood, one sender")]
+    [InlineData("LAN flood, 200 forged senders")]
+    [InlineData("hostile room")]
+    public void Flood_ByIdentities_AttackerHasNoMoreConnectionsThanItsShareOfSources(string scenario)
+    {
+        double made = 0, whole = 0, fair = 0;
+        for (int seed = 1; seed <= 3; seed++)
+        {
+            Measures measures = Run(scenario, s_small with { Seed = seed }, Policy.Ours);
+            (made, whole, fair) = (made + measures.Automatic.Part, whole + measures.Automatic.Whole, fair + measures.Sources.Part);
+        }
+
+        Assert.True(whole > 100, "Nobody was connected.");
+        Assert.True(made <= fair, $"The attacker has {made / whole:P1} of the connections, where {fair / whole:P1} would be its share.");
+    }
+
+    [Fact]
+    public void Callers_ByTheDozen_NoVictimIsCutOff()
+    {
+        Measures measures = Run("callers", s_small, Policy.Ours);
+        Assert.True(measures.Connections.Value > 0.3, "Nobody called.");
+        Assert.Equal((0, 0), (measures.CutOff.Part, measures.Automatic.Part));
+    }
+
+    private static Measures Run(string scenario, SimOptions options, Policy policy) =>
+        Simulator.Simulation.Run(options, Scenario.All.Single(s => s.Name == scenario), policy);
+}
