@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -13,57 +14,46 @@ namespace Ssb.Conn;
 [JsonConverter(typeof(PeerDataJsonConverter))]
 public sealed class PeerData : IEquatable<PeerData>
 {
-    private readonly PeerField[] _fields;
+    private const int LongestName = 12; // of those that are properties
+
+    private ReadOnlyMemory<byte> _text; // the object, as Read has found it
+    private PeerField[]? _fields; // made of the text when somebody asks; never changed
 
     internal PeerData(PeerField[] fields)
     {
         _fields = fields;
         foreach (ref readonly PeerField field in fields.AsSpan())
-        {
-            switch (field.Name)
-            {
-                case "key": Key = field.Text; break;
-                case "type": Type = field.Text; break;
-                case "source": Source = field.Text; break;
-                case "inferredType": InferredType = field.Text; break;
-                case "birth": BirthMs = field.Number; break;
-                case "stateChange": StateChangeMs = field.Number; break;
-                case "hubUpdated": HubUpdatedMs = field.Number; break;
-                case "failure": Failure = (int)Math.Clamp(field.Number ?? 0, 0, int.MaxValue); break;
-                case "autoconnect": Autoconnect = field.Flag; break;
-                case "host": Host = field.Text; break;
-                case "defunct": IsDefunct = field.Flag == true; break;
-                case "verified": Verified = field.Flag; break;
-                case "alias": HasAlias = field.Json.Span is not ([(byte)'"', (byte)'"'] or [(byte)'n', ..] or [(byte)'f', ..] or [(byte)'0']); break;
-                case "duration": MeanDurationMs = Mean(field.Json.Span); break;
-            }
-        }
+            Take(field.Name, field.Json.Span);
+    }
+
+    private PeerData()
+    {
     }
 
     /// <summary>Nothing is known.</summary>
     public static PeerData Empty { get; } = new([]);
 
     /// <summary>The peer's feed id, <c>@...=.ed25519</c>: the field <c>key</c>.</summary>
-    public string? Key { get; }
+    public string? Key { get; private set; }
 
     /// <summary>How the peer was met: <c>lan</c>, <c>bt</c>, <c>internet</c>, <c>pub</c>, <c>room</c>, <c>room-attendant</c>, <c>dht</c> or
     /// another word.</summary>
-    public string? Type { get; }
+    public string? Type { get; private set; }
 
     /// <summary>Who told, in the words of the old gossip plugin: <c>stored</c>, <c>manual</c>, <c>local</c>, <c>pub</c>, <c>friends</c> ...</summary>
-    public string? Source { get; }
+    public string? Source { get; private set; }
 
     /// <summary>What the hub took the peer for when nobody told its type.</summary>
-    public string? InferredType { get; }
+    public string? InferredType { get; private set; }
 
     /// <summary>false: not to be dialled by itself, a person decides.</summary>
-    public bool? Autoconnect { get; }
+    public bool? Autoconnect { get; private set; }
 
     /// <summary>Has it proved that it owns its key?</summary>
-    public bool? Verified { get; }
+    public bool? Verified { get; private set; }
 
     /// <summary>Failed dials since the last connection.</summary>
-    public int Failure { get; }
+    public int Failure { get; private set; }
 
     /// <summary>When it came into the address book.</summary>
     public DateTimeOffset? Birth => Time(BirthMs);
@@ -78,27 +68,33 @@ public sealed class PeerData : IEquatable<PeerData>
     public PeerPing? Ping => TryGet("ping", out JsonElement json) ? PeerPing.Read(json) : null;
 
     /// <summary>All fields, in their order.</summary>
-    public IEnumerable<KeyValuePair<string, JsonElement>> Fields => _fields.Select(f => KeyValuePair.Create(f.Name, f.Value));
+    public IEnumerable<KeyValuePair<string, JsonElement>> Fields => All.Select(f => KeyValuePair.Create(f.Name, f.Value));
 
-    internal double? BirthMs { get; }
+    internal double? BirthMs { get; private set; }
 
-    internal double? StateChangeMs { get; }
+    internal double? StateChangeMs { get; private set; }
 
-    internal double? HubUpdatedMs { get; }
+    internal double? HubUpdatedMs { get; private set; }
 
     /// <summary>0 when no connection has ever lasted.</summary>
-    internal double MeanDurationMs { get; }
+    internal double MeanDurationMs { get; private set; }
 
-    internal string? Host { get; }
+    internal string? Host { get; private set; }
 
-    internal bool IsDefunct { get; }
+    internal bool IsDefunct { get; private set; }
 
-    internal bool HasAlias { get; }
+    internal bool HasAlias { get; private set; }
 
-    internal ReadOnlySpan<PeerField> Raw => _fields;
+    internal ReadOnlySpan<PeerField> Raw => All;
+
+    /// <summary>The object as <c>JSON.stringify(..., null, 2)</c> writes it in <c>conn.json</c>, if that is at hand; else empty.</summary>
+    internal ReadOnlySpan<byte> Text => _text.Span;
+
+    // Two threads may make the same list; which of them stays is all one.
+    private PeerField[] All => _fields ??= FieldList.Of(_text).ToArray();
 
     /// <summary>The length of all fields, in UTF-8 bytes of JSON.</summary>
-    internal int Length => _fields.Sum(f => Encoding.UTF8.GetByteCount(f.Name) + f.Json.Length);
+    internal int Length => All.Sum(f => Encoding.UTF8.GetByteCount(f.Name) + f.Json.Length);
 
     /// <summary>Reads a JSON object.</summary>
     /// <exception cref="JsonException"><paramref name="json"/> is not a JSON object.</exception>
@@ -147,7 +143,7 @@ public sealed class PeerData : IEquatable<PeerData>
     public bool TryGet(string name, out JsonElement value)
     {
         ArgumentNullException.ThrowIfNull(name);
-        foreach (ref readonly PeerField field in _fields.AsSpan())
+        foreach (ref readonly PeerField field in All.AsSpan())
         {
             if (field.Name == name)
             {
@@ -199,16 +195,16 @@ public sealed class PeerData : IEquatable<PeerData>
 
     /// <summary>This data without a field.</summary>
     public PeerData Without(string name) =>
-        Array.Exists(_fields, f => f.Name == name) ? new PeerData(Array.FindAll(_fields, f => f.Name != name)) : this;
+        Array.Exists(All, f => f.Name == name) ? new PeerData(Array.FindAll(All, f => f.Name != name)) : this;
 
     /// <summary>Shallow merge: fields given replace, fields not given stay.</summary>
     public PeerData Merge(PeerData given)
     {
         ArgumentNullException.ThrowIfNull(given);
-        if (_fields.Length == 0 || given._fields.Length == 0 || ReferenceEquals(given, this))
-            return given._fields.Length == 0 ? this : given;
-        var fields = new FieldList(_fields, given._fields.Length);
-        foreach (ref readonly PeerField field in given._fields.AsSpan())
+        if (All.Length == 0 || given.All.Length == 0 || ReferenceEquals(given, this))
+            return given.All.Length == 0 ? this : given;
+        var fields = new FieldList(All, given.All.Length);
+        foreach (ref readonly PeerField field in given.All.AsSpan())
             fields.Set(field);
         return fields.ToData();
     }
@@ -216,8 +212,8 @@ public sealed class PeerData : IEquatable<PeerData>
     /// <summary>The same as data for the bench. What the bench cannot carry is left out: a field whose text is none.</summary>
     public StagedData ToStagedData()
     {
-        var fields = new Dictionary<string, JsonElement>(_fields.Length);
-        foreach (ref readonly PeerField field in _fields.AsSpan())
+        var fields = new Dictionary<string, JsonElement>(All.Length);
+        foreach (ref readonly PeerField field in All.AsSpan())
             fields[field.Name] = field.Value;
         try
         {
@@ -250,9 +246,9 @@ public sealed class PeerData : IEquatable<PeerData>
     {
         if (ReferenceEquals(this, other))
             return true;
-        if (other is null || other._fields.Length != _fields.Length)
+        if (other is null || other.All.Length != All.Length)
             return false;
-        foreach (ref readonly PeerField field in _fields.AsSpan())
+        foreach (ref readonly PeerField field in All.AsSpan())
         {
             if (!other.TryGet(field.Name, out JsonElement value) || !JsonElement.DeepEquals(field.Value, value))
                 return false;
@@ -265,18 +261,51 @@ public sealed class PeerData : IEquatable<PeerData>
     public override bool Equals(object? obj) => Equals(obj as PeerData);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(Key, Type, _fields.Length);
+    public override int GetHashCode() => HashCode.Combine(Key, Type);
 
     /// <summary>Key and type, and of the further fields the names alone: a value may be an address that carries a secret seed.</summary>
     public override string ToString() =>
         $"key {(Key is null ? "none" : FeedKey.Canonical(Key) ?? "no feed id")}, type {Type ?? "none"}"
-        + string.Concat(_fields.Where(f => f.Name is not ("key" or "type")).Select(f => $", {f.Name}"));
+        + string.Concat(All.Where(f => f.Name is not ("key" or "type")).Select(f => $", {f.Name}"));
 
     internal PeerData With(in PeerField field)
     {
-        var fields = new FieldList(_fields, 1);
+        var fields = new FieldList(All, 1);
         fields.Set(field);
         return fields.ToData();
+    }
+
+    /// <summary>Reads the object at which <paramref name="reader"/> stands, to its end. Where it has the very text that
+    /// <c>JSON.stringify(..., null, 2)</c> gives an entry of <c>conn.json</c>, that is kept, and no field is made.</summary>
+    /// <param name="reader">A reader of <paramref name="file"/>.</param>
+    /// <param name="file">What is read; the data keep parts of it.</param>
+    internal static PeerData Read(ref Utf8JsonReader reader, ReadOnlyMemory<byte> file)
+    {
+        ReadOnlySpan<byte> text = file.Span;
+        int start = (int)reader.TokenStartIndex, end = start + 1, count = 0;
+        var data = new PeerData();
+        Span<uint> hashes = stackalloc uint[FieldList.FewFields]; // of names
+        bool isPlain = true;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            ReadOnlySpan<byte> name = reader.ValueSpan;
+            int at = (int)reader.TokenStartIndex;
+            isPlain = isPlain && !reader.ValueIsEscaped && text[end..at].SequenceEqual(count == 0 ? "\n    "u8 : ",\n    "u8)
+                && IsNew(name, hashes, count++);
+            reader.Read();
+            int value = (int)reader.TokenStartIndex;
+            isPlain = isPlain && value == at + name.Length + "\"\": ".Length && text[value - 1] == ' ';
+            reader.Skip();
+            end = (int)reader.BytesConsumed;
+            if (isPlain)
+                data.Take(name, text[value..end]);
+        }
+
+        int behind = (int)reader.BytesConsumed;
+        if (!isPlain || !text[end..behind].SequenceEqual("\n  }"u8))
+            return FieldList.Of(file[start..behind]).ToData();
+        data._text = file[start..behind];
+        return data;
     }
 
     private static FieldList FieldsOf(string? key, StagedData data)
@@ -297,6 +326,48 @@ public sealed class PeerData : IEquatable<PeerData>
         ? DateTimeOffset.FromUnixTimeMilliseconds((long)value)
         : null;
 
+    // Few names, and a hash for each: two names with one hash are taken for the same, and the object is read as one that is not plain.
+    private static bool IsNew(ReadOnlySpan<byte> name, Span<uint> hashes, int count)
+    {
+        if (count >= hashes.Length)
+            return false;
+        uint hash = 2_166_136_261; // FNV-1a
+        foreach (byte b in name)
+            hash = (hash ^ b) * 16_777_619;
+        if (hashes[..count].Contains(hash))
+            return false;
+        hashes[count] = hash;
+        return true;
+    }
+
+    private void Take(ReadOnlySpan<byte> name, ReadOnlySpan<byte> json)
+    {
+        Span<char> word = stackalloc char[LongestName];
+        if (name.Length <= word.Length && Ascii.ToUtf16(name, word, out int length) == OperationStatus.Done)
+            Take(word[..length], json);
+    }
+
+    private void Take(ReadOnlySpan<char> name, ReadOnlySpan<byte> json)
+    {
+        switch (name)
+        {
+            case "key": Key = PeerField.TextOf(json); break;
+            case "type": Type = PeerField.TextOf(json); break;
+            case "source": Source = PeerField.TextOf(json); break;
+            case "inferredType": InferredType = PeerField.TextOf(json); break;
+            case "birth": BirthMs = PeerField.NumberOf(json); break;
+            case "stateChange": StateChangeMs = PeerField.NumberOf(json); break;
+            case "hubUpdated": HubUpdatedMs = PeerField.NumberOf(json); break;
+            case "failure": Failure = (int)Math.Clamp(PeerField.NumberOf(json) ?? 0, 0, int.MaxValue); break;
+            case "autoconnect": Autoconnect = PeerField.FlagOf(json); break;
+            case "host": Host = PeerField.TextOf(json); break;
+            case "defunct": IsDefunct = PeerField.FlagOf(json) == true; break;
+            case "verified": Verified = PeerField.FlagOf(json); break;
+            case "alias": HasAlias = json is not ([(byte)'"', (byte)'"'] or [(byte)'n', ..] or [(byte)'f', ..] or [(byte)'0']); break;
+            case "duration": MeanDurationMs = Mean(json); break;
+        }
+    }
+
     private static double Mean(ReadOnlySpan<byte> json)
     {
         if (json is not [(byte)'{', ..])
@@ -315,7 +386,7 @@ public sealed class PeerData : IEquatable<PeerData>
 /// <summary>Fields that are being put together: one of each name, where the name first stood.</summary>
 internal sealed class FieldList
 {
-    private const int FewFields = 32;
+    public const int FewFields = 32;
 
     private readonly List<PeerField> _fields;
     private Dictionary<string, int>? _places; // of many: else a hostile object would cost the square of its length
@@ -326,6 +397,25 @@ internal sealed class FieldList
     {
         _fields = new List<PeerField>(fields.Length + more);
         _fields.AddRange(fields);
+    }
+
+    /// <summary>Those of the text of an object.</summary>
+    public static FieldList Of(ReadOnlyMemory<byte> text)
+    {
+        var fields = new FieldList();
+        var reader = new Utf8JsonReader(text.Span);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            string? name = PeerField.NameOf(ref reader);
+            reader.Read();
+            int start = (int)reader.TokenStartIndex;
+            reader.Skip();
+            if (name is not null)
+                fields.Set(new PeerField(name, text[start..(int)reader.BytesConsumed]));
+        }
+
+        return fields;
     }
 
     public void Set(in PeerField field)
@@ -349,6 +439,8 @@ internal sealed class FieldList
     }
 
     public List<PeerField> ToList() => _fields;
+
+    public PeerField[] ToArray() => [.. _fields];
 
     public PeerData ToData() => _fields.Count == 0 ? PeerData.Empty : new PeerData([.. _fields]);
 

@@ -54,30 +54,39 @@ internal readonly record struct PeerField(string Name, ReadOnlyMemory<byte> Json
     public JsonElement Value => JsonElement.Parse(Json.Span);
 
     /// <summary>The text of a string value; null for any other, and for one that is no text (a lone surrogate).</summary>
-    public string? Text
+    public static string? TextOf(ReadOnlySpan<byte> json)
     {
-        get
+        if (json is not [(byte)'"', .. var text, (byte)'"'])
+            return null;
+        if (!text.Contains((byte)'\\'))
+            return Word(text);
+        try
         {
-            ReadOnlySpan<byte> json = Json.Span;
-            if (json is not [(byte)'"', .. var text, (byte)'"'])
-                return null;
-            if (!text.Contains((byte)'\\'))
-                return Word(text);
-            try
-            {
-                return Value.GetString();
-            }
-            catch (InvalidOperationException)
-            {
-                return null;
-            }
+            return JsonElement.Parse(json).GetString();
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
         }
     }
 
-    public double? Number => Json.Length > 0 && Utf8Parser.TryParse(Json.Span, out double value, out int read) && read == Json.Length
-        && double.IsFinite(value) && (char.IsAsciiDigit((char)Json.Span[0]) || Json.Span[0] == '-') ? value : null;
+    public static double? NumberOf(ReadOnlySpan<byte> json) => json.Length > 0 && (char.IsAsciiDigit((char)json[0]) || json[0] == '-')
+        && Utf8Parser.TryParse(json, out double value, out int read) && read == json.Length && double.IsFinite(value) ? value : null;
 
-    public bool? Flag => Json.Span.SequenceEqual("true"u8) ? true : Json.Span.SequenceEqual("false"u8) ? false : null;
+    public static bool? FlagOf(ReadOnlySpan<byte> json) => json.SequenceEqual("true"u8) ? true : json.SequenceEqual("false"u8) ? false : null;
+
+    /// <summary>The name at which a reader stands; null if it holds a lone surrogate, which is no text that could be written again.</summary>
+    public static string? NameOf(ref Utf8JsonReader reader)
+    {
+        try
+        {
+            return reader.ValueIsEscaped ? reader.GetString() : Word(reader.ValueSpan);
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>The shared string of a word, or a new one.</summary>
     public static string Word(ReadOnlySpan<byte> utf8)

@@ -27,7 +27,7 @@ public sealed class ConnDb : IAsyncDisposable
     private readonly SemaphoreSlim _writing = new(1);
 
     private readonly Lock _gate = new();
-    private readonly OrderedTable<DbPeer> _peers = new();
+    private readonly OrderedTable<DbPeer> _peers;
     private Dictionary<string, List<MultiserverAddress>>? _byKey; // built when it is first asked for
     private DbPeer[]? _entries; // until the next change
     private DbPeer[]? _published; // what readers see during a batch
@@ -43,10 +43,8 @@ public sealed class ConnDb : IAsyncDisposable
 
     private ConnDb(ConnDbOptions options, string? path, FolderLock? folderLock, ConnFileContent content)
     {
-        (_options, _path, _lock, _others) = (options, path, folderLock, content.Others);
+        (_options, _path, _lock, _peers, _others) = (options, path, folderLock, content.Peers, content.Others);
         _events = new EventFeed<DbEvent>(options.ChangeBuffer, missed => new DbEvent(DbEventType.Missed, null, missed));
-        foreach (DbPeer peer in content.Peers)
-            _peers.Set(peer.Address, peer);
         _timer = path is null ? null : options.TimeProvider.CreateTimer(static db => ((ConnDb)db!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -124,7 +122,7 @@ public sealed class ConnDb : IAsyncDisposable
 
     /// <summary>An address book that is in memory alone.</summary>
     public static ConnDb InMemory(ConnDbOptions? options = null) =>
-        new((options ?? new ConnDbOptions()).Checked(), path: null, folderLock: null, new ConnFileContent([], [], IsDamaged: false));
+        new((options ?? new ConnDbOptions()).Checked(), path: null, folderLock: null, new ConnFileContent(new OrderedTable<DbPeer>(), [], IsDamaged: false));
 
     /// <summary>Adds a peer, or merges what is given into what is known: fields given replace, fields not given stay.</summary>
     /// <returns>true if the peer was added, false if it was there.</returns>
@@ -343,20 +341,20 @@ public sealed class ConnDb : IAsyncDisposable
     // A link to a file that is not there yet is no file; that one is made.
     private static bool IsThere(string path) => File.Exists(path) && (File.ResolveLinkTarget(path, returnFinalTarget: true)?.Exists ?? true);
 
-    private static async Task<List<DbPeer>> ReadLegacyAsync(string path, ILogger logger, CancellationToken cancellationToken)
+    private static async Task<OrderedTable<DbPeer>> ReadLegacyAsync(string path, ILogger logger, CancellationToken cancellationToken)
     {
         if (!File.Exists(path))
-            return [];
+            return new OrderedTable<DbPeer>();
         try
         {
-            List<DbPeer> peers = ConnFile.ReadGossip(await File.ReadAllBytesAsync(path, cancellationToken).ConfigureAwait(false));
+            OrderedTable<DbPeer> peers = ConnFile.ReadGossip(await File.ReadAllBytesAsync(path, cancellationToken).ConfigureAwait(false));
             logger.LogInformation("Took over {Count} peers from '{Path}', which stays as it is.", peers.Count, path);
             return peers;
         }
         catch (JsonException e)
         {
             logger.LogWarning(e, "'{Path}' is not JSON; nothing was taken over from it, and it stays as it is.", path);
-            return [];
+            return new OrderedTable<DbPeer>();
         }
     }
 

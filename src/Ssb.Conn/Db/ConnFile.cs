@@ -7,7 +7,7 @@ using System.Text.Unicode;
 namespace Ssb.Conn;
 
 /// <summary>What was read of a file, and what could not be.</summary>
-internal sealed record ConnFileContent(List<DbPeer> Peers, List<PeerField> Others, bool IsDamaged);
+internal sealed record ConnFileContent(OrderedTable<DbPeer> Peers, List<PeerField> Others, bool IsDamaged);
 
 /// <summary>Reads and writes the text of <c>conn.json</c>.</summary>
 internal static class ConnFile
@@ -59,6 +59,14 @@ internal static class ConnFile
             to.Write(separator);
             to.Write("  "u8);
             WriteString(to, peer.Address.Text);
+            separator = ",\n"u8;
+            if (peer.Data.Text is { IsEmpty: false } text)
+            {
+                to.Write(": "u8);
+                to.Write(text);
+                continue;
+            }
+
             ReadOnlySpan<byte> inner = ": {\n"u8;
             foreach (ref readonly PeerField field in peer.Data.Raw)
             {
@@ -71,7 +79,6 @@ internal static class ConnFile
             }
 
             to.Write(peer.Data.Raw.Length == 0 ? ": {}"u8 : "\n  }"u8);
-            separator = ",\n"u8;
         }
 
         foreach (PeerField other in others)
@@ -90,14 +97,14 @@ internal static class ConnFile
     /// <summary>The entries of <c>gossip.json</c>, the file before <c>conn.json</c>: an array of objects with an address, or with a host, a
     /// port and a key.</summary>
     /// <exception cref="JsonException">It is not JSON.</exception>
-    public static List<DbPeer> ReadGossip(ReadOnlyMemory<byte> file)
+    public static OrderedTable<DbPeer> ReadGossip(ReadOnlyMemory<byte> file)
     {
         var peers = new OrderedTable<DbPeer>();
         if (file.Span.StartsWith("\uFEFF"u8))
             file = file[3..];
         using var document = JsonDocument.Parse(file);
         if (document.RootElement.ValueKind != JsonValueKind.Array)
-            return [];
+            return peers;
         foreach (JsonElement old in document.RootElement.EnumerateArray())
         {
             try
@@ -112,7 +119,7 @@ internal static class ConnFile
             }
         }
 
-        return [.. peers.All];
+        return peers;
     }
 
     private static MultiserverAddress? AddressOf(PeerData old)
@@ -147,11 +154,11 @@ internal static class ConnFile
                 return false;
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
-                string? name = NameOf(ref reader);
+                string? name = PeerField.NameOf(ref reader);
                 bool isLine = entries.IsHealing && (reader.TokenStartIndex == 1 || IsEntryLine(text.Span, reader.TokenStartIndex));
                 reader.Read();
                 int start = (int)reader.TokenStartIndex;
-                PeerData? data = reader.TokenType == JsonTokenType.StartObject ? ReadData(ref reader, text, entries.Fields, isLine) : null;
+                PeerData? data = reader.TokenType == JsonTokenType.StartObject ? ReadData(ref reader, text, isLine) : null;
                 if (data is null)
                     reader.Skip();
                 entries.End = from + (int)reader.BytesConsumed;
@@ -178,38 +185,23 @@ internal static class ConnFile
     }
 
     // Where a brace is lost, entries would be taken for fields of the one before.
-    private static PeerData ReadData(ref Utf8JsonReader reader, ReadOnlyMemory<byte> text, FieldList fields, bool endsAtNextEntry)
+    private static PeerData ReadData(ref Utf8JsonReader reader, ReadOnlyMemory<byte> text, bool endsAtNextEntry)
     {
-        fields.Clear();
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        if (endsAtNextEntry)
         {
-            if (endsAtNextEntry && IsEntryLine(text.Span, reader.TokenStartIndex))
-                throw new JsonException();
-            string? name = NameOf(ref reader);
-            reader.Read();
-            int start = (int)reader.TokenStartIndex;
-            reader.Skip();
-            if (name is not null)
-                fields.Set(new PeerField(name, text[start..(int)reader.BytesConsumed]));
+            Utf8JsonReader ahead = reader;
+            while (ahead.Read() && ahead.TokenType == JsonTokenType.PropertyName)
+            {
+                if (IsEntryLine(text.Span, ahead.TokenStartIndex))
+                    throw new JsonException();
+                ahead.Skip();
+            }
         }
 
-        return fields.ToData();
+        return PeerData.Read(ref reader, text);
     }
 
     private static bool IsEntryLine(ReadOnlySpan<byte> text, long name) => text[..(int)name].EndsWith("\n  "u8);
-
-    // A name with a lone surrogate is no text that could be written again.
-    private static string? NameOf(ref Utf8JsonReader reader)
-    {
-        try
-        {
-            return reader.ValueIsEscaped ? reader.GetString() : PeerField.Word(reader.ValueSpan);
-        }
-        catch (InvalidOperationException)
-        {
-            return null;
-        }
-    }
 
     private static void WriteString(IBufferWriter<byte> to, string text)
     {
@@ -234,9 +226,6 @@ internal static class ConnFile
 
         public bool IsHealing => isHealing;
 
-        /// <summary>Those of the entry that is being read; one list for all, as thousands would keep the garbage collector busy.</summary>
-        public FieldList Fields { get; } = new();
-
         /// <summary>Up to where the text was read well.</summary>
         public int End { get; set; }
 
@@ -248,6 +237,6 @@ internal static class ConnFile
 
         public void Add(in PeerField other) => _others.Set(other);
 
-        public ConnFileContent ToContent() => new([.. _peers.All], _others.ToList(), isHealing);
+        public ConnFileContent ToContent() => new(_peers, _others.ToList(), isHealing);
     }
 }

