@@ -10,7 +10,7 @@ internal sealed record SimOptions
     /// <summary>Honest hosts in each simulation, newcomers not counted.</summary>
     public int Honest { get; init; } = 112;
 
-    public double Hours { get; init; } = 0.5;
+    public double Hours { get; init; } = 1.5;
 
     /// <summary>Identities of the attacker at each place.</summary>
     public int Identities { get; init; } = 300;
