@@ -56,6 +56,19 @@ public class AdmissionTests : PluginTestBase
     }
 
     [Fact]
+    public async Task TryStage_VerifiedRoute_IsNotKeptOutByThoseThatOnlyClaimItsKey()
+    {
+        ConnPlugin conn = await Open();
+        for (int i = 0; i < 4; i++)
+            conn.Stage(Route(i), Lan(verified: false), "lan:eth0/10.0.0.66");
+        Assert.Equal(RefusalReason.TooManyRoutes, conn.TryStage(Route(4), Lan(verified: false), "lan:eth0/10.0.0.7").Reason);
+        Assert.Equal(StageOutcome.Inserted, conn.TryStage(Route(5), Lan(), "lan:eth0/10.0.0.7").Outcome);
+        for (int i = 6; i < 9; i++)
+            Assert.Equal(StageOutcome.Inserted, conn.TryStage(Route(i), Lan(), "lan:eth0/10.0.0.7").Outcome);
+        Assert.Equal(RefusalReason.TooManyRoutes, conn.TryStage(Route(9), Lan(), "lan:eth0/10.0.0.7").Reason);
+    }
+
+    [Fact]
     public async Task TryStage_Friends_AnswerToNoQuota_AndAreNotPushedOut()
     {
         Graph.Hops[Given.FeedId(1)] = 1;

@@ -180,6 +180,49 @@ public class SchedulerTests : PluginTestBase
     }
 
     [Fact]
+    public async Task Look_TooManyCallers_ThoseGoWhoCallFromWhereMostDo()
+    {
+        ConnPlugin conn = await Open(s_on);
+        for (int i = 50; i < 54; i++)
+            Network.Call(i); // each from a host of its own, and before the others
+        for (int i = 60; i < 72; i++)
+            Network.Call(i, $"net:10.66.66.66:{50_000 + i}~shs:{Given.Base64(i)}");
+        Guards.Until(() => conn.Hub.Count == 16);
+        Seconds(300);
+        Assert.Equal(8, conn.Hub.Count);
+        Assert.Equal(4, conn.Hub.Entries().Count(p => p.Address.Text.StartsWith("net:10.9.0.", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task Look_RoomsAndPeers_HaveTheirTurnsApart()
+    {
+        Reachable();
+        ConnPlugin conn = await Open(s_on);
+        for (int i = 101; i <= 105; i++)
+            conn.Remember(Given.Address(i), PeerData.Parse("""{"type":"room"}"""));
+        conn.Remember(Given.Address(1), PeerData.Parse("""{"type":"pub"}"""));
+        Seconds(3);
+        Assert.Equal(6, conn.Hub.Count);
+        Network.Connections.Single(c => c.Address == Given.Address(1)).End();
+        StageMany(conn, 10, 3, "room:a");
+        Seconds(120);
+        Assert.Contains(conn.Hub.Entries(), p => p.Address == Given.Address(1)); // five rooms of the book are none of its turns among peers
+    }
+
+    [Fact]
+    public async Task Look_SourceThatTookTheSlotsOfOthers_GivesThemBack()
+    {
+        Reachable();
+        ConnPlugin conn = await Open(s_on);
+        StageMany(conn, 1, 50, "room:greedy");
+        Seconds(10);
+        Assert.Equal(4, conn.Hub.Count);
+        StageMany(conn, 100, 2, "room:late");
+        Seconds(10 * 60); // long before the turn of two hours is over
+        Assert.Equal(2, conn.Hub.Entries().Count(p => p.Key == Given.FeedId(100) || p.Key == Given.FeedId(101)));
+    }
+
+    [Fact]
     public async Task Look_DialsByTheMinute_AreBounded_WhateverFails()
     {
         var dials = new List<DateTimeOffset>();

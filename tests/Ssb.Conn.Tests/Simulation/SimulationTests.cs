@@ -42,7 +42,7 @@ public class SimulationTests
     [InlineData("hostile room")]
     public void Flood_ByIdentities_AttackerHasNoMoreConnectionsThanItsShareOfSources(string scenario)
     {
-        Measures measures = Run(scenario, new SimOptions { Honest = 24, Hours = 3, Identities = 300, Jobs = 1 }, Policy.Ours);
+        Measures measures = Run(scenario, new SimOptions { Honest = 24, Hours = 3, Identities = 150, Jobs = 1 }, Policy.Ours);
         (double made, double whole, double fair) = (measures.Automatic.Part, measures.Automatic.Whole, measures.Sources.Part);
         Assert.True(whole > 100, "Nobody was connected.");
         Assert.True(made <= fair, $"The attacker has {made / whole:P1} of the connections, where {fair / whole:P1} would be its share.");
