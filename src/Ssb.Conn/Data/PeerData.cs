@@ -431,13 +431,6 @@ internal sealed class FieldList
         _fields.Add(field);
     }
 
-    /// <summary>Empties it, to be used again.</summary>
-    public void Clear()
-    {
-        _fields.Clear();
-        _places = null;
-    }
-
     public List<PeerField> ToList() => _fields;
 
     public PeerField[] ToArray() => [.. _fields];
