@@ -345,6 +345,15 @@ public sealed class ConnStaging : IDisposable
         return true;
     }
 
+    /// <summary>What is known of a peer, and what is told of it now.</summary>
+    /// <exception cref="ArgumentException">It would be too much, or the key contradicts the address.</exception>
+    internal StagedData Merge(string address, StagedData known, StagedData given)
+    {
+        StagedData merged = known.Merge(given);
+        CheckData(address, given.Key, merged, known);
+        return merged;
+    }
+
     internal void CountReader(int by) => Interlocked.Add(ref _subscribers, by);
 
     /// <summary>What readers may see. Under the lock.</summary>
@@ -400,13 +409,7 @@ public sealed class ConnStaging : IDisposable
             if (_bench.TryFind(text, hash, out int slot))
             {
                 StagedPeer previous = _bench[slot];
-                StagedData merged = previous.Data;
-                if (!ReferenceEquals(merged, data))
-                {
-                    merged = merged.Merge(data);
-                    CheckData(text, data.Key, merged, known: previous.Data);
-                }
-
+                StagedData merged = Merge(text, previous.Data, data);
                 var peer = new StagedPeer(previous, merged, previous.Share, wall);
                 age = _bench.Update(slot, peer, now);
                 Record_NeedsLock(peer, previous, null);

@@ -39,6 +39,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         _admission = new Admission(options.Admission, Staging, Hub, rules, options);
         _glue = new InterpoolGlue(Db, Hub, Staging, rules, _failures, options, Note);
         Hub.Glue = OnHub;
+        Hub.IsBlocked = (address, identity) => rules.Find(address.Text, identity) is { Kind: PeerRuleKind.Block };
         Staging.Left = OnLeft;
         _scheduler = options.MakeScheduler?.Invoke(this) ?? new ConnScheduler(this, options.Scheduler);
         _pingTimer = options.TimeProvider.CreateTimer(static plugin => ((ConnPlugin)plugin!).RecordPings(), this, options.PingRecording, options.PingRecording);
@@ -409,8 +410,16 @@ public sealed class ConnPlugin : IAsyncDisposable
         address = null;
         if (FeedKey.Canonical(target) is { } key)
             return key;
-        if (!MultiserverAddress.TryParse(target, out address))
-            throw new FormatException($"'{target}' is neither a feed id (@, 32 bytes in base64, .ed25519) nor a multiserver address.");
+        try
+        {
+            address = MultiserverAddress.Parse(target);
+        }
+        catch (FormatException e)
+        {
+            // Not repeated: an address that is mistyped may hold a seed all the same.
+            throw new FormatException($"The target is neither a feed id (@, 32 bytes in base64, .ed25519) nor a multiserver address: {e.Message}", e);
+        }
+
         return address.Text;
     }
 

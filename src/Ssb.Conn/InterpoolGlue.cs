@@ -47,6 +47,7 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
     }
 
     /// <summary>News of a peer that is away: it still lives.</summary>
+    /// <exception cref="ArgumentException">It is news that the bench would not take either.</exception>
     public void Heard(MultiserverAddress address, StagedData data, string? identity, long now)
     {
         foreach (Away away in _away.Values)
@@ -54,7 +55,7 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
             if (away.Key != identity && away.Address != address)
                 continue;
             if (away.Routes.Find(r => r.Peer.Address == address) is { } route)
-                (route.Heard, route.Data) = (now, route.Data.Merge(data));
+                (route.Heard, route.Data) = (now, staging.Merge(address.Text, route.Data, data));
         }
     }
 
@@ -140,6 +141,14 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
     {
         if (!_away.Remove(peer.Address, out Away? away) || away.Routes.Count == 0)
             return;
+        if (away.Key is { } key && _away.Values.FirstOrDefault(a => a.Key == key) is { } other)
+        {
+            // There is another connection with it: they come back when the last has ended.
+            away.Routes.ForEach(route => route.Data = data(route));
+            other.Routes.AddRange(away.Routes);
+            return;
+        }
+
         long now = Now();
         using IDisposable batch = staging.Batch();
         foreach (Route route in away.Routes)
@@ -168,7 +177,18 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
 
     private void RecordPing(Away away)
     {
-        if (away.Connection?.Ping is { } ping)
+        PeerPing? ping = null;
+        try
+        {
+            ping = away.Connection?.Ping;
+        }
+        catch (Exception e)
+        {
+            // The connection is foreign code, and the timer's thread must not die of it.
+            options.Logger.LogWarning(e, "The connection with {Address} does not tell what pinging has shown.", away.Address);
+        }
+
+        if (ping is not null)
             UpdateDb(away.Address, data => data.With("ping", ping.ToElement()));
     }
 

@@ -90,7 +90,14 @@ internal sealed class TestConnection(string id, MultiserverAddress address) : IP
 
     public Task Closed => _closed.Task;
 
-    public PeerPing? Ping { get; set; }
+    public PeerPing? Ping
+    {
+        get => PingError is { } error ? throw error : field;
+        set;
+    }
+
+    /// <summary>What asking for the ping throws.</summary>
+    public Exception? PingError { get; set; }
 
     public bool HasCloseBeenCalled { get; private set; }
 

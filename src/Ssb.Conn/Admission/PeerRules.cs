@@ -35,7 +35,7 @@ internal sealed class PeerRules
             {
                 rules.Read(text);
             }
-            catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
+            catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
             {
                 SafeFile.Write(path + ".damaged", text);
                 logger.LogWarning(e, "'{Path}' is damaged; {Count} rules were read. It is kept as '{Path}.damaged'.", path, rules._rules.Count, path);

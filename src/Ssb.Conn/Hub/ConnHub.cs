@@ -9,7 +9,8 @@ namespace Ssb.Conn;
 /// <para>The order of events is the order of changes, and each change has one event. No reader can make a call here fail or wait.</para>
 /// <para>Two connections with one peer can stand at a time, one dialled by each side, as in the original: which of them both sides would
 /// close is nothing they could agree on. The entry goes when the last of them ends. A second in the same direction replaces the first.</para>
-/// <para>Once closed, its streams end and its other members throw <see cref="ObjectDisposedException"/>.</para>
+/// <para>Once closed, its streams end and its other members throw <see cref="ObjectDisposedException"/>; only <see cref="Count"/> still answers, and
+/// <see cref="ResetAsync"/> finds nothing to do.</para>
 /// </remarks>
 public sealed class ConnHub : IAsyncDisposable
 {
@@ -18,6 +19,7 @@ public sealed class ConnHub : IAsyncDisposable
     private readonly EventFeed<HubEvent> _events;
     private readonly StateFeed _states = new();
     private readonly CancellationTokenSource _closing = new();
+    private readonly CancellationToken _closingToken; // can be had when the source is disposed already
 
     // What follows is guarded by Gate.
     private readonly OrderedTable<Entry> _entries = new();
@@ -39,6 +41,7 @@ public sealed class ConnHub : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(network);
         _network = network;
+        _closingToken = _closing.Token;
         _options = (options ?? new HubOptions()).Checked();
         _events = new EventFeed<HubEvent>(_options.ChangeBuffer, missed => new HubEvent(HubEventType.Missed, null, "lagged") { Missed = missed });
     }
@@ -58,6 +61,10 @@ public sealed class ConnHub : IAsyncDisposable
 
     /// <summary>Told of each event before its readers, under <see cref="Gate"/>: what the pools do about it. Ours, and throws nothing.</summary>
     internal Action<HubEvent>? Glue { private get; set; }
+
+    /// <summary>Is a peer blocked? Asked under <see cref="Gate"/>, so that who blocks a peer first and then takes the lock to disconnect it
+    /// misses nobody. Ours, and throws nothing.</summary>
+    internal Func<MultiserverAddress, string?, bool>? IsBlocked { private get; set; }
 
     /// <summary>Counts changes.</summary>
     internal long Version => Volatile.Read(ref _version);
@@ -100,23 +107,23 @@ public sealed class ConnHub : IAsyncDisposable
         ConnectAsync(MultiserverAddress.Parse(address), data, reason, cancellationToken);
 
     /// <summary>Takes in a peer that called.</summary>
-    /// <returns>false if it was refused, because it has our own key or the hub is full; its connection is closed then.</returns>
+    /// <returns>false if it was refused, because it has our own key, is blocked or being disconnected, or the hub is full; its connection is closed then.</returns>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public bool Accept(IPeerConnection connection)
     {
         ArgumentNullException.ThrowIfNull(connection);
-        IPeerConnection? replaced = null;
-        bool isTaken;
+        IPeerConnection? dropped = connection;
+        Entry? entry;
         lock (Gate)
         {
             ThrowIfClosed();
-            isTaken = connection.Id != _options.OwnId && TakeCaller_NeedsLock(connection, out replaced);
+            entry = Refusal_NeedsLock(connection.Address, connection.Id) is null ? TakeCaller_NeedsLock(connection, out dropped) : null;
         }
 
-        if (isTaken)
-            Watch(WatchAsync(connection));
-        Drop(isTaken ? replaced : connection);
-        return isTaken;
+        if (entry is not null)
+            Watch(WatchAsync(entry, connection));
+        Drop(dropped);
+        return entry is not null;
     }
 
     /// <summary>Ends a connection, or a dial.</summary>
@@ -169,12 +176,13 @@ public sealed class ConnHub : IAsyncDisposable
     public bool Update(string address, PeerData data) => Update(MultiserverAddress.Parse(address), data);
 
     /// <summary>Ends all connections that stand: the machine woke up, or its network changed. Dials go on.</summary>
+    /// <exception cref="IOException">One of them could not be ended, and stands. The others have ended all the same.</exception>
     public async Task ResetAsync(string reason = ConnReason.Reset)
     {
         ArgumentNullException.ThrowIfNull(reason);
         Task<bool>[] all;
         lock (Gate)
-            all = [.. _entries.ToArray().Where(e => e.View.State == HubState.Connected).Select(e => Disconnect_NeedsLock(e, reason))];
+            all = _isClosed ? [] : [.. _entries.ToArray().Where(e => e.View.State == HubState.Connected).Select(e => Disconnect_NeedsLock(e, reason))];
         RunDeferred();
         await Task.WhenAll(all).ConfigureAwait(false);
     }
@@ -370,8 +378,8 @@ public sealed class ConnHub : IAsyncDisposable
         if (_dials >= _options.MaxDials)
             return $"{_dials:N0} dials are under way, the most that may be.";
         string? key = address.Key ?? FeedKey.Canonical(data?.Key);
-        if (key is not null && key == _options.OwnId)
-            return "That is ourselves.";
+        if (Refusal_NeedsLock(address, key) is { } refusal)
+            return refusal;
         Entry dialled = new(new HubPeer(address, HubState.Connecting, key, data ?? PeerData.Empty, isCaller: false, Now()));
         entry = dialled;
         Add_NeedsLock(dialled);
@@ -381,9 +389,22 @@ public sealed class ConnHub : IAsyncDisposable
         return null;
     }
 
+    private string? Refusal_NeedsLock(MultiserverAddress address, string? key) =>
+        key is not null && key == _options.OwnId ? $"{address} is ourselves."
+        : IsBlocked?.Invoke(address, key) == true ? $"{key ?? address.ToString()} is blocked."
+        : null;
+
     private async Task<IPeerConnection> RedialAsync(Entry leaving, PeerData? data, string reason, CancellationToken cancellationToken)
     {
-        await leaving.Left.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await leaving.Left.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (IOException)
+        {
+            // It could not be ended, and stands: then it is given as it is.
+        }
+
         return await ConnectAsync(leaving.View.Address, data, reason, cancellationToken).ConfigureAwait(false);
     }
 
@@ -392,7 +413,7 @@ public sealed class ConnHub : IAsyncDisposable
         MultiserverAddress address = entry.View.Address;
         TimeSpan deadline = _options.DeadlineOf(PeerKinds.Of(address, entry.View.Data));
         using var timeout = new CancellationTokenSource(deadline, _options.TimeProvider);
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, entry.GivenUp.Token, _closing.Token);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, entry.GivenUp.Token, _closingToken);
         Task<IPeerConnection>? dial = null;
         try
         {
@@ -407,7 +428,7 @@ public sealed class ConnHub : IAsyncDisposable
             Failed(entry, e switch
             {
                 ConnectFailedException => e,
-                _ when timeout.IsCancellationRequested && !entry.GivenUp.IsCancellationRequested && !_closing.IsCancellationRequested =>
+                _ when timeout.IsCancellationRequested && !entry.GivenUp.IsCancellationRequested && !_closingToken.IsCancellationRequested =>
                     new ConnectFailedException($"{address} did not answer within {deadline.TotalSeconds:0.###} s.", e),
                 OperationCanceledException => new ConnectFailedException($"The dial of {address} was given up.", e),
                 _ => new ConnectFailedException($"{address} could not be connected to: {e.Message}", e),
@@ -417,16 +438,12 @@ public sealed class ConnHub : IAsyncDisposable
 
     private void Connected(Entry entry, IPeerConnection connection, string reason)
     {
-        bool isOurs = connection.Id == _options.OwnId;
         bool isWanted = false;
-        if (isOurs)
-        {
-            Drop(connection);
-            throw new ConnectFailedException($"At {entry.View.Address} we met ourselves.");
-        }
-
         lock (Gate)
         {
+            // Who it is, is known only now. Whoever dialled drops the connection.
+            if (Refusal_NeedsLock(entry.View.Address, connection.Id) is { } refusal)
+                throw new ConnectFailedException(refusal);
             _dials--;
             entry.HasDialled = true;
             if (IsThere_NeedsLock(entry) && entry.View.State != HubState.Disconnecting)
@@ -449,7 +466,7 @@ public sealed class ConnHub : IAsyncDisposable
             return;
         }
 
-        Watch(WatchAsync(connection));
+        Watch(WatchAsync(entry, connection));
         entry.Dialled.TrySetResult(connection);
     }
 
@@ -477,27 +494,29 @@ public sealed class ConnHub : IAsyncDisposable
             _ = entry.Dialled.Task.Exception; // nobody need wait for it: the event has told
     }
 
-    private bool TakeCaller_NeedsLock(IPeerConnection connection, out IPeerConnection? replaced)
+    /// <returns>Where it is now, in the place of what is to be dropped; null if it is refused, and itself to be dropped.</returns>
+    private Entry? TakeCaller_NeedsLock(IPeerConnection connection, out IPeerConnection? dropped)
     {
-        replaced = null;
+        dropped = connection;
         Entry? entry = _byKey.TryGetValue(connection.Id, out List<Entry>? entries) ? entries[0] : null;
         if (entry is null && _entries.TryGet(connection.Address, out Entry? sameAddress))
             entry = sameAddress.View.Key is null ? sameAddress : null;
         if (entry is { View.State: HubState.Disconnecting })
-            return false;
+            return null;
         if (entry is null)
         {
             if (_entries.Count >= _options.Capacity || _entries.TryGet(connection.Address, out _))
-                return false;
+                return null;
+            dropped = null;
             PeerData data = PeerKinds.Infer(connection.Address) is { } inferred ? PeerData.Empty.With("inferredType", inferred) : PeerData.Empty;
             entry = new Entry(new HubPeer(connection.Address, HubState.Connected, connection.Id, data, isCaller: true, Now())) { HasDialled = true, Incoming = connection };
             Add_NeedsLock(entry);
             Tell_NeedsLock(new HubEvent(HubEventType.Connected, entry.View, ConnReason.Called) { Connection = connection });
-            return true;
+            return entry;
         }
 
         // The same peer by the same way again: its older connection is one that it has given up.
-        (replaced, entry.Incoming) = (entry.Incoming, connection);
+        (dropped, entry.Incoming) = (entry.Incoming, connection);
         if (entry.View.State == HubState.Connecting)
         {
             entry.View = entry.View with { IsCaller = true };
@@ -507,27 +526,22 @@ public sealed class ConnHub : IAsyncDisposable
             entry.Dialled.TrySetResult(connection);
         }
 
-        return true;
+        return entry;
     }
 
     // Waits for the end of a connection, whoever ends it.
-    private async Task WatchAsync(IPeerConnection connection)
+    private async Task WatchAsync(Entry entry, IPeerConnection connection)
     {
         // Once the hub closes, nobody waits for a connection that does not end when it is told to.
-        await connection.Closed.WaitAsync(_closing.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await connection.Closed.WaitAsync(_closingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (Gate)
         {
-            foreach (Entry entry in _byKey.TryGetValue(connection.Id, out List<Entry>? entries) ? entries.ToArray() : [])
-            {
-                if (ReferenceEquals(entry.Outgoing, connection))
-                    entry.Outgoing = null;
-                else if (ReferenceEquals(entry.Incoming, connection))
-                    entry.Incoming = null;
-                else
-                    continue;
-                if (entry.Primary is null)
-                    Leave_NeedsLock(entry, entry.LeavesBecause ?? ConnReason.Ended);
-            }
+            if (ReferenceEquals(entry.Outgoing, connection))
+                entry.Outgoing = null;
+            else if (ReferenceEquals(entry.Incoming, connection))
+                entry.Incoming = null;
+            if (entry.Primary is null && IsThere_NeedsLock(entry))
+                Leave_NeedsLock(entry, entry.LeavesBecause ?? ConnReason.Ended);
         }
 
         RunDeferred();
@@ -611,11 +625,15 @@ public sealed class ConnHub : IAsyncDisposable
             _deferred.Enqueue(entry.GivenUp.Cancel);
     }
 
-    private async Task DropLateAsync(Task<IPeerConnection> dial)
+    // Once the hub closes, nobody waits for it; what it connects to is closed all the same.
+    private async Task DropLateAsync(Task<IPeerConnection> dial) =>
+        await CloseLateAsync(dial).WaitAsync(_closingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    private async Task CloseLateAsync(Task<IPeerConnection> dial)
     {
         try
         {
-            IPeerConnection late = await dial.WaitAsync(_closing.Token).ConfigureAwait(false);
+            IPeerConnection late = await dial.ConfigureAwait(false);
             await CloseQuietlyAsync(late).ConfigureAwait(false);
         }
         catch (Exception)
@@ -675,6 +693,11 @@ public sealed class ConnHub : IAsyncDisposable
     {
         Debug.Assert(IsThere_NeedsLock(entry));
         _entries.Remove(entry.View.Address, out _);
+        RemoveKey_NeedsLock(entry);
+    }
+
+    private void RemoveKey_NeedsLock(Entry entry)
+    {
         if (entry.View.Key is not { } key || !_byKey.TryGetValue(key, out List<Entry>? entries))
             return;
         entries.Remove(entry);
@@ -682,11 +705,12 @@ public sealed class ConnHub : IAsyncDisposable
             _byKey.Remove(key);
     }
 
-    // An address that named no key: the handshake did.
+    // The handshake proves the key of an address that names none; who told of it may have claimed another.
     private void SetKey_NeedsLock(Entry entry, string key)
     {
-        if (entry.View.Key is not null)
+        if (entry.View.Key == key)
             return;
+        RemoveKey_NeedsLock(entry);
         entry.View = entry.View with { Key = key };
         EntriesOf_NeedsLock(key).Add(entry);
     }

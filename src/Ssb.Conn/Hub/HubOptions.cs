@@ -14,6 +14,9 @@ public sealed record HubOptions
         ["dht"] = TimeSpan.FromSeconds(300),
     }.ToFrozenDictionary();
 
+    // The longest that a timer of .NET can wait, 49 days and some.
+    private static readonly TimeSpan s_longestWait = TimeSpan.FromMilliseconds(uint.MaxValue - 1);
+
     /// <summary>Our own feed id: whoever has it is not connected to. None unless set.</summary>
     public string? OwnId { get; init; }
 
@@ -46,15 +49,17 @@ public sealed record HubOptions
         ArgumentNullException.ThrowIfNull(DialDeadlines);
         ArgumentNullException.ThrowIfNull(TimeProvider);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(DialDeadline, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(DialDeadline, s_longestWait);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(CloseDeadline, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(CloseDeadline, s_longestWait);
         ArgumentOutOfRangeException.ThrowIfLessThan(Capacity, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxDials, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxDataLength, 0);
         ArgumentOutOfRangeException.ThrowIfLessThan(ChangeBuffer, 1);
         foreach ((string type, TimeSpan deadline) in DialDeadlines)
         {
-            if (deadline <= TimeSpan.Zero)
-                throw new ArgumentOutOfRangeException(nameof(DialDeadlines), deadline, $"A dial of a '{type}' peer must be given some time.");
+            if (deadline <= TimeSpan.Zero || deadline > s_longestWait)
+                throw new ArgumentOutOfRangeException(nameof(DialDeadlines), deadline, $"A dial of a '{type}' peer must be given some time, and at most 49 days.");
         }
 
         return this with { DialDeadlines = DialDeadlines.ToFrozenDictionary() };

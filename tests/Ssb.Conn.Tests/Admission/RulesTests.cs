@@ -125,4 +125,70 @@ public class RulesTests : PluginTestBase
         Assert.Throws<FormatException>(() => conn.Undo(target));
         Assert.Throws<FormatException>(() => conn.Why(target));
     }
+
+    [Fact]
+    public async Task Block_WhileSomebodyWaitsToDialAgain_IsNotDialled()
+    {
+        ConnPlugin conn = await Open();
+        Task<IPeerConnection> connecting = conn.ConnectAsync(Given.Address(1));
+        TestConnection connection = Network.Dials[0].Succeed();
+        await connecting.Guarded();
+        var closing = new TaskCompletionSource();
+        connection.CloseTakes = closing.Task;
+        conn.DisconnectAsync(Given.Address(1)).Forget();
+        Task<IPeerConnection> again = conn.ConnectAsync(Given.Address(1));
+        conn.Block(Given.FeedId(1));
+        closing.SetResult();
+        await Assert.ThrowsAsync<ConnectFailedException>(() => again.Guarded());
+        Assert.Single(Network.Dials);
+    }
+
+    [Fact]
+    public async Task Blocked_Peer_BehindAnAddressWithoutKey_IsNotKept()
+    {
+        ConnPlugin conn = await Open();
+        conn.Block(Given.FeedId(1));
+        Task<IPeerConnection> connecting = conn.ConnectAsync("net:localhost:1~noauth");
+        TestConnection connection = Network.Dials[0].Succeed(Given.FeedId(1));
+        await Assert.ThrowsAsync<ConnectFailedException>(() => connecting.Guarded());
+        Guards.Until(() => connection.HasCloseBeenCalled);
+        Assert.Empty(conn.Hub.Entries());
+    }
+
+    [Fact]
+    public async Task Blocked_BetweenHandshakeAndHub_IsNotLetIn()
+    {
+        ConnPlugin conn = await Open();
+        conn.Block(Given.FeedId(1));
+        Assert.False(conn.Hub.Accept(new TestConnection(Given.FeedId(1), Given.Address(1))));
+        Assert.Empty(conn.Hub.Entries());
+    }
+
+    [Theory]
+    [InlineData("{}"), InlineData("""{"version":1,"rules":[{"kind":"block"}]}"""), InlineData("[]"), InlineData("nonsense")]
+    public void Open_DamagedFile_IsKeptBeside_AndThereAreNoRules(string text)
+    {
+        string folder = Directory.CreateTempSubdirectory().FullName;
+        try
+        {
+            string file = Path.Combine(folder, "conn-rules.json");
+            File.WriteAllText(file, text);
+            Assert.Empty(PeerRules.Open(folder, Time, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance).All);
+            Assert.Equal(text, File.ReadAllText(file + ".damaged"));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Target_MistypedAddressWithASeed_IsNotRepeated()
+    {
+        ConnPlugin conn = await Open();
+        string seed = Given.Base64(7);
+        string mistyped = $"net:10.0.0.1:8008~shs:{Given.Base64(1)}:{seed}~";
+        foreach (Action call in (Action[])[() => conn.Dismiss(mistyped), () => conn.Block(mistyped), () => conn.Undo(mistyped), () => conn.Why(mistyped)])
+            Assert.DoesNotContain(seed, Assert.Throws<FormatException>(call).ToString(), StringComparison.Ordinal);
+    }
 }

@@ -376,4 +376,81 @@ public class HubTests
         Assert.Same(connection, await connecting.Guarded());
         return connection;
     }
+
+    [Fact]
+    public async Task Connected_ProvenKeyIsNotTheClaimedOne_CountsAsTheProven_AndLeavesWhenItEnds()
+    {
+        Task<IPeerConnection> connecting = _hub.ConnectAsync("net:localhost:1~noauth", PeerData.Empty.With("key", Given.FeedId(2)));
+        TestConnection connection = _network.Dials[0].Succeed(Given.FeedId(1));
+        await connecting.Guarded();
+        Assert.Empty(_hub.GetByKey(Given.FeedId(2)));
+        Assert.Equal(Given.FeedId(1), Assert.Single(_hub.GetByKey(Given.FeedId(1))).Key);
+        connection.End();
+        Assert.Empty(_hub.Entries());
+    }
+
+    [Fact]
+    public async Task Connect_WhileItCannotBeEnded_GivesTheConnectionThatStands()
+    {
+        Task<IPeerConnection> connecting = _hub.ConnectAsync(s_one);
+        TestConnection connection = _network.Dials[0].Succeed();
+        await connecting.Guarded();
+        var closing = new TaskCompletionSource();
+        (connection.CloseTakes, connection.CloseError) = (closing.Task, new InvalidOperationException("no"));
+        Task<bool> leaving = _hub.DisconnectAsync(s_one);
+        Task<IPeerConnection> again = _hub.ConnectAsync(s_one);
+        closing.SetResult();
+        await Assert.ThrowsAsync<IOException>(() => leaving.Guarded());
+        Assert.Same(connection, await again.Guarded());
+    }
+
+    [Fact]
+    public void Options_WaitThatNoTimerCanHold_IsRefused()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => Hub(new HubOptions { DialDeadline = TimeSpan.MaxValue }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Hub(new HubOptions { CloseDeadline = TimeSpan.MaxValue }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Hub(new HubOptions { DialDeadlines = new Dictionary<string, TimeSpan> { ["lan"] = TimeSpan.MaxValue } }));
+    }
+
+    [Fact]
+    public async Task Dispose_AsADialBegins_TheDialFails()
+    {
+        var time = new TimerHook(_time);
+        var hub = new ConnHub(_network, new HubOptions { TimeProvider = time });
+        Task disposing = Task.CompletedTask;
+        time.OnTimer = () =>
+        {
+            disposing = hub.DisposeAsync().AsTask();
+            Guards.Until(() => disposing.IsCompleted);
+        };
+        Task<IPeerConnection> connecting = hub.ConnectAsync(s_one);
+        await disposing;
+        await Assert.ThrowsAsync<ConnectFailedException>(() => connecting.Guarded());
+    }
+
+    [Fact]
+    public async Task Dispose_DialSucceedsAfterwards_ItsConnectionIsClosed()
+    {
+        Task<IPeerConnection> connecting = _hub.ConnectAsync(s_one);
+        await _hub.DisposeAsync().AsTask().Guarded();
+        await Assert.ThrowsAsync<ConnectFailedException>(() => connecting.Guarded());
+        TestConnection late = _network.Dials[0].Succeed();
+        Guards.Until(() => late.HasCloseBeenCalled);
+    }
+
+    /// <summary>A clock that does something as the next timer is made.</summary>
+    private sealed class TimerHook(TimeProvider time) : TimeProvider
+    {
+        public Action? OnTimer { get; set; }
+
+        public override DateTimeOffset GetUtcNow() => time.GetUtcNow();
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            Action? hook = OnTimer;
+            OnTimer = null;
+            hook?.Invoke();
+            return time.CreateTimer(callback, state, dueTime, period);
+        }
+    }
 }

@@ -1,0 +1,77 @@
+namespace Ssb.Conn.Tests;
+
+/// <summary>What is kept aside of peers that are in the hub: bounded, checked, and in one place.</summary>
+public class InterpoolTests : PluginTestBase
+{
+    private const int Limit = 1_000;
+
+    private static readonly MultiserverAddress s_one = Given.Address(1);
+    private static readonly MultiserverAddress s_other = Given.Address(1, "11"); // of the same identity
+
+    private static readonly ConnPluginOptions s_options = new() { Autostart = false, Staging = new StagingOptions { MaxDataLength = Limit } };
+
+    [Fact]
+    public async Task Stage_WhileConnected_TakesNoMoreDataThanTheBench()
+    {
+        Reachable();
+        ConnPlugin conn = await Open(s_options);
+        conn.Stage(s_one, OfType("internet"));
+        await conn.ConnectAsync(s_one).Guarded();
+        Assert.Throws<ArgumentException>(() => conn.Stage(s_one, StagedData.Empty.With("much", new string('a', Limit))));
+        Assert.Equal(RefusalReason.InHub, conn.TryStage(s_one, StagedData.Empty.With("half", new string('a', Limit / 2))).Reason);
+        Assert.Throws<ArgumentException>(() => conn.Stage(s_one, StagedData.Empty.With("other half", new string('a', Limit / 2))));
+        await conn.DisconnectAsync(s_one).Guarded();
+        StagedPeer back = Assert.Single(conn.Staging.Entries());
+        Assert.Equal(["half", "stateChange"], back.Data.Fields.Keys);
+    }
+
+    [Fact]
+    public async Task Stage_WhileConnected_WithAKeyThatContradictsTheAddress_Throws()
+    {
+        Reachable();
+        ConnPlugin conn = await Open(s_options);
+        conn.Stage(s_one, OfType("internet"));
+        await conn.ConnectAsync(s_one).Guarded();
+        Assert.Throws<ArgumentException>(() => conn.Stage(s_one, new StagedData { Key = Given.FeedId(2) }));
+        await conn.DisconnectAsync(s_one).Guarded();
+        Assert.Equal(Given.FeedId(1), Assert.Single(conn.Staging.Entries()).Key);
+    }
+
+    [Theory]
+    [InlineData(true), InlineData(false)]
+    public async Task TwoConnectionsWithOneIdentity_ItsRoutesComeBackWhenTheLastHasEnded(bool connects)
+    {
+        ConnPlugin conn = await Open();
+        conn.Stage(s_one, OfType("internet"), "room:x");
+        conn.Stage(s_other, OfType("internet"), "room:x");
+        conn.ConnectAsync(s_one).Forget();
+        conn.ConnectAsync(s_other).Forget();
+        TestConnection last = Network.Dials[1].Succeed();
+        if (connects)
+            Network.Dials[0].Succeed().End();
+        else
+            Network.Dials[0].Fail("no");
+        Assert.Equal(s_other, Assert.Single(conn.Hub.Entries()).Address);
+        Assert.Empty(conn.Staging.Entries());
+        last.End();
+        Assert.Equal([s_one, s_other], conn.Staging.Entries().Select(p => p.Address));
+        Assert.Equal(!connects, conn.Staging.Get(s_one)!.Data.Fields.ContainsKey("lastError"));
+    }
+
+    [Fact]
+    public async Task Ping_ThatThrows_HarmsNobodyElse()
+    {
+        ConnPlugin conn = await Open();
+        conn.Stage(s_one, OfType("internet"));
+        conn.Remember(Given.Address(2));
+        conn.ConnectAsync(s_one).Forget();
+        conn.ConnectAsync(Given.Address(2)).Forget();
+        TestConnection bad = Network.Dials[0].Succeed(), good = Network.Dials[1].Succeed();
+        bad.PingError = new ObjectDisposedException("connection");
+        good.Ping = new PeerPing(PeerStatistics.Of(7));
+        Seconds(60);
+        Assert.Equal(7, conn.Db.Get(Given.Address(2))!.Ping!.Rtt!.Mean);
+        bad.End();
+        Assert.NotNull(conn.Staging.Get(s_one));
+    }
+}
