@@ -181,7 +181,7 @@ internal sealed class PeerRules
                 writer.WriteEndObject();
             }
 
-            SafeFile.Write(_path, text.WrittenSpan);
+            SafeFile.Write(_path, text.WrittenMemory);
         }
     }
 }

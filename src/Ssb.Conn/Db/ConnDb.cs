@@ -90,7 +90,7 @@ public sealed class ConnDb : IAsyncDisposable
             bool isNew = false;
             if (IsThere(path))
             {
-                byte[] text = await File.ReadAllBytesAsync(path, cancellationToken).ConfigureAwait(false);
+                ReadOnlyMemory<byte> text = SafeFile.Read(path);
                 content = ConnFile.Read(text);
                 if (content.IsDamaged)
                 {
@@ -358,7 +358,7 @@ public sealed class ConnDb : IAsyncDisposable
         }
     }
 
-    private static string? KeepDamaged(string path, byte[] text, ILogger logger)
+    private static string? KeepDamaged(string path, ReadOnlyMemory<byte> text, ILogger logger)
     {
         string kept = path + ".damaged";
         for (int i = 2; i <= KeptDamagedFiles && File.Exists(kept); i++)
@@ -513,7 +513,7 @@ public sealed class ConnDb : IAsyncDisposable
                 (peers, others, version) = (Snapshot_NeedsLock(), _others, _version);
             }
 
-            await Task.Run(() => Write(peers, others), CancellationToken.None).ConfigureAwait(false);
+            await Task.Run(() => SafeFile.Write(_path, to => ConnFile.Write(to, peers, others)), CancellationToken.None).ConfigureAwait(false);
             LastWriteError = null;
             lock (_gate)
                 _written = version;
@@ -527,13 +527,6 @@ public sealed class ConnDb : IAsyncDisposable
         {
             _writing.Release();
         }
-    }
-
-    private void Write(IReadOnlyCollection<DbPeer> peers, IReadOnlyCollection<PeerField> others)
-    {
-        var text = new ArrayBufferWriter<byte>(Math.Max(256, peers.Count * 320));
-        ConnFile.Write(text, peers, others);
-        SafeFile.Write(_path!, text.WrittenSpan); // only what has a path is written
     }
 
     internal DbPeer[] Snapshot()

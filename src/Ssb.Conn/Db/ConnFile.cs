@@ -14,6 +14,9 @@ internal static class ConnFile
 {
     private static readonly JsonReaderOptions s_options = new() { MaxDepth = 64 };
 
+    // How an entry begins in a file that a program wrote.
+    private static ReadOnlySpan<byte> EntryLine => "\n  \""u8;
+
     /// <summary>Reads as much as can be read: where the text is damaged, it goes on at the next line that begins an entry.</summary>
     /// <remarks>The peers keep parts of <paramref name="file"/>.</remarks>
     public static ConnFileContent Read(ReadOnlyMemory<byte> file)
@@ -24,6 +27,7 @@ internal static class ConnFile
         if (!isText)
             file = Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(file.Span));
         var entries = new EntryList(isHealing: false);
+        entries.EnsureCapacity(file.Span.Count(EntryLine));
         if (file.Span.IndexOfAnyExcept(" \t\r\n\0"u8) < 0)
             return entries.ToContent(); // nothing was ever written, as far as one can see
         ConnFileContent content = TryReadObject(file, 0, entries) ? entries.ToContent() : Heal(file.ToArray());
@@ -136,10 +140,9 @@ internal static class ConnFile
         string? Text(string name) => old.TryGet(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
     }
 
-    // "net:..." at the start of a line, two spaces in: how an entry begins in a file that a program wrote.
     private static int NextEntry(ReadOnlySpan<byte> text, int from)
     {
-        int found = text[from..].IndexOf("\n  \""u8);
+        int found = text[from..].IndexOf(EntryLine);
         return found < 0 ? -1 : from + found + 3;
     }
 
@@ -228,6 +231,8 @@ internal static class ConnFile
 
         /// <summary>Up to where the text was read well.</summary>
         public int End { get; set; }
+
+        public void EnsureCapacity(int count) => _peers.EnsureCapacity(count);
 
         public void Add(DbPeer peer)
         {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -6,9 +7,15 @@ namespace Ssb.Conn;
 /// <summary>A file that is always whole: it is written beside its place, made durable, and moved there.</summary>
 internal static partial class SafeFile
 {
+    private const int UseHugePages = 14; // MADV_HUGEPAGE of linux/mman.h
+    private const int HugePage = 2 << 20; // bytes
+
+    /// <inheritdoc cref="Write(string, Action{IBufferWriter{byte}})"/>
+    public static void Write(string path, ReadOnlyMemory<byte> content) => Write(path, to => to.Write(content.Span));
+
     /// <summary>Replaces a file. After a crash at any moment, the old or the new one is there, whole.</summary>
     /// <exception cref="IOException">It could not be written; the old file is as it was.</exception>
-    public static void Write(string path, ReadOnlySpan<byte> content)
+    public static void Write(string path, Action<IBufferWriter<byte>> write)
     {
         string? beside = null;
         try
@@ -17,10 +24,12 @@ internal static partial class SafeFile
             if (new FileInfo(path) is { LinkTarget: not null } link)
                 path = link.ResolveLinkTarget(returnFinalTarget: true)!.FullName; // a link has a target
             beside = path + "~"; // the name that npm atomic-file-rw uses
-            using (var file = new FileStream(beside, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, BufferSize = 0, PreallocationSize = content.Length }))
+            using (var file = new FileStream(beside, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, BufferSize = 0 }))
             {
                 KeepMode(path, file.SafeFileHandle);
-                file.Write(content);
+                var to = new FileBuffer(file);
+                write(to);
+                to.Flush();
                 file.Flush(flushToDisk: true);
             }
 
@@ -36,6 +45,34 @@ internal static partial class SafeFile
         // The move itself lasts once the folder is on the disk.
         if (!OperatingSystem.IsWindows())
             SyncFolder(Path.GetDirectoryName(Path.GetFullPath(path))!); // a file is in a folder
+    }
+
+    /// <summary>Reads a whole file.</summary>
+    /// <exception cref="IOException">It could not be read, or has more than 2 GB.</exception>
+    public static Memory<byte> Read(string path)
+    {
+        using SafeFileHandle file = File.OpenHandle(path, options: FileOptions.SequentialScan);
+        long size = RandomAccess.GetLength(file);
+        if (size > Array.MaxLength - (2 * HugePage))
+            throw new IOException($"'{path}' has {size:N0} bytes, more than can be read.");
+        Memory<byte> content = OperatingSystem.IsLinux() && size >= HugePage ? AllocateHuge((int)size) : new byte[size];
+        int length = 0;
+        while (length < content.Length && RandomAccess.Read(file, content.Span[length..], length) is > 0 and int read)
+            length += read;
+        return content[..length];
+    }
+
+    // Linux gives a process its memory page by page, as each is touched, and on a virtual machine that takes many times longer than to read
+    // the file: so in huge pages, where there are any. The slack is never touched.
+    private static unsafe Memory<byte> AllocateHuge(int size)
+    {
+        byte[] memory = GC.AllocateUninitializedArray<byte>(size + (2 * HugePage));
+        fixed (byte* start = memory)
+        {
+            nint first = ((nint)start + HugePage - 1) & -HugePage, end = ((nint)start + memory.Length) & -HugePage;
+            _ = Advise(first, end - first, UseHugePages); // where it fails, it stays page by page
+            return memory.AsMemory((int)(first - (nint)start), size);
+        }
     }
 
     // Who may read the old file may read the new one, and nobody else; a new file has the mode that the process gives to files.
@@ -69,6 +106,35 @@ internal static partial class SafeFile
         _ = Sync(descriptor);
         _ = Close(descriptor);
     }
+
+    // Memory that is small, and soon touched, however large the file.
+    private sealed class FileBuffer(FileStream file) : IBufferWriter<byte>
+    {
+        private byte[] _buffer = new byte[64 * 1024];
+        private int _count;
+
+        public void Advance(int count) => _count += count;
+
+        public Memory<byte> GetMemory(int sizeHint = 0)
+        {
+            if (_buffer.Length - _count < Math.Max(sizeHint, 1))
+                Flush();
+            if (_buffer.Length < sizeHint)
+                _buffer = new byte[sizeHint];
+            return _buffer.AsMemory(_count);
+        }
+
+        public Span<byte> GetSpan(int sizeHint = 0) => GetMemory(sizeHint).Span;
+
+        public void Flush()
+        {
+            file.Write(_buffer, 0, _count);
+            _count = 0;
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int Advise(nint start, nint length, int advice);
 
     [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags);

@@ -16,6 +16,14 @@ internal sealed class OrderedTable<T>
 
     public int Count => _slotOf.Count;
 
+    /// <summary>Makes room for so many, so that it need not grow.</summary>
+    public void EnsureCapacity(int count)
+    {
+        _slotOf.EnsureCapacity(count);
+        _slots.EnsureCapacity(count);
+        _addresses.EnsureCapacity(count);
+    }
+
     public bool TryGet(MultiserverAddress address, [NotNullWhen(true)] out T? entry)
     {
         bool found = _slotOf.TryGetValue(address, out int slot);
