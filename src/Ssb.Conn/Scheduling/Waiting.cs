@@ -42,12 +42,12 @@ internal sealed class Waiting(int slots, bool bySource, Random random)
     public bool TakeNext(DialTurns turns, out ConnPeer peer)
     {
         Queued? next = null;
-        ((int, double, double) Group, (int, long, double) Source) least = default;
+        ((double, double, double) Group, (int, long, double) Source) least = default;
         foreach (Queued queued in Sources.Values)
         {
             if (queued.Best.Count == 0)
                 continue;
-            var order = (Group: (turns.OfGroup(queued.Group), turns.ServedOf(queued.Group), queued.GroupLot),
+            var order = (Group: (turns.WeightOf(queued.Group), turns.ServedOf(queued.Group), queued.GroupLot),
                 Source: (turns.OfSource(queued.Source), turns.LastOfSource(queued.Source), queued.Lot));
             if (next is null || order.CompareTo(least) < 0)
                 (next, least) = (queued, order);
@@ -89,6 +89,7 @@ internal sealed class Waiting(int slots, bool bySource, Random random)
 internal sealed class DialTurns
 {
     private const string Book = ""; // the address book, and whoever was staged by a person
+    private const double DebtOfAConnection = 10 * 60_000; // in milliseconds: so much longer than others is as good as a connection now
     private const int MostRemembered = 4_096;
 
     private readonly Dictionary<string, int> _groups = [];
@@ -113,6 +114,9 @@ internal sealed class DialTurns
 
     public int OfGroup(string group) => _groups.GetValueOrDefault(group);
 
+    /// <summary>How many connections a group has, and up to one more for what it had longer than others before.</summary>
+    public double WeightOf(string group) => OfGroup(group) + Math.Min(1, (ServedOf(group) - LeastServed) / DebtOfAConnection);
+
     public int OfSource(string? source) => _sources.GetValueOrDefault(source ?? Book);
 
     /// <summary>Has a group several connections?</summary>
@@ -123,11 +127,13 @@ internal sealed class DialTurns
     {
         string group = GroupOf(many);
         string other = GroupOf(few);
-        return group == other ? OfSource(many) >= OfSource(few) + 2 : OfGroup(group) >= OfGroup(other) + 2;
+        return group == other ? OfSource(many) >= OfSource(few) + 2 : OfGroup(group) > 0 && WeightOf(group) >= WeightOf(other) + 2;
     }
 
     /// <summary>A group that is new stands where the one stands that was served least: it is owed nothing for the time before.</summary>
-    public double ServedOf(string group) => _served.TryGetValue(group, out double served) ? served : _served.Count == 0 ? 0 : _served.Values.Min();
+    public double ServedOf(string group) => _served.TryGetValue(group, out double served) ? served : LeastServed;
+
+    private double LeastServed => _served.Count == 0 ? 0 : _served.Values.Min();
 
     public long LastOfSource(string? source) => _lastOfSource.GetValueOrDefault(source ?? Book);
 
