@@ -1,4 +1,5 @@
 using Ssb.Conn.Cli.Commands;
+using Ssb.Conn.Cli.Watching;
 
 namespace Ssb.Conn.Cli;
 
@@ -8,6 +9,7 @@ internal static class AllCommands
     public static IReadOnlyList<CliCommand> Make(TimeProvider time) =>
     [
         new DiscoverCommand(options => DiscoverRun.RunAsync(options, time)),
+        new WatchCommand(time),
         ListCommand.Staged(time),
         ListCommand.Peers(time),
         ListCommand.Db(time),

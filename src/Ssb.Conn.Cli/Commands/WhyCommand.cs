@@ -43,7 +43,7 @@ internal sealed class WhyCommand : CliCommand
         Target target = Target.Read(parsed.GetRequiredValue(s_target));
         return RemoteRun.RunAsync(parsed, _time, async (peer, cancellationToken) =>
         {
-            JsonElement report = await WhyText.AskAsync(peer, target.Whole, cancellationToken);
+            JsonElement report = WhyText.Read(await peer.CallAsync("conn.why", [target.Whole], cancellationToken));
             if (RemoteOptions.IsJson(parsed))
             {
                 await console.Output.WriteLineAsync(JsonText.OneLine(report));

@@ -2,20 +2,20 @@ using System.Text;
 using System.Text.Json;
 using Ssb.Conn.Cli.Remote;
 using Ssb.Conn.Cli.View;
+using Ssb.Wire;
 
 namespace Ssb.Conn.Cli.Commands;
 
 /// <summary>The answer of <c>conn.why</c> in words.</summary>
 internal static class WhyText
 {
-    /// <summary>Asks.</summary>
-    /// <exception cref="FailedException">It cannot answer, or answers something else.</exception>
-    public static async Task<JsonElement> AskAsync(RemotePeer peer, string target, CancellationToken cancellationToken)
+    /// <summary>Reads the answer.</summary>
+    /// <exception cref="FailedException">It is something else.</exception>
+    public static JsonElement Read(RpcValue answer)
     {
         try
         {
-            JsonElement report = (await peer.CallAsync("conn.why", [target], cancellationToken)).AsJson();
-            if (report.ValueKind == JsonValueKind.Object)
+            if (answer.AsJson() is { ValueKind: JsonValueKind.Object } report)
                 return report;
         }
         catch (FormatException)
@@ -23,7 +23,7 @@ internal static class WhyText
             // as is told below
         }
 
-        throw new FailedException($"the peer at {peer.Where} answered conn.why with something else than a report");
+        throw new FailedException("the peer answered conn.why with something else than a report");
     }
 
     /// <summary>The report, line by line, fit for a terminal and without secrets.</summary>
