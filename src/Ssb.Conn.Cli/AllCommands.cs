@@ -1,4 +1,5 @@
 using Ssb.Conn.Cli.Commands;
+using Ssb.Conn.Cli.Pinging;
 using Ssb.Conn.Cli.Watching;
 
 namespace Ssb.Conn.Cli;
@@ -21,6 +22,7 @@ internal static class AllCommands
         AddressCommand.Forget(time),
         new DismissCommand(time),
         new WhyCommand(time),
+        new PingCommand(time),
         new CompletionCommand(),
     ];
 }

@@ -21,13 +21,13 @@ public class WatchScreenTests
 
         Assert.Equal(" ssb-conn watch   unix:/s/socket~noauth                                    1:05", lines[0].TrimEnd());
         Assert.Equal("> Bench 2       TYPE      AGE     HEARD  ADDRESS", lines[1].TrimEnd());
-        Assert.Equal("> @AAAAAAAA…    lan       5s      2s     net:10.0.0.0:8008~shs:AAAAAAAAAAAAAAAAAAAAAAAA…", lines[2].TrimEnd());
-        Assert.Equal("  @AAAAAAAB…    lan       5s      2s     net:10.0.0.1:8008~shs:AAAAAAABAAAAAAAAAAAAAAAA…", lines[3].TrimEnd());
+        Assert.Equal("> @AAAAAAAA…    lan       5s      2s     net:10.0.0.0:8008~shs:AAAAAAAAAAAAAAAA…", lines[2].TrimEnd());
+        Assert.Equal("  @AAAAAAAB…    lan       5s      2s     net:10.0.0.1:8008~shs:AAAAAAABAAAAAAAA…", lines[3].TrimEnd());
         Assert.Equal("", lines[4].TrimEnd());
         Assert.Equal("  Hub 1         TYPE      STATE          SINCE  ADDRESS", lines[5].TrimEnd());
-        Assert.Equal("  @AAAAAAAA…    lan       connected      60s    net:10.0.0.0:8008~shs:AAAAAAAAAAAAAAAAA…", lines[6].TrimEnd());
+        Assert.Equal("  @AAAAAAAA…    lan       connected      60s    net:10.0.0.0:8008~shs:AAAAAAAAA…", lines[6].TrimEnd());
         Assert.Equal("  Book 3        TYPE      FAILED  SINCE  ADDRESS", lines[8].TrimEnd());
-        Assert.Equal("  @AAAAAAAA…    lan       2       60s    net:10.0.0.0:8008~shs:AAAAAAAAAAAAAAAAAAAAAAAA…", lines[9].TrimEnd());
+        Assert.Equal("  @AAAAAAAA…    lan       2       60s    net:10.0.0.0:8008~shs:AAAAAAAAAAAAAAAA…", lines[9].TrimEnd());
         Assert.All(lines[12..21], line => Assert.Equal("", line.TrimEnd()));
         Assert.Equal(" tab pane  c connect                d dismiss  r remember            u unstage", lines[22].TrimEnd());
         Assert.Equal(" w why  q quit", lines[23].TrimEnd());

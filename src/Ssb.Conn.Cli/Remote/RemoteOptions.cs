@@ -33,7 +33,15 @@ internal static class RemoteOptions
     /// <summary>Adds them to a command.</summary>
     public static void AddTo(Command command)
     {
-        foreach (Option option in (Option[])[s_json, s_timeout, s_networkKey, s_secret, s_remote, s_path])
+        AddNetworkTo(command);
+        foreach (Option option in (Option[])[s_secret, s_remote, s_path])
+            command.Options.Insert(0, option);
+    }
+
+    /// <summary>Adds those that name no peer: the network, the time-out, and JSON.</summary>
+    public static void AddNetworkTo(Command command)
+    {
+        foreach (Option option in (Option[])[s_json, s_timeout, s_networkKey])
             command.Options.Insert(0, option);
     }
 
