@@ -77,10 +77,17 @@ internal sealed class PeerStandIn : IAsyncDisposable
             await connection.DisposeAsync();
     }
 
-    public async ValueTask DisposeAsync()
+    /// <summary>Takes no more connections.</summary>
+    public void Close()
     {
         foreach (Socket listener in _listeners)
             listener.Dispose();
+        _listeners.Clear();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Close();
         await Task.WhenAll(_greetings).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await DropAsync();
         Keys.Dispose();
