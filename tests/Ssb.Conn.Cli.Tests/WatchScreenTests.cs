@@ -180,10 +180,23 @@ public class WatchScreenTests
         var call = (WatchWish.Call)state.Press(ConsoleKey.C, 5);
 
         Assert.IsType<WatchWish.None>(state.Press(ConsoleKey.U, 5));
-        Assert.StartsWith($" connect {Address(0)[..30]}", Plain(state, 100, 24)[22], StringComparison.Ordinal);
+        Assert.StartsWith(" connect @AAAAAAAA… ...", Plain(state, 100, 24)[22], StringComparison.Ordinal);
         state.Done(call, default, "refused");
-        Assert.Contains("refused", Plain(state, 120, 24)[22], StringComparison.Ordinal);
+        Assert.Equal(" connect @AAAAAAAA…: refused", Plain(state, 120, 24)[22].TrimEnd());
         Assert.IsType<WatchWish.Call>(state.Press(ConsoleKey.U, 5));
+    }
+
+    [Fact]
+    public void Done_ErrorThatRepeatsAnInvite_HasItsSeedMasked()
+    {
+        string invite = $"{Address(0)}:c2VlZHNlZWRzZWVk";
+        WatchState state = State(0, 0, 0);
+        state.Apply(new WatchEvent.Entries(Pool.Bench, Entries($$"""[["{{invite}}",{}]]""")), s_now);
+        var call = (WatchWish.Call)state.Press(ConsoleKey.C, 5);
+        Assert.Equal(invite, call.Arguments[0].AsText());
+        state.Done(call, default, $"no way to {invite}");
+
+        Assert.Equal($" connect @AAAAAAAA…: no way to {Address(0)}:***", Plain(state, 120, 24)[22].TrimEnd());
     }
 
     [Fact]

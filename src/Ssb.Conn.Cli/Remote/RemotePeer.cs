@@ -144,14 +144,15 @@ internal sealed class RemotePeer : IAsyncDisposable
     private FailedException Explained(string procedure, RpcException e)
     {
         if (e.Error == RpcError.ConnectionClosed)
-            return new FailedException($"the peer at {Where} closed the connection before it answered {procedure}; is it shutting down?", e);
+            return new FailedException($"the peer at {Where} closed the connection before it answered {procedure}; is it shutting down?", e, "it closed the connection");
         // npm muxrpc 6.7.3, lib/permissions.js: "method:conn,stage is not in list of allowed methods", or "... is on list of disallowed methods".
         bool isRefused = e.Message.StartsWith("method:", StringComparison.Ordinal) && e.Message.EndsWith("allowed methods", StringComparison.Ordinal);
         return new FailedException(
             isRefused
                 ? $"the peer at {Where} does not let us call {procedure}: only its own identity, and its masters, may; name their secret with --secret FILE"
                 : $"the peer at {Where} answered {procedure} with an error: {Sentence(e.Message)}",
-            e);
+            e,
+            isRefused ? "it does not let us" : Sentence(e.Message));
     }
 
     private static string Sentence(string message) => message.TrimEnd('.', ' ');

@@ -95,10 +95,10 @@ internal static class WatchScreen
         for (int i = first; i < last; i++)
         {
             bool isSelected = isFocus && i == pane.Selected;
-            var line = new StyledLine(width, colour);
-            Style style = isSelected ? Style.Selected : model.IsGone ? Style.Quiet : Style.Plain;
+            var line = new StyledLine(width, colour && !isSelected);
+            Style style = model.IsGone ? Style.Quiet : Style.Plain;
             Row(line, pane.Pool, isSelected ? ">" : "", PoolTable.Cells(pane.Pool, pane.Entries[i], model.Now), style, style, width);
-            lines.Add(line.ToString());
+            lines.Add(isSelected ? new StyledLine(width, colour).Put(line.ToString(), Style.Selected).ToString() : line.ToString());
         }
     }
 

@@ -20,13 +20,16 @@ internal abstract record WatchWish
     public sealed record Quit : WatchWish;
 
     /// <summary>A call of the peer; <see cref="WatchState.Done"/> wants to hear how it went.</summary>
-    public sealed record Call(string Procedure, RpcValue[] Arguments, string Shown, Func<string, RpcValue[], CancellationToken, Task<RpcValue>> Make) : WatchWish;
+    public sealed record Call(string Procedure, RpcValue[] Arguments, RemoteEntry Entry, Func<string, RpcValue[], CancellationToken, Task<RpcValue>> Make) : WatchWish;
 }
 
 /// <summary>The state of the screen of <c>watch</c>: what is known of the peer, what is selected, and what keys do to it. Thread-safe.</summary>
 internal sealed class WatchState
 {
     private const string Busy = "...";
+
+    /// <summary>Cells for who an action was about: as many as a key has in the panes, so that the rest of the line tells how it went.</summary>
+    private const int ShortName = 10;
 
     private static readonly Action[] s_actions =
     [
@@ -129,9 +132,10 @@ internal sealed class WatchState
             }
 
             bool isNo = name is "disconnect" or "unstage" && answer.Kind == RpcValueKind.Json && !answer.Bytes.Span.SequenceEqual("true"u8);
+            problem = problem?.Replace(call.Entry.Address, call.Entry.Shown, StringComparison.Ordinal); // it may repeat a seed
             (_message, _isBad) = problem is not null
-                ? ($"{name} {call.Shown}: {problem}", true)
-                : ($"{name} {call.Shown}: {(isNo ? "it was not there" : "done")}", isNo);
+                ? ($"{name} {Name(call.Entry)}: {problem}", true)
+                : ($"{name} {Name(call.Entry)}: {(isNo ? "it was not there" : "done")}", isNo);
         }
     }
 
@@ -181,9 +185,8 @@ internal sealed class WatchState
             "conn.remember" => [entry.Address, Kept(entry)],
             _ => [entry.Address],
         };
-        string shown = TerminalText.Clean(entry.Shown);
-        (_message, _isBad, _isBusy) = ($"{action.Label} {shown} {Busy}", false, true);
-        return new WatchWish.Call(action.Procedure, arguments, shown, _peer!.Call); // else there was a hindrance
+        (_message, _isBad, _isBusy) = ($"{action.Label} {Name(entry)} {Busy}", false, true);
+        return new WatchWish.Call(action.Procedure, arguments, entry, _peer!.Call); // else there was a hindrance
     }
 
     private string Empty_NeedsLock(Pane pane) =>
@@ -198,6 +201,8 @@ internal sealed class WatchState
                 Array.Exists(action.Pools, pool => pool == _focus) && _panes[(int)_focus].Selected >= 0 && _peer?.Has(action.Procedure) == true)),
             new("q", "quit", true),
         ];
+
+    private static string Name(RemoteEntry entry) => TerminalText.Fit(entry.Key ?? entry.Shown, ShortName);
 
     /// <summary>What of a peer's data goes into the address book.</summary>
     private static RpcValue Kept(RemoteEntry entry)

@@ -80,7 +80,7 @@ internal sealed class WatchView(WatchState state, TimeSpan patience, TimeProvide
         }
         catch (FailedException e)
         {
-            problem = e.Message;
+            problem = e.Brief;
         }
         catch (ObjectDisposedException)
         {
