@@ -11,7 +11,7 @@ namespace Ssb.Conn.Cli.Tests;
 internal sealed class PeerStandIn : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, Pool> _pools = new();
-    private readonly ConcurrentBag<RpcConnection> _connections = [];
+    private readonly List<RpcConnection> _connections = []; // under its own lock
     private readonly ConcurrentBag<Task> _greetings = [];
     private readonly List<Socket> _listeners = [];
     private readonly RpcApi _api;
@@ -73,7 +73,14 @@ internal sealed class PeerStandIn : IAsyncDisposable
     /// <summary>Breaks every connection off, and listens on.</summary>
     public async Task DropAsync()
     {
-        while (_connections.TryTake(out RpcConnection? connection))
+        RpcConnection[] all;
+        lock (_connections)
+        {
+            all = [.. _connections];
+            _connections.Clear();
+        }
+
+        foreach (RpcConnection connection in all)
             await connection.DisposeAsync();
     }
 
@@ -125,7 +132,7 @@ internal sealed class PeerStandIn : IAsyncDisposable
     {
         if (isOpen)
         {
-            _connections.Add(RpcConnection.Start(stream, new RpcOptions { Api = _api, Permissions = RpcPermissions.All }));
+            Start(stream, RpcPermissions.All);
             return;
         }
 
@@ -134,12 +141,19 @@ internal sealed class PeerStandIn : IAsyncDisposable
             BoxStream box = await SecretHandshake.AcceptAsync(
                 stream, Keys, (_, _) => new(true), new HandshakeOptions { Network = _network, Deadline = TimeSpan.FromMinutes(1) });
             RpcPermissions permissions = box.Remote == Keys.Id ? RpcPermissions.All : _strangers ?? RpcPermissions.All;
-            _connections.Add(RpcConnection.Start(box, new RpcOptions { Api = _api, Permissions = permissions }));
+            Start(box, permissions);
         }
         catch (HandshakeException)
         {
             // A test that means to be refused.
         }
+    }
+
+    // Whoever is answered can be dropped.
+    private void Start(Stream stream, RpcPermissions permissions)
+    {
+        lock (_connections)
+            _connections.Add(RpcConnection.Start(stream, new RpcOptions { Api = _api, Permissions = permissions }));
     }
 
     private sealed class Pool

@@ -34,6 +34,16 @@ public class WatchScreenTests
     }
 
     [Fact]
+    public void Render_BeforeThePeerHasToldAnything_ClaimsNothing()
+    {
+        string[] lines = Plain(new WatchState("/s"), 80, 24);
+
+        Assert.Contains("/s: attaching", lines[0], StringComparison.Ordinal);
+        Assert.Matches("^> Bench +TYPE", lines[1]);
+        Assert.DoesNotContain(lines, line => line.Contains("Nobody", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Render_ManyPeers_FocusHasMostRowsAndEachPaneSaysWhichItShows()
     {
         WatchState state = State(100, 100, 100);

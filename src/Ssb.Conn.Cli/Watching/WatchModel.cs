@@ -5,10 +5,11 @@ namespace Ssb.Conn.Cli.Watching;
 
 /// <summary>One pool on the screen.</summary>
 /// <param name="Pool">Which.</param>
+/// <param name="IsKnown">Has the peer told who is in it?</param>
 /// <param name="Entries">Who is in it.</param>
 /// <param name="Selected">Index of the peer that keys are about; -1 for nobody.</param>
 /// <param name="Empty">What to say when nobody is in it.</param>
-internal sealed record WatchPane(Pool Pool, IReadOnlyList<RemoteEntry> Entries, int Selected, string Empty);
+internal sealed record WatchPane(Pool Pool, bool IsKnown, IReadOnlyList<RemoteEntry> Entries, int Selected, string Empty);
 
 /// <summary>A key, what it does, and whether it can do that now.</summary>
 internal sealed record WatchKey(string Key, string Label, bool Works);

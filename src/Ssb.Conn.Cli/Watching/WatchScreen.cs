@@ -85,7 +85,7 @@ internal static class WatchScreen
         string range = pane.Entries.Count > rows ? $"{first + 1}-{last} of {pane.Entries.Count}" : "";
 
         string name = pane.Pool switch { Pool.Bench => "Bench", Pool.Hub => "Hub", _ => "Book" };
-        IReadOnlyList<string> headings = [$"{name} {pane.Entries.Count}", .. PoolTable.Headings(pane.Pool).Skip(1)];
+        IReadOnlyList<string> headings = [pane.IsKnown ? $"{name} {pane.Entries.Count}" : name, .. PoolTable.Headings(pane.Pool).Skip(1)];
         var heading = new StyledLine(width, colour);
         Row(heading, pane.Pool, isFocus ? ">" : "", headings, isFocus ? Style.Heading : Style.Quiet, Style.Quiet, width - range.Length - 1);
         lines.Add(heading.Skip(width - heading.Used - range.Length - 1).Put(range, Style.Quiet).ToString());

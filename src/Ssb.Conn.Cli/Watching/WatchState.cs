@@ -154,7 +154,7 @@ internal sealed class WatchState
                 Now = now,
                 Elapsed = elapsed,
                 Focus = _focus,
-                Panes = [.. _panes.Select((pane, i) => new WatchPane((Pool)i, pane.Entries, pane.Selected, Empty_NeedsLock(pane)))],
+                Panes = [.. _panes.Select((pane, i) => new WatchPane((Pool)i, pane.IsKnown, pane.Entries, pane.Selected, Empty_NeedsLock(pane)))],
                 Message = _message,
                 IsBad = _isBad,
                 Keys = Keys_NeedsLock(),
@@ -190,7 +190,7 @@ internal sealed class WatchState
     }
 
     private string Empty_NeedsLock(Pane pane) =>
-        _peer is { } peer && !peer.Has(pane.Procedure) ? $"This peer does not have {pane.Procedure}." : pane.Empty;
+        _peer is { } peer && !peer.Has(pane.Procedure) ? $"This peer does not have {pane.Procedure}." : pane.IsKnown ? pane.Empty : "";
 
     private WatchKey[] Keys_NeedsLock() => _panel is not null
         ? [new("↑ ↓", "scroll", true), new("w", "back", true), new("q", "quit", true)]
@@ -227,6 +227,9 @@ internal sealed class WatchState
 
         public string Empty => empty;
 
+        /// <summary>Has the peer told who is in it?</summary>
+        public bool IsKnown { get; private set; }
+
         public int Selected => _selected;
 
         public IReadOnlyList<RemoteEntry> Entries
@@ -235,7 +238,7 @@ internal sealed class WatchState
             set
             {
                 string? address = _selected >= 0 ? _entries[_selected].Address : null;
-                _entries = value;
+                (_entries, IsKnown) = (value, true);
                 int moved = address is null ? 0 : value.TakeWhile(entry => entry.Address != address).Count();
                 Select(moved < value.Count ? moved : _selected);
             }
