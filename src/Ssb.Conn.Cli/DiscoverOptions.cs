@@ -1,7 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using System.Security;
-using Ssb.Conn.Cli.View;
 using Ssb.Conn.Net;
 using Ssb.Wire;
 
@@ -71,7 +69,7 @@ internal sealed record DiscoverOptions : IDisposable
                 Neighbours = ReadNeighbours(typed),
                 Seed = ReadSeed(typed),
                 Interface = ReadInterface(typed.Interface, interfaces),
-                NetworkKey = ReadNetworkKey(typed.NetworkKey),
+                NetworkKey = Typed.NetworkKey(typed.NetworkKey),
                 Duration = ReadDuration(typed.Duration),
                 Announce = ReadAnnounce(typed, out keys),
                 Keys = keys,
@@ -97,14 +95,14 @@ internal sealed record DiscoverOptions : IDisposable
         if (typed.Neighbours is null)
             return 0;
         if (!int.TryParse(typed.Neighbours, NumberStyles.None, CultureInfo.InvariantCulture, out int count) || count is < 1 or > MostNeighbours)
-            throw Wrong($"--neighbours {Quote(typed.Neighbours)}", $"it takes a whole number from 1 to {MostNeighbours:N0}, such as --neighbours 5");
+            throw Typed.Wrong($"--neighbours {Typed.Quote(typed.Neighbours)}", $"it takes a whole number from 1 to {MostNeighbours:N0}, such as --neighbours 5");
 
         string? clash = typed.Announce is not null ? "--announce"
             : typed.Secret is not null ? "--secret"
             : typed.Interface is not null ? "--interface"
             : typed.NetworkKey is not null ? "--network-key"
             : null;
-        return clash is null ? count : throw Wrong(
+        return clash is null ? count : throw Typed.Wrong(
             $"--neighbours together with {clash}",
             $"neighbours live on this computer, with a network key and a port of their own; leave out either --neighbours or {clash}");
     }
@@ -114,10 +112,10 @@ internal sealed record DiscoverOptions : IDisposable
         if (typed.Seed is null)
             return null;
         if (typed.Neighbours is null)
-            throw Wrong("--seed without --neighbours", "it makes the neighbours the same in each run: --neighbours 5 --seed 1");
+            throw Typed.Wrong("--seed without --neighbours", "it makes the neighbours the same in each run: --neighbours 5 --seed 1");
         return int.TryParse(typed.Seed, NumberStyles.None, CultureInfo.InvariantCulture, out int seed)
             ? seed
-            : throw Wrong($"--seed {Quote(typed.Seed)}", $"it takes a whole number from 0 to {int.MaxValue:N0}");
+            : throw Typed.Wrong($"--seed {Typed.Quote(typed.Seed)}", $"it takes a whole number from 0 to {int.MaxValue:N0}");
     }
 
     private static string? ReadInterface(string? typed, Func<IReadOnlyList<KnownInterface>> interfaces)
@@ -129,17 +127,7 @@ internal sealed record DiscoverOptions : IDisposable
             return typed;
 
         string all = known.Count == 0 ? "none" : string.Join(", ", known.Select(card => card.ToString()));
-        throw Wrong($"--interface {Quote(typed)}", $"no interface has that name or IPv4 address; this computer has {all}");
-    }
-
-    private static NetworkKey ReadNetworkKey(string? typed)
-    {
-        if (typed is null)
-            return NetworkKey.Main;
-        // Not repeated in the message: the key of a private network is what keeps it private.
-        return NetworkKey.TryParse(typed, out NetworkKey? key)
-            ? key
-            : throw Wrong("--network-key", $"it takes 44 characters of base64 that hold 32 bytes, and these were {typed.Length}; the main network is the default");
+        throw Typed.Wrong($"--interface {Typed.Quote(typed)}", $"no interface has that name or IPv4 address; this computer has {all}");
     }
 
     private static TimeSpan? ReadDuration(string? typed)
@@ -148,7 +136,7 @@ internal sealed record DiscoverOptions : IDisposable
             return null;
         return Durations.TryParse(typed, out TimeSpan duration)
             ? duration
-            : throw Wrong($"--duration {Quote(typed)}", "it takes 30s, 2m, 1h or a number of seconds, from 1s to 720h");
+            : throw Typed.Wrong($"--duration {Typed.Quote(typed)}", "it takes 30s, 2m, 1h or a number of seconds, from 1s to 720h");
     }
 
     private static MultiserverAddress? ReadAnnounce(DiscoverArguments typed, out KeyPair? keys)
@@ -157,21 +145,21 @@ internal sealed record DiscoverOptions : IDisposable
         if (typed.Announce is null && typed.Secret is null)
             return null;
         if (typed.Secret is null)
-            throw Wrong("--announce without --secret", "announcements are signed; add --secret FILE, the secret of the server at that address, such as ~/.ssb/secret");
+            throw Typed.Wrong("--announce without --secret", "announcements are signed; add --secret FILE, the secret of the server at that address, such as ~/.ssb/secret");
         if (typed.Announce is null)
-            throw Wrong("--secret without --announce", "it is needed only to announce; add --announce ADDRESS, or leave out --secret to listen only");
+            throw Typed.Wrong("--secret without --announce", "it is needed only to announce; add --announce ADDRESS, or leave out --secret to listen only");
 
         MultiserverAddress address = ReadAddress(typed.Announce);
-        keys = ReadSecret(typed.Secret);
+        keys = Typed.Secret("--secret", typed.Secret);
         foreach (string key in address.Routes.Select(route => route.Key ?? "").Distinct())
         {
             if (key == keys.Id.ToString())
                 continue;
             string right = $"the secret is that of {keys.Id}, so a route to it ends in ~shs:{keys.Id.ToBase64()}";
             keys.Dispose();
-            throw Wrong(
+            throw Typed.Wrong(
                 "--announce and --secret",
-                key.Length == 0 ? $"a route of the address names no key; {right}" : $"the address names {Quote(key)}, but {right}");
+                key.Length == 0 ? $"a route of the address names no key; {right}" : $"the address names {Typed.Quote(key)}, but {right}");
         }
 
         try
@@ -181,7 +169,7 @@ internal sealed record DiscoverOptions : IDisposable
         catch (ArgumentException)
         {
             keys.Dispose();
-            throw Wrong("--announce", $"an address of {address.Text.Length:N0} characters does not fit into an announcement; leave out some of its routes");
+            throw Typed.Wrong("--announce", $"an address of {address.Text.Length:N0} characters does not fit into an announcement; leave out some of its routes");
         }
 
         return address;
@@ -197,41 +185,11 @@ internal sealed record DiscoverOptions : IDisposable
         }
         catch (FormatException e)
         {
-            throw Wrong("--announce", e.Message);
+            throw Typed.Wrong("--announce", e.Message);
         }
 
         if (address.ToString() != address.Text)
-            throw Wrong("--announce", $"the address carries the seed of an invite, which is secret; {Right}");
-        return address.Problem is null ? address : throw Wrong($"--announce {Quote(address.Text)}", $"{address.Problem}; {Right}");
+            throw Typed.Wrong("--announce", $"the address carries the seed of an invite, which is secret; {Right}");
+        return address.Problem is null ? address : throw Typed.Wrong($"--announce {Typed.Quote(address.Text)}", $"{address.Problem}; {Right}");
     }
-
-    private static KeyPair ReadSecret(string path)
-    {
-        string what = $"--secret {Quote(path)}";
-        const string Right = "it takes the file that holds an SSB identity, such as ~/.ssb/secret";
-        try
-        {
-            return SecretFile.Load(path);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw Wrong(what, $"there is no such file; {Right}");
-        }
-        catch (Exception e) when (e is UnauthorizedAccessException or SecurityException)
-        {
-            throw Wrong(what, $"the file may not be read by you; {Right}");
-        }
-        catch (Exception e) when (e is InvalidDataException or FormatException)
-        {
-            throw Wrong(what, e.Message); // which repeats nothing of what the file holds
-        }
-        catch (Exception e) when (e is IOException or ArgumentException or NotSupportedException)
-        {
-            throw Wrong(what, $"the file cannot be read; {Right}");
-        }
-    }
-
-    private static FormatException Wrong(string what, string right) => new($"{what}: {right}");
-
-    private static string Quote(string typed) => $"'{TerminalText.Fit(typed, 100)}'";
 }

@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using System.Runtime.ExceptionServices;
-using System.Runtime.InteropServices;
 using Ssb.Conn.Cli.Terminals;
 using Ssb.Conn.Cli.View;
 
@@ -16,9 +15,7 @@ internal static class DiscoverRun
     public static async Task<int> RunAsync(DiscoverOptions options, TimeProvider time)
     {
         using var stop = options.Duration is { } duration ? new CancellationTokenSource(duration, time) : new CancellationTokenSource();
-        using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
-        using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
-        using var hungUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnSignal);
+        using var signals = new StopSignals(stop);
         bool json = options.Json || !Terminal.IsThere;
 
         await using var watch = new Watch(options, time);
@@ -49,7 +46,7 @@ internal static class DiscoverRun
         catch (Exception e) when (e is IOException or SocketException)
         {
             Complain([e.Message]);
-            return DiscoverCommand.Failure;
+            return ExitCode.Failure;
         }
 
         try
@@ -61,20 +58,12 @@ internal static class DiscoverRun
             // The terminal was closed, which is why we ended: nobody is there to read it.
         }
 
-        return DiscoverCommand.Success;
+        return ExitCode.Success;
 
         static void Complain(IEnumerable<string> problems)
         {
             foreach (string problem in problems)
                 Console.Error.WriteLine($"ssb-conn: {TerminalText.Clean(problem)}");
-        }
-
-        void OnSignal(PosixSignalContext context)
-        {
-            context.Cancel = true;
-            if (stop.IsCancellationRequested)
-                Environment.Exit(DiscoverCommand.Failure); // asked again: what hangs is left behind
-            stop.Cancel();
         }
     }
 }

@@ -1,3 +1,5 @@
+using Ssb.Conn.Cli.Terminals;
+
 namespace Ssb.Conn.Cli;
 
 /// <summary>Writes the bench as JSON lines until it is told to stop or nobody reads any more.</summary>
@@ -12,7 +14,7 @@ internal static class JsonView
             {
                 lines.Write(change);
             }
-            catch (IOException e) when (IsClosedPipe(e))
+            catch (IOException e) when (StandardOutput.IsClosedPipe(e))
             {
                 quit(); // as `head` does when it has had enough: no reason to complain
                 return;
@@ -23,9 +25,4 @@ internal static class JsonView
             }
         }
     }
-
-    // The closed pipe by its number: EPIPE on Linux and macOS; ERROR_BROKEN_PIPE and ERROR_NO_DATA on Windows.
-    private static bool IsClosedPipe(IOException e) => OperatingSystem.IsWindows()
-        ? (e.HResult & 0xFFFF) is 109 or 232
-        : e.HResult == 32;
 }

@@ -1,8 +1,13 @@
+using System.Text;
 using Ssb.Conn.Cli;
+using Ssb.Conn.Cli.Terminals;
+using Ssb.Conn.Cli.View;
 
 try
 {
-    return await DiscoverCommand.RunAsync(args, Console.Out, Console.Error, options => DiscoverRun.RunAsync(options, TimeProvider.System));
+    // For programs UTF-8 everywhere, and a closed pipe that is noticed.
+    using TextWriter? piped = Console.IsOutputRedirected ? new StreamWriter(StandardOutput.Open(), new UTF8Encoding(false)) { AutoFlush = true } : null;
+    return await new CommandLine(AllCommands.Make(TimeProvider.System)).RunAsync(args, new CliConsole(piped ?? Console.Out, Console.Error));
 }
 #pragma warning disable CA1031 // The last line of defence: a person gets a sentence, never a stack trace.
 catch (Exception e)
@@ -10,12 +15,12 @@ catch (Exception e)
 {
     try
     {
-        Console.Error.WriteLine($"ssb-conn: it failed unexpectedly ({e.GetType().Name}): {Ssb.Conn.Cli.View.TerminalText.Clean(e.Message)}");
+        Console.Error.WriteLine($"ssb-conn: it failed unexpectedly ({e.GetType().Name}): {TerminalText.Clean(e.Message)}");
     }
     catch (IOException)
     {
         // The terminal is gone: nobody is there to read it.
     }
 
-    return DiscoverCommand.Failure;
+    return ExitCode.Failure;
 }

@@ -9,8 +9,6 @@ public sealed class OptionsTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Theory]
-    [InlineData("", "the command is ssb-conn discover")]
-    [InlineData("discovr", "the command is ssb-conn discover")]
     [InlineData("discover --foo", "there is no option '--foo'", "--neighbours")]
     [InlineData("discover now", "'now'", "options only")]
     [InlineData("discover @KEY.ed25519", "'@KEY.ed25519'", "options only")]
@@ -177,7 +175,6 @@ public sealed class OptionsTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--help")]
     [InlineData("discover --help")]
     [InlineData("discover -h")]
     public async Task Run_Help_HasEveryOptionAndExamples(string line)
@@ -207,14 +204,14 @@ public sealed class OptionsTests : IDisposable
 
     private static async Task<(int Code, string Output, string Error, DiscoverOptions? Ran)> RunAsync(params string[] arguments)
     {
-        using var output = new StringWriter();
-        using var error = new StringWriter();
         DiscoverOptions? ran = null;
-        int code = await DiscoverCommand.RunAsync(arguments, output, error, options =>
-        {
-            ran = options;
-            return Task.FromResult(0);
-        });
-        return (code, output.ToString(), error.ToString(), ran);
+        (int code, string output, string error) = await Cli.RunAsync(
+            [new DiscoverCommand(options =>
+            {
+                ran = options;
+                return Task.FromResult(0);
+            })],
+            arguments);
+        return (code, output, error, ran);
     }
 }

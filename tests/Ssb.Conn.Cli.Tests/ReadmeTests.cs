@@ -5,20 +5,20 @@ namespace Ssb.Conn.Cli.Tests;
 /// <summary>The README's C# is a sample that the solution builds, to the letter; its links lead somewhere.</summary>
 public partial class ReadmeTests
 {
-    private static readonly string s_root = Root();
+    internal static string SourceTree { get; } = Root();
 
     [Fact]
     public void Samples_InReadme_AreBuiltSamples()
     {
         string readme = Read("README.md");
-        string[] built = [.. Directory.EnumerateFiles(Path.Combine(s_root, "samples"), "Program.cs", SearchOption.AllDirectories).Select(File.ReadAllText).Select(Plain)];
+        string[] built = [.. Directory.EnumerateFiles(Path.Combine(SourceTree, "samples"), "Program.cs", SearchOption.AllDirectories).Select(File.ReadAllText).Select(Plain)];
         string[] blocks = [.. CSharpBlock().Matches(readme).Select(m => m.Groups[1].Value)];
 
         Assert.NotEmpty(blocks);
         Assert.All(blocks, block => Assert.Contains(block, built));
         string solution = Read("Ssb.Conn.slnx");
-        Assert.All(Directory.EnumerateFiles(Path.Combine(s_root, "samples"), "*.csproj", SearchOption.AllDirectories),
-            project => Assert.Contains(Path.GetRelativePath(s_root, project).Replace('\\', '/'), solution, StringComparison.Ordinal));
+        Assert.All(Directory.EnumerateFiles(Path.Combine(SourceTree, "samples"), "*.csproj", SearchOption.AllDirectories),
+            project => Assert.Contains(Path.GetRelativePath(SourceTree, project).Replace('\\', '/'), solution, StringComparison.Ordinal));
     }
 
     [Theory]
@@ -31,12 +31,17 @@ public partial class ReadmeTests
     [InlineData("docs/differences-from-js.md")]
     public void Links_InDocs_LeadToFiles(string page)
     {
-        string folder = Path.GetDirectoryName(Path.Combine(s_root, page))!; // a file has a folder
-        Assert.All(Link().Matches(Read(page)).Select(m => m.Groups[1].Value).Where(l => !l.Contains("://", StringComparison.Ordinal)),
-            link => Assert.True(File.Exists(Path.Combine(folder, link.Split('#')[0])), $"{page} links to {link}, which is not there."));
+        string folder = Path.GetDirectoryName(Path.Combine(SourceTree, page))!; // a file has a folder
+        Assert.All(Link().Matches(Read(page)).Select(m => m.Groups[1].Value).Where(l => !l.Contains("://", StringComparison.Ordinal)), link =>
+        {
+            string file = link.StartsWith('#') ? Path.Combine(SourceTree, page) : Path.Combine(folder, link.Split('#')[0]);
+            Assert.True(File.Exists(file), $"{page} links to {link}, which is not there.");
+            if (link.Split('#') is [_, var place])
+                Assert.Contains(place, Heading().Matches(Plain(File.ReadAllText(file))).Select(m => Place(m.Groups[1].Value)));
+        });
     }
 
-    private static string Read(string path) => Plain(File.ReadAllText(Path.Combine(s_root, path)));
+    private static string Read(string path) => Plain(File.ReadAllText(Path.Combine(SourceTree, path)));
 
     private static string Plain(string text) => text.ReplaceLineEndings("\n");
 
@@ -50,6 +55,13 @@ public partial class ReadmeTests
 
     [GeneratedRegex("```csharp\n(?<code>.*?)```", RegexOptions.Singleline | RegexOptions.ExplicitCapture, 1_000)]
     private static partial Regex CSharpBlock();
+
+    // As pages are rendered: lower case, blanks become hyphens, and punctuation goes.
+    private static string Place(string heading) =>
+        string.Concat(heading.ToLowerInvariant().Where(c => char.IsAsciiLetterOrDigit(c) || c is ' ' or '-').Select(c => c == ' ' ? '-' : c));
+
+    [GeneratedRegex("^#+ (?<heading>.+)$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1_000)]
+    private static partial Regex Heading();
 
     [GeneratedRegex(@"\]\((?<target>[^)]+)\)", RegexOptions.ExplicitCapture, 1_000)]
     private static partial Regex Link();

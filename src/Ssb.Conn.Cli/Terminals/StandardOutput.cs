@@ -28,4 +28,10 @@ internal static class StandardOutput
 
         return Console.OpenStandardOutput();
     }
+
+    /// <summary>Did it fail because nobody reads any more?</summary>
+    // By its number: EPIPE on Linux and macOS; ERROR_BROKEN_PIPE and ERROR_NO_DATA on Windows.
+    public static bool IsClosedPipe(IOException e) => OperatingSystem.IsWindows()
+        ? (e.HResult & 0xFFFF) is 109 or 232
+        : e.HResult == 32;
 }

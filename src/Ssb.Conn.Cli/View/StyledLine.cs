@@ -11,6 +11,7 @@ internal enum Style
     Good,
     Warning,
     Heading,
+    Selected,
 }
 
 /// <summary>One row of a frame while it is put together. It never gets wider than the terminal.</summary>
@@ -80,6 +81,7 @@ internal sealed class StyledLine(int width, bool colour)
             Style.Good => "\e[0;32m",
             Style.Warning => "\e[0;33m",
             Style.Heading => "\e[0;1;36m",
+            Style.Selected => "\e[0;7m",
             _ => "\e[0m",
         });
     }

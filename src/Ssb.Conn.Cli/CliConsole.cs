@@ -1,0 +1,6 @@
+namespace Ssb.Conn.Cli;
+
+/// <summary>Where a command writes.</summary>
+/// <param name="Output">Standard output: what was asked for, and nothing else.</param>
+/// <param name="Error">Standard error: what a person should know besides.</param>
+internal sealed record CliConsole(TextWriter Output, TextWriter Error);

@@ -1,0 +1,205 @@
+using System.Net;
+using System.Net.Sockets;
+using Ssb.Conn.Cli.Remote;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Cli.Pinging;
+
+/// <summary>Goes the way to a peer, one step after the other, and says where it ends.</summary>
+internal sealed class PingRun
+{
+    private const string IsItRunning = "Is the peer running, does it listen there, and does no firewall stand between?";
+
+    /// <summary>Who we are.</summary>
+    public required KeyPair Keys { get; init; }
+
+    /// <summary>Does nobody know us, so that a peer may not want us?</summary>
+    public bool IsStranger { get; init; }
+
+    public NetworkKey Network { get; init; } = NetworkKey.Main;
+
+    /// <summary>How long all steps together may take.</summary>
+    public required TimeSpan Timeout { get; init; }
+
+    public required TimeProvider Time { get; init; }
+
+    /// <summary>Finds the addresses of a name.</summary>
+    public Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; init; } = Dns.GetHostAddressesAsync;
+
+    /// <summary>Hears of each step when it is done.</summary>
+    public required Action<PingStep> OnStep { get; init; }
+
+    /// <summary>Goes one route.</summary>
+    /// <returns>Did it lead to a peer that speaks?</returns>
+    public async Task<bool> GoAsync(MultiserverRoute route)
+    {
+        using var patience = new CancellationTokenSource(Timeout, Time);
+        CancellationToken cancellationToken = patience.Token;
+        if (!Tell(ReadAddress(route)))
+            return false;
+        if (route.HostKind == MultiserverHostKind.Dns && !Tell(await StepAsync("name", () => ResolveAsync(route.Host!, cancellationToken)))) // a kind of host has a host
+            return false;
+
+        Stream? stream = null;
+        if (!Tell(await StepAsync(route.Transport == "net" ? "tcp" : route.Transport, async () =>
+        {
+            stream = await Dialling.OpenAsync(route, cancellationToken);
+            return (PingOutcome.Ok, route.Path is { } path ? $"connected to {path}" : $"connected to {route.Host}:{route.Port}", null);
+        })))
+        {
+            return false;
+        }
+
+        RpcConnection? connection = null;
+        if (!Tell(await StepAsync("handshake", async () =>
+        {
+            (connection, string detail) = await ShakeHandsAsync(stream!, route, cancellationToken); // it was opened
+            return (PingOutcome.Ok, detail, null);
+        })))
+        {
+            await stream!.DisposeAsync();
+            return false;
+        }
+
+        await using RpcConnection rpc = connection!; // it was made
+        RpcManifest? manifest = null;
+        if (!Tell(await StepAsync("muxrpc", async () =>
+        {
+            manifest = await rpc.GetManifestAsync(cancellationToken);
+            string conn = manifest.Procedures.ContainsKey("conn.why") ? ", CONN of Ssb.Conn" : manifest.Procedures.ContainsKey("conn.stage") ? ", CONN" : "";
+            return (PingOutcome.Ok, $"a manifest of {manifest.Procedures.Count:N0} procedures{conn}", null);
+        })))
+        {
+            return false;
+        }
+
+        PingStep ping = manifest!.Procedures.ContainsKey("gossip.ping")
+            ? await StepAsync("ping", () => PingAsync(rpc, cancellationToken))
+            : new PingStep("ping", PingOutcome.Absent, TimeSpan.Zero, "it has no gossip.ping");
+        OnStep(ping);
+        return true;
+    }
+
+    /// <summary>What can be said of an address that is none.</summary>
+    public static PingStep NoAddress(string problem) =>
+        new("address", PingOutcome.Failed, TimeSpan.Zero, problem.TrimEnd('.'), "An address looks like net:192.168.1.4:8008~shs:KEY.");
+
+    private bool Tell(PingStep step)
+    {
+        OnStep(step);
+        return step.Outcome != PingOutcome.Failed;
+    }
+
+    private static PingStep ReadAddress(MultiserverRoute route)
+    {
+        if (route.Problem is { } problem)
+            return NoAddress(problem);
+        if (route.Key is null && !RemoteTarget.IsOpen(route))
+            return NoAddress("it does not say whose it is: it names no key (~shs:KEY)");
+        return new PingStep("address", PingOutcome.Ok, TimeSpan.Zero, route.Key is { } key ? $"{(route.HasSeed ? "an invite to " : "")}{key}" : "of whoever is there (noauth)");
+    }
+
+    private async Task<(PingOutcome, string, string?)> ResolveAsync(string host, CancellationToken cancellationToken)
+    {
+        IPAddress[] found = await Resolve(host, cancellationToken);
+        return found.Length > 0
+            ? (PingOutcome.Ok, $"{host} is {string.Join(", ", found.Take(4).Select(address => address.ToString()))}", null)
+            : (PingOutcome.Failed, $"{host} has no address", "Is the name spelled right?");
+    }
+
+    private async Task<(RpcConnection Connection, string Detail)> ShakeHandsAsync(Stream stream, MultiserverRoute route, CancellationToken cancellationToken)
+    {
+        if (RemoteTarget.IsOpen(route))
+            return (RpcConnection.Start(stream), "none on this route (noauth)");
+        KeyPair? guest = GuestOf(route);
+        try
+        {
+            var options = new HandshakeOptions { Network = Network, Deadline = Timeout, TimeProvider = Time };
+            BoxStream box = await SecretHandshake.ConnectAsync(stream, guest ?? Keys, FeedId.Parse(route.Key!), options, cancellationToken); // the address was checked
+            string us = guest is not null ? "as the guest of the invite" : IsStranger ? "as somebody made up for this" : $"as {Keys.Id}";
+            return (RpcConnection.Start(box), $"it holds that key; we came {us}");
+        }
+        finally
+        {
+            guest?.Dispose();
+        }
+    }
+
+    private static async Task<(PingOutcome, string, string?)> PingAsync(RpcConnection rpc, CancellationToken cancellationToken)
+    {
+        PingSample sample = await GossipPing.MeasureAsync(rpc, cancellationToken);
+        double skew = sample.Skew.TotalMilliseconds;
+        string clock = Math.Abs(skew) < 1000 ? "clocks agree" : $"its clock is {Math.Abs(skew) / 1000:N1} s {(skew > 0 ? "ahead" : "behind")}";
+        return (PingOutcome.Ok, $"round trip {Milliseconds(sample.RoundTrip)}, {clock}", null);
+    }
+
+    /// <summary>Does a step, and makes of what it throws what a person should know.</summary>
+    private async Task<PingStep> StepAsync(string name, Func<Task<(PingOutcome Outcome, string Detail, string? Advice)>> step)
+    {
+        long start = Time.GetTimestamp();
+        (PingOutcome, string, string?) result;
+        try
+        {
+            result = await step();
+        }
+        catch (OperationCanceledException)
+        {
+            result = (PingOutcome.Failed, $"no answer; {Durations.Short(Timeout)} were over", name == "handshake" ? "Something is there, but does it speak SSB?" : IsItRunning);
+        }
+        catch (HandshakeException e)
+        {
+            result = Failed(e);
+        }
+        catch (RpcException e)
+        {
+            result = e.Error == RpcError.ConnectionClosed
+                ? (PingOutcome.Failed, "it closed the connection", Refusal())
+                : (PingOutcome.Failed, $"it answered with an error: {e.Message.TrimEnd('.')}", "It may let nobody but people it knows call it.");
+        }
+        catch (Exception e) when (e is ConnectFailedException or SocketException or IOException)
+        {
+            result = Failed(e);
+        }
+
+        return new PingStep(name, result.Item1, Time.GetElapsedTime(start), result.Item2, result.Item3);
+    }
+
+    private (PingOutcome, string, string?) Failed(HandshakeException e) => e.Failure switch
+    {
+        HandshakeFailure.WrongNetwork => (PingOutcome.Failed, "it is of another network, or no SSB peer", "Name its network with --network-key."),
+        HandshakeFailure.Closed => (PingOutcome.Failed, "it hung up on our hello: it is of another network, or no SSB peer", "Name its network with --network-key."),
+        HandshakeFailure.WrongKey => (PingOutcome.Failed, "it does not hold the key in the address", "Ask for the address of today; the peer there is another one."),
+        HandshakeFailure.Refused => (PingOutcome.Failed, "it hung up on our proof: it does not want us, or does not hold the key in the address", Refusal()),
+        HandshakeFailure.WeakKey => (PingOutcome.Failed, "the key in the address, or its own, can be nobody's", "Ask for another address."),
+        _ => (PingOutcome.Failed, "it did not finish the handshake in time", "Something is there, but does it speak SSB?"),
+    };
+
+    private string Refusal() => IsStranger ? "If it lets only people in whom it knows, say who you are with --secret FILE." : "Does it know you, and not block you?";
+
+    private static (PingOutcome, string, string?) Failed(Exception e)
+    {
+        SocketError? error = (e as SocketException ?? e.InnerException as SocketException)?.SocketErrorCode;
+        return error switch
+        {
+            SocketError.ConnectionRefused => (PingOutcome.Failed, "refused: nobody listens there", IsItRunning),
+            SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain =>
+                (PingOutcome.Failed, "there is no such name", "Is it spelled right, and does this computer find other names?"),
+            SocketError.HostUnreachable or SocketError.NetworkUnreachable or SocketError.NetworkDown or SocketError.HostDown =>
+                (PingOutcome.Failed, "there is no way to it from here", "Is this computer in the same network?"),
+            SocketError.TimedOut => (PingOutcome.Failed, "no answer", IsItRunning),
+            _ => (PingOutcome.Failed, e.Message.TrimEnd('.'), IsItRunning),
+        };
+    }
+
+    /// <summary>Who an invite's guest is: the key pair of its seed. Null if there is none, or it is no seed.</summary>
+    private static KeyPair? GuestOf(MultiserverRoute route)
+    {
+        if (!route.HasSeed || route.Protocols.First(part => part.Name.StartsWith("shs", StringComparison.Ordinal)).Data is not [_, var seed, ..])
+            return null;
+        Span<byte> bytes = stackalloc byte[KeyPair.SeedSize];
+        return Convert.TryFromBase64String(seed, bytes, out int length) && length == bytes.Length ? KeyPair.FromSeed(bytes) : null;
+    }
+
+    /// <summary>A duration for people.</summary>
+    public static string Milliseconds(TimeSpan time) => time.TotalMilliseconds < 100 ? $"{time.TotalMilliseconds:0.0} ms" : $"{time.TotalMilliseconds:N0} ms";
+}

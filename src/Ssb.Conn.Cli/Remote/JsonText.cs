@@ -1,0 +1,71 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Cli.Remote;
+
+/// <summary>Reads values of a stranger's JSON without an exception for what is none of the kind.</summary>
+internal static class JsonText
+{
+    /// <summary>A text; null for anything else, and for a lone surrogate.</summary>
+    public static string? Of(JsonElement value)
+    {
+        if (value.ValueKind != JsonValueKind.String)
+            return null;
+        try
+        {
+            return value.GetString();
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>A member of an object; null if there is none.</summary>
+    public static JsonElement? Member(JsonElement value, string name)
+    {
+        try
+        {
+            return value.ValueKind == JsonValueKind.Object && value.TryGetProperty(name, out JsonElement member) ? member : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null; // another name there is no text
+        }
+    }
+
+    /// <summary>A member that is a text.</summary>
+    public static string? Of(JsonElement value, string name) => Member(value, name) is { } member ? Of(member) : null;
+
+    /// <summary>A member that is a number.</summary>
+    public static double? Number(JsonElement value, string name) =>
+        Member(value, name) is { ValueKind: JsonValueKind.Number } member && member.TryGetDouble(out double number) ? number : null;
+
+    /// <summary>A member that is a list; empty if there is none.</summary>
+    public static IEnumerable<JsonElement> List(JsonElement value, string name) =>
+        Member(value, name) is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray() : [];
+
+    /// <summary>A time in Unix milliseconds, if that is one.</summary>
+    public static DateTimeOffset? Time(double? milliseconds) =>
+        milliseconds is { } ms && ms >= 0 && ms <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
+            ? DateTimeOffset.FromUnixTimeMilliseconds((long)ms)
+            : null;
+
+    /// <summary>The same value on one line, as <c>JSON.stringify</c> writes it.</summary>
+    public static string OneLine(JsonElement value)
+    {
+        var text = new ArrayBufferWriter<byte>();
+        JavaScriptJson.Write(value, text, indented: false);
+        return Encoding.UTF8.GetString(text.WrittenSpan);
+    }
+
+    /// <summary>A text as JSON.</summary>
+    public static string Quoted(string value)
+    {
+        var text = new ArrayBufferWriter<byte>();
+        JavaScriptJson.WriteString(value, text);
+        return Encoding.UTF8.GetString(text.WrittenSpan);
+    }
+}

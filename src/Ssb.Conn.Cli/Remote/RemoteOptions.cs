@@ -1,0 +1,94 @@
+using System.CommandLine;
+
+namespace Ssb.Conn.Cli.Remote;
+
+/// <summary>The options by which every command that talks to a running peer finds it.</summary>
+internal static class RemoteOptions
+{
+    /// <summary>What help says of them.</summary>
+    public const string Help =
+        """
+        Which peer:
+          The one of the folder --path: by its 'socket' there if it has one, else at 127.0.0.1:8008 with
+          the 'secret' there. Without --path, the folder that ssb_path names, else ~/.ssb (or, as in
+          JavaScript, that of the app that ssb_appname names). Another one: --remote ADDRESS --secret FILE
+        """;
+
+    /// <summary>What help says of the end.</summary>
+    public const string ExitCodes =
+        """
+        Exit codes:
+          0 it did as asked; 1 it could not, and says why; 2 the command line was wrong
+        """;
+
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+
+    private static readonly Option<string?> s_path = Text("--path", "DIR", "The SSB folder of the peer (default: $ssb_path, else ~/.ssb)");
+    private static readonly Option<string?> s_remote = Text("--remote", "ADDRESS", "A peer elsewhere, by its multiserver address");
+    private static readonly Option<string?> s_secret = Text("--secret", "FILE", "Who we are to it (default: secret in the SSB folder)");
+    private static readonly Option<string?> s_networkKey = Text("--network-key", "BASE64", "Another SSB network than the main one");
+    private static readonly Option<string?> s_timeout = Text("--timeout", "TIME", "Give up after 5s, 1m (default: 30s)");
+    private static readonly Option<bool> s_json = new("--json") { Description = "Write line-JSON" };
+
+    /// <summary>Adds them to a command.</summary>
+    public static void AddTo(Command command)
+    {
+        AddNetworkTo(command);
+        foreach (Option option in (Option[])[s_secret, s_remote, s_path])
+            command.Options.Insert(0, option);
+    }
+
+    /// <summary>Adds those that name no peer: the network, the time-out, and JSON.</summary>
+    public static void AddNetworkTo(Command command)
+    {
+        foreach (Option option in (Option[])[s_json, s_timeout, s_networkKey])
+            command.Options.Insert(0, option);
+    }
+
+    /// <summary>Is it JSON that is asked for?</summary>
+    public static bool IsJson(ParseResult parsed) => parsed.GetValue(s_json);
+
+    /// <summary>The network that was typed.</summary>
+    /// <exception cref="MisuseException">It is none.</exception>
+    public static Wire.NetworkKey NetworkKey(ParseResult parsed) => Typed.NetworkKey(parsed.GetValue(s_networkKey));
+
+    /// <summary>The time to give up after.</summary>
+    /// <exception cref="MisuseException">It is none.</exception>
+    public static TimeSpan Timeout(ParseResult parsed)
+    {
+        string? typed = parsed.GetValue(s_timeout);
+        if (typed is null)
+            return s_patience;
+        return Durations.TryParse(typed, out TimeSpan timeout)
+            ? timeout
+            : throw Typed.Wrong($"--timeout {Typed.Quote(typed)}", "it takes 5s, 1m or a number of seconds, from 1s to 720h");
+    }
+
+    /// <summary>Where the peer is to be found.</summary>
+    /// <exception cref="MisuseException">An option was wrong.</exception>
+    /// <exception cref="FailedException">There is nothing in the folder to find it by.</exception>
+    public static RemoteTarget Read(ParseResult parsed)
+    {
+        TimeSpan timeout = Timeout(parsed);
+        Wire.NetworkKey network = NetworkKey(parsed);
+        string folder = parsed.GetValue(s_path) ?? DefaultFolder(Environment.GetEnvironmentVariable);
+        string? secret = parsed.GetValue(s_secret);
+        return parsed.GetValue(s_remote) is { } remote
+            ? RemoteTarget.At(Typed.Address("--remote", remote), folder, secret, network, timeout)
+            : RemoteTarget.In(folder, secret, network, timeout);
+    }
+
+    /// <summary>The SSB folder when none is named.</summary>
+    /// <param name="variable">Reads a variable of the environment.</param>
+    /// <remarks>npm ssb-config 3.4: a folder in the home folder called as the app, which is <c>ssb</c> unless <c>ssb_appname</c> says
+    /// otherwise; and any setting may come from a variable with the app's name before it, such as <c>ssb_path</c>.</remarks>
+    internal static string DefaultFolder(Func<string, string?> variable)
+    {
+        string app = variable("ssb_appname") is { Length: > 0 } name ? name : "ssb";
+        return variable($"{app}_path") is { Length: > 0 } path
+            ? path
+            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), $".{app}");
+    }
+
+    private static Option<string?> Text(string name, string value, string description) => new(name) { HelpName = value, Description = description };
+}

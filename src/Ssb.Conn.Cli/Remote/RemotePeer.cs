@@ -1,0 +1,159 @@
+using System.Runtime.CompilerServices;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Cli.Remote;
+
+/// <summary>A connection with a running peer, ours or JavaScript, that is asked and told things by the commands.</summary>
+internal sealed class RemotePeer : IAsyncDisposable
+{
+    private readonly RpcConnection _rpc;
+    private readonly RpcManifest _manifest;
+
+    private RemotePeer(RpcConnection rpc, RpcManifest manifest, string where) => (_rpc, _manifest, Where) = (rpc, manifest, where);
+
+    /// <summary>The route that led to it, without a secret.</summary>
+    public string Where { get; }
+
+    /// <summary>Who it proved to be; null where it did not have to.</summary>
+    public FeedId? Id => _rpc.Remote;
+
+    /// <summary>Ends when the connection does, and says how.</summary>
+    public Task<RpcEnd> Completion => _rpc.Completion;
+
+    /// <summary>Finds it, proves who we are, and asks what it can do.</summary>
+    /// <exception cref="FailedException">It is not there, does not want us, or speaks something else.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static async Task<RemotePeer> AttachAsync(RemoteTarget target, CancellationToken cancellationToken)
+    {
+        var failures = new List<string>();
+        foreach (MultiserverRoute route in target.Routes)
+        {
+            RpcConnection rpc;
+            try
+            {
+                rpc = await ConnectAsync(route, target, cancellationToken);
+            }
+            catch (Exception e) when (e is ConnectFailedException or HandshakeException or IOException)
+            {
+                failures.Add($"{route}: {Sentence(e.Message)}");
+                continue;
+            }
+
+            try
+            {
+                return new RemotePeer(rpc, await rpc.GetManifestAsync(cancellationToken), route.ToString());
+            }
+            catch (Exception e)
+            {
+                await rpc.DisposeAsync();
+                if (e is RpcException)
+                    throw new FailedException($"what answers at {route} does not say what it can do, as SSB peers do: {Sentence(e.Message)}", e);
+                throw;
+            }
+        }
+
+        throw new FailedException($"no SSB peer answers at {target.Name}; is it running? ({string.Join("; ", failures)})");
+    }
+
+    /// <summary>Does it have this procedure?</summary>
+    public bool Has(string procedure) => _manifest.Procedures.ContainsKey(procedure);
+
+    /// <exception cref="FailedException">It has no such procedure.</exception>
+    public void Require(string procedure)
+    {
+        if (Has(procedure))
+            return;
+        throw new FailedException(Has("conn.stage")
+            ? $"the peer at {Where} does not have {procedure}: it is not one of Ssb.Conn, such as 'ssb-conn start' runs"
+            : $"the peer at {Where} does not have {procedure}: it runs without CONN (npm ssb-conn or Ssb.Conn)");
+    }
+
+    /// <summary>Calls a procedure.</summary>
+    /// <exception cref="FailedException">It failed, or there is none.</exception>
+    public async Task<RpcValue> CallAsync(string procedure, RpcValue[] arguments, CancellationToken cancellationToken)
+    {
+        Require(procedure);
+        try
+        {
+            return await _rpc.CallAsync(procedure, arguments, cancellationToken);
+        }
+        catch (RpcException e)
+        {
+            throw Explained(procedure, e);
+        }
+    }
+
+    /// <summary>A list of entries.</summary>
+    /// <exception cref="FailedException">It failed, or there is none.</exception>
+    public async Task<IReadOnlyList<RemoteEntry>> ListAsync(string procedure, CancellationToken cancellationToken) =>
+        Read(procedure, await CallAsync(procedure, [], cancellationToken));
+
+    /// <summary>A list of entries now, and again after every change. Ends with the connection, without an exception.</summary>
+    /// <exception cref="FailedException">It failed, or there is none.</exception>
+    public async IAsyncEnumerable<IReadOnlyList<RemoteEntry>> ListsAsync(
+        string procedure, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        Require(procedure);
+        await using RpcSource source = _rpc.Source(procedure);
+        await using IAsyncEnumerator<RpcValue> items = source.GetAsyncEnumerator(cancellationToken);
+        while (true)
+        {
+            try
+            {
+                if (!await items.MoveNextAsync())
+                    yield break;
+            }
+            catch (RpcException e) when (e.Error == RpcError.ConnectionClosed)
+            {
+                yield break; // Completion says how
+            }
+            catch (RpcException e)
+            {
+                throw Explained(procedure, e);
+            }
+
+            yield return Read(procedure, items.Current);
+        }
+    }
+
+    /// <summary>Says goodbye.</summary>
+    public ValueTask DisposeAsync() => _rpc.DisposeAsync();
+
+    private static async Task<RpcConnection> ConnectAsync(MultiserverRoute route, RemoteTarget target, CancellationToken cancellationToken)
+    {
+        Stream stream = await Dialling.OpenAsync(route, cancellationToken);
+        if (RemoteTarget.IsOpen(route))
+            return RpcConnection.Start(stream);
+        FeedId server = FeedId.Parse(route.Key!); // a route that is not open has a key, and then we have one: RemoteTarget sees to both
+        var options = new HandshakeOptions { Network = target.Network, Deadline = target.Timeout };
+        return RpcConnection.Start(await SecretHandshake.ConnectAsync(stream, target.Keys!, server, options, cancellationToken));
+    }
+
+    private IReadOnlyList<RemoteEntry> Read(string procedure, RpcValue value)
+    {
+        try
+        {
+            return RemoteEntry.ReadAll(value);
+        }
+        catch (FormatException e)
+        {
+            throw new FailedException($"the peer at {Where} answered {procedure} with something else than a list of peers", e);
+        }
+    }
+
+    private FailedException Explained(string procedure, RpcException e)
+    {
+        if (e.Error == RpcError.ConnectionClosed)
+            return new FailedException($"the peer at {Where} closed the connection before it answered {procedure}; is it shutting down?", e, "it closed the connection");
+        // npm muxrpc 6.7.3, lib/permissions.js: "method:conn,stage is not in list of allowed methods", or "... is on list of disallowed methods".
+        bool isRefused = e.Message.StartsWith("method:", StringComparison.Ordinal) && e.Message.EndsWith("allowed methods", StringComparison.Ordinal);
+        return new FailedException(
+            isRefused
+                ? $"the peer at {Where} does not let us call {procedure}: only its own identity, and its masters, may; name their secret with --secret FILE"
+                : $"the peer at {Where} answered {procedure} with an error: {Sentence(e.Message)}",
+            e,
+            isRefused ? "it does not let us" : Sentence(e.Message));
+    }
+
+    private static string Sentence(string message) => message.TrimEnd('.', ' ');
+}

@@ -1,0 +1,76 @@
+using Ssb.Conn.Cli.View;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Cli.Remote;
+
+/// <summary>Where a peer is to be found, and who we are to it.</summary>
+internal sealed class RemoteTarget : IDisposable
+{
+    /// <summary>Where ssb-server listens unless it is told otherwise.</summary>
+    private const int DefaultPort = 8008;
+
+    private RemoteTarget(string name, IReadOnlyList<MultiserverRoute> routes, KeyPair? keys, NetworkKey network, TimeSpan timeout) =>
+        (Name, Routes, Keys, Network, Timeout) = (name, routes, keys, network, timeout);
+
+    /// <summary>What the person named: a folder or an address, without its secret and fit for a terminal.</summary>
+    public string Name { get; }
+
+    /// <summary>Ways to it, to be tried in order.</summary>
+    public IReadOnlyList<MultiserverRoute> Routes { get; }
+
+    /// <summary>Who we are; null where nobody asks.</summary>
+    public KeyPair? Keys { get; }
+
+    public NetworkKey Network { get; }
+
+    /// <summary>How long an answer may take.</summary>
+    public TimeSpan Timeout { get; }
+
+    /// <summary>The peer of an SSB folder.</summary>
+    /// <exception cref="FailedException">Nothing in the folder says how to find it.</exception>
+    public static RemoteTarget In(string folder, string? secret, NetworkKey network, TimeSpan timeout)
+    {
+        string name = TerminalText.Clean(folder), socket = Path.GetFullPath(Path.Combine(folder, "socket")), own = Path.Combine(folder, "secret");
+        var routes = new List<MultiserverRoute>();
+        if (File.Exists(socket))
+            routes.Add(new MultiserverRoute(new MultiserverProtocol("unix", [socket]), new MultiserverProtocol("noauth", [])));
+        if (secret is null && !File.Exists(own))
+        {
+            return routes.Count > 0
+                ? new RemoteTarget(name, routes, null, network, timeout)
+                : throw new FailedException(
+                    $"no SSB peer is known at {name}: it has neither 'socket' nor 'secret'; name its folder with --path DIR, or its address with --remote ADDRESS --secret FILE");
+        }
+
+        KeyPair keys = secret is null ? Typed.Secret("the secret of that folder", own) : Typed.Secret("--secret", secret);
+        routes.Add(new MultiserverRoute(
+            new MultiserverProtocol("net", ["127.0.0.1", $"{DefaultPort}"]), new MultiserverProtocol("shs", [keys.Id.ToBase64()])));
+        return new RemoteTarget(name, routes, keys, network, timeout);
+    }
+
+    /// <summary>The peer at an address.</summary>
+    /// <exception cref="MisuseException">We cannot be anybody to it.</exception>
+    public static RemoteTarget At(MultiserverAddress address, string folder, string? secret, NetworkKey network, TimeSpan timeout)
+    {
+        string name = address.ToString();
+        IReadOnlyList<MultiserverRoute> routes = address.Routes;
+        if (address.Routes.Any(route => route.Key is null && !IsOpen(route)))
+        {
+            throw Typed.Wrong(
+                $"--remote {Typed.Quote(name)}", "it names no key; it takes something like 'net:192.168.1.4:8008~shs:KEY' or 'unix:/home/me/.ssb/socket~noauth'");
+        }
+
+        if (routes.All(IsOpen))
+            return new RemoteTarget(name, routes, null, network, timeout);
+        string own = Path.Combine(folder, "secret");
+        if (secret is null && !File.Exists(own))
+            throw Typed.Wrong($"--remote {Typed.Quote(name)}", $"it wants to know who we are, and there is no {Typed.Quote(own)}; add --secret FILE");
+        KeyPair keys = secret is null ? Typed.Secret("the secret", own) : Typed.Secret("--secret", secret);
+        return new RemoteTarget(name, routes, keys, network, timeout);
+    }
+
+    public void Dispose() => Keys?.Dispose();
+
+    /// <summary>Does it take whoever can reach it?</summary>
+    public static bool IsOpen(MultiserverRoute route) => route.Protocols.Any(part => part.Name == "noauth");
+}

@@ -1,0 +1,80 @@
+using System.Security;
+using Ssb.Conn.Cli.View;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Cli;
+
+/// <summary>Values as people type them: read, or refused with a word on what would have been right.</summary>
+internal static class Typed
+{
+    /// <summary>The value of <c>--network-key</c>; null is the main network.</summary>
+    /// <exception cref="MisuseException">It is none.</exception>
+    public static NetworkKey NetworkKey(string? typed)
+    {
+        if (typed is null)
+            return Ssb.Wire.NetworkKey.Main;
+        // Not repeated in the message: the key of a private network is what keeps it private.
+        return Ssb.Wire.NetworkKey.TryParse(typed, out NetworkKey? key)
+            ? key
+            : throw Wrong("--network-key", $"it takes 44 characters of base64 that hold 32 bytes, and these were {typed.Length}; the main network is the default");
+    }
+
+    /// <summary>The identity in a file.</summary>
+    /// <param name="option">What named the file.</param>
+    /// <param name="path">The file.</param>
+    /// <exception cref="MisuseException">It cannot be read, or holds none.</exception>
+    public static KeyPair Secret(string option, string path)
+    {
+        string what = $"{option} {Quote(path)}";
+        const string Right = "it takes the file that holds an SSB identity, such as ~/.ssb/secret";
+        try
+        {
+            return SecretFile.Load(path);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw Wrong(what, $"there is no such file; {Right}");
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or SecurityException)
+        {
+            throw Wrong(what, $"the file may not be read by you; {Right}");
+        }
+        catch (Exception e) when (e is InvalidDataException or FormatException)
+        {
+            throw Wrong(what, e.Message); // which repeats nothing of what the file holds
+        }
+        catch (Exception e) when (e is IOException or ArgumentException or NotSupportedException)
+        {
+            throw Wrong(what, $"the file cannot be read; {Right}");
+        }
+    }
+
+    /// <summary>An address that can be dialled, as far as can be said without doing it.</summary>
+    /// <param name="what">The name of the option or argument.</param>
+    /// <param name="typed">What was typed.</param>
+    /// <exception cref="MisuseException">It is none.</exception>
+    public static MultiserverAddress Address(string what, string typed)
+    {
+        MultiserverAddress address;
+        try
+        {
+            address = MultiserverAddress.Parse(typed);
+        }
+        catch (FormatException e)
+        {
+            throw Wrong(what, e.Message); // which repeats nothing of it: it may hold the seed of an invite
+        }
+
+        return address.Problem is { } problem
+            ? throw Wrong($"{what} {Quote(address.ToString())}", $"{problem}; it takes something like 'net:192.168.1.4:8008~shs:KEY'")
+            : address;
+    }
+
+    /// <summary>What to throw.</summary>
+    /// <param name="what">What was wrong.</param>
+    /// <param name="right">What would have been right.</param>
+    public static MisuseException Wrong(string what, string right) => new($"{what}: {right}");
+
+    /// <summary>What was typed, between quotes and not too long.</summary>
+    public static string Quote(string typed) => $"'{TerminalText.Fit(typed, 100)}'";
+}

@@ -1,0 +1,63 @@
+using Ssb.Conn.Cli.Commands;
+using Ssb.Conn.Cli.Remote;
+
+namespace Ssb.Conn.Cli.Watching;
+
+/// <summary>Writes what happens as JSON, one object a line.</summary>
+internal sealed class WatchLines(TextWriter output, TimeProvider time)
+{
+    private static readonly string[] s_extras = ["conn.dismiss", "conn.why", "conn.dbPeersLive"];
+
+    private readonly Dictionary<Pool, Dictionary<string, RemoteEntry>> _pools = [];
+
+    /// <exception cref="IOException">Nobody reads any more, or it cannot be written.</exception>
+    public async Task WriteAsync(WatchEvent happened)
+    {
+        switch (happened)
+        {
+            case WatchEvent.Attached attached:
+                _pools.Clear();
+                string lacks = string.Join(',', s_extras.Where(name => !attached.Has(name)).Select(JsonText.Quoted));
+                await LineAsync("attached", $"\"peer\":{JsonText.Quoted(attached.Where)},\"lacks\":[{lacks}]");
+                break;
+            case WatchEvent.Gone gone:
+                await LineAsync("gone", $"\"reason\":{JsonText.Quoted(gone.Reason)},\"retryIn\":{(long)gone.Pause.TotalMilliseconds}");
+                break;
+            case WatchEvent.Entries entries:
+                await ChangesAsync(entries);
+                break;
+        }
+    }
+
+    private async Task ChangesAsync(WatchEvent.Entries entries)
+    {
+        string pool = entries.Pool switch { Pool.Bench => "staging", Pool.Hub => "hub", _ => "db" };
+        var now = new Dictionary<string, RemoteEntry>(entries.Peers.Count);
+        foreach (RemoteEntry entry in entries.Peers)
+            now[entry.Address] = entry;
+        if (!_pools.TryGetValue(entries.Pool, out Dictionary<string, RemoteEntry>? before))
+        {
+            await LineAsync("snapshot", $"\"pool\":\"{pool}\",\"entries\":[{string.Join(',', now.Values.Select(entry => entry.Json))}]");
+        }
+        else
+        {
+            foreach ((string address, RemoteEntry entry) in before)
+            {
+                if (!now.ContainsKey(address))
+                    await LineAsync("removed", $"\"pool\":\"{pool}\",\"entry\":{entry.Json}");
+            }
+
+            foreach ((string address, RemoteEntry entry) in now)
+            {
+                RemoteEntry? old = before.GetValueOrDefault(address);
+                if (old?.Json != entry.Json)
+                    await LineAsync(old is null ? "added" : "updated", $"\"pool\":\"{pool}\",\"entry\":{entry.Json}");
+            }
+        }
+
+        _pools[entries.Pool] = now;
+    }
+
+    private Task LineAsync(string change, string rest) =>
+        output.WriteLineAsync($"{{\"change\":\"{change}\",\"at\":{time.GetUtcNow().ToUnixTimeMilliseconds()},{rest}}}");
+}

@@ -1,0 +1,246 @@
+using System.Text;
+using Ssb.Conn.Cli.Commands;
+using Ssb.Conn.Cli.Remote;
+using Ssb.Conn.Cli.View;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Cli.Watching;
+
+/// <summary>What a key asks for.</summary>
+internal abstract record WatchWish
+{
+    private WatchWish()
+    {
+    }
+
+    /// <summary>Nothing beyond what the state has done already.</summary>
+    public sealed record None : WatchWish;
+
+    /// <summary>The end.</summary>
+    public sealed record Quit : WatchWish;
+
+    /// <summary>A call of the peer; <see cref="WatchState.Done"/> wants to hear how it went.</summary>
+    public sealed record Call(string Procedure, RpcValue[] Arguments, RemoteEntry Entry, Func<string, RpcValue[], CancellationToken, Task<RpcValue>> Make) : WatchWish;
+}
+
+/// <summary>The state of the screen of <c>watch</c>: what is known of the peer, what is selected, and what keys do to it. Thread-safe.</summary>
+internal sealed class WatchState
+{
+    private const string Busy = "...";
+
+    /// <summary>Cells for who an action was about: as many as a key has in the panes, so that the rest of the line tells how it went.</summary>
+    private const int ShortName = 10;
+
+    private static readonly Action[] s_actions =
+    [
+        new(ConsoleKey.C, "c", "connect", "conn.connect", [Pool.Bench, Pool.Book]),
+        new(ConsoleKey.X, "x", "disconnect", "conn.disconnect", [Pool.Hub]),
+        new(ConsoleKey.D, "d", "dismiss", "conn.dismiss", [Pool.Bench, Pool.Hub, Pool.Book]),
+        new(ConsoleKey.R, "r", "remember", "conn.remember", [Pool.Bench, Pool.Hub]),
+        new(ConsoleKey.F, "f", "forget", "conn.forget", [Pool.Book]),
+        new(ConsoleKey.U, "u", "unstage", "conn.unstage", [Pool.Bench]),
+        new(ConsoleKey.W, "w", "why", "conn.why", [Pool.Bench, Pool.Hub, Pool.Book]),
+    ];
+
+    private readonly Lock _gate = new();
+    private readonly Pane[] _panes = [new("conn.stagedPeers", "Nobody is staged."), new("conn.peers", "Nobody is connected."), new("conn.dbPeers", "The address book is empty.")];
+    private WatchEvent.Attached? _peer;
+    private string _where;
+    private string _gone = "";
+    private DateTimeOffset _retryAt;
+    private Pool _focus = Pool.Bench;
+    private string _message = "";
+    private bool _isBad, _isBusy;
+    private WatchPanel? _panel;
+
+    /// <param name="target">What is to be attached to, for a person.</param>
+    public WatchState(string target) => _where = target;
+
+    /// <summary>Takes in what happened.</summary>
+    public void Apply(WatchEvent happened, DateTimeOffset now)
+    {
+        lock (_gate)
+        {
+            switch (happened)
+            {
+                case WatchEvent.Attached attached:
+                    (_peer, _where, _gone) = (attached, attached.Where, "");
+                    break;
+                case WatchEvent.Gone gone:
+                    (_peer, _gone, _retryAt) = (null, gone.Reason, now + gone.Pause);
+                    break;
+                case WatchEvent.Entries entries:
+                    _panes[(int)entries.Pool].Entries = entries.Peers;
+                    break;
+            }
+        }
+    }
+
+    /// <summary>Does what a key says.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="page">Rows that a page moves by.</param>
+    public WatchWish Press(ConsoleKey key, int page)
+    {
+        lock (_gate)
+        {
+            if (key == ConsoleKey.Q)
+                return new WatchWish.Quit();
+            if (_panel is { } panel)
+            {
+                if (key is ConsoleKey.W or ConsoleKey.Escape)
+                    _panel = null;
+                else if (Scrolling.Move(key, panel.Scroll, int.MaxValue / 2, page) is { } scroll)
+                    _panel = panel with { Scroll = Math.Max(0, scroll) };
+                return new WatchWish.None();
+            }
+
+            Pane pane = _panes[(int)_focus];
+            if (key is ConsoleKey.Tab or ConsoleKey.RightArrow)
+                _focus = (Pool)(((int)_focus + 1) % _panes.Length);
+            else if (key == ConsoleKey.LeftArrow)
+                _focus = (Pool)(((int)_focus + _panes.Length - 1) % _panes.Length);
+            else if (Scrolling.Move(key, pane.Selected, pane.Entries.Count, page) is { } selected)
+                pane.Select(selected);
+            else if (Array.Find(s_actions, action => action.Key == key) is { } action)
+                return Act_NeedsLock(action, pane);
+            return new WatchWish.None();
+        }
+    }
+
+    /// <summary>Tells how a call went.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="answer">The answer.</param>
+    /// <param name="problem">What went wrong; null for nothing.</param>
+    public void Done(WatchWish.Call call, RpcValue answer, string? problem)
+    {
+        lock (_gate)
+        {
+            _isBusy = false;
+            string name = call.Procedure["conn.".Length..];
+            if (problem is null && name == "why")
+            {
+                try
+                {
+                    _panel = new WatchPanel([.. WhyText.Lines(WhyText.Read(answer))], 0);
+                    _message = "";
+                    return;
+                }
+                catch (FailedException e)
+                {
+                    problem = e.Message;
+                }
+            }
+
+            bool isNo = name is "disconnect" or "unstage" && answer.Kind == RpcValueKind.Json && !answer.Bytes.Span.SequenceEqual("true"u8);
+            problem = problem?.Replace(call.Entry.Address, call.Entry.Shown, StringComparison.Ordinal); // it may repeat a seed
+            (_message, _isBad) = problem is not null
+                ? ($"{name} {Name(call.Entry)}: {problem}", true)
+                : ($"{name} {Name(call.Entry)}: {(isNo ? "it was not there" : "done")}", isNo);
+        }
+    }
+
+    /// <summary>What to draw.</summary>
+    public WatchModel Model(DateTimeOffset now, TimeSpan elapsed)
+    {
+        lock (_gate)
+        {
+            TimeSpan left = _retryAt - now;
+            return new WatchModel
+            {
+                Peer = _peer is not null ? _where
+                    : _gone.Length == 0 ? $"{_where}: attaching"
+                    : $"{_where} is gone ({_gone}); trying again in {Durations.Short(TimeSpan.FromSeconds(Math.Ceiling(left.TotalSeconds)))}",
+                IsGone = _peer is null,
+                Now = now,
+                Elapsed = elapsed,
+                Focus = _focus,
+                Panes = [.. _panes.Select((pane, i) => new WatchPane((Pool)i, pane.Entries, pane.Selected, Empty_NeedsLock(pane)))],
+                Message = _message,
+                IsBad = _isBad,
+                Keys = Keys_NeedsLock(),
+                Panel = _panel,
+            };
+        }
+    }
+
+    private WatchWish Act_NeedsLock(Action action, Pane pane)
+    {
+        string? hindrance = !Array.Exists(action.Pools, pool => pool == _focus) ? $"{action.Label} is for {string.Join(" and ", action.Pools)}: Tab changes the pane"
+            : pane.Selected < 0 ? "nobody is selected"
+            : _peer is null ? "the peer is gone"
+            : !_peer.Has(action.Procedure) ? $"this peer does not have {action.Procedure}: it is not one of Ssb.Conn"
+            : _isBusy ? $"still busy with: {_message}"
+            : null;
+        if (hindrance is not null)
+        {
+            if (!_isBusy)
+                (_message, _isBad) = (hindrance, true);
+            return new WatchWish.None();
+        }
+
+        RemoteEntry entry = pane.Entries[pane.Selected];
+        RpcValue[] arguments = action.Procedure switch
+        {
+            "conn.dismiss" or "conn.why" => [entry.Key ?? entry.Address],
+            "conn.remember" => [entry.Address, Kept(entry)],
+            _ => [entry.Address],
+        };
+        (_message, _isBad, _isBusy) = ($"{action.Label} {Name(entry)} {Busy}", false, true);
+        return new WatchWish.Call(action.Procedure, arguments, entry, _peer!.Call); // else there was a hindrance
+    }
+
+    private string Empty_NeedsLock(Pane pane) =>
+        _peer is { } peer && !peer.Has(pane.Procedure) ? $"This peer does not have {pane.Procedure}." : pane.Empty;
+
+    private WatchKey[] Keys_NeedsLock() => _panel is not null
+        ? [new("↑ ↓", "scroll", true), new("w", "back", true), new("q", "quit", true)]
+        :
+        [
+            new("tab", "pane", true),
+            .. s_actions.Select(action => new WatchKey(action.Name, action.Label,
+                Array.Exists(action.Pools, pool => pool == _focus) && _panes[(int)_focus].Selected >= 0 && _peer?.Has(action.Procedure) == true)),
+            new("q", "quit", true),
+        ];
+
+    private static string Name(RemoteEntry entry) => TerminalText.Fit(entry.Key ?? entry.Shown, ShortName);
+
+    /// <summary>What of a peer's data goes into the address book.</summary>
+    private static RpcValue Kept(RemoteEntry entry)
+    {
+        var members = new List<string>();
+        if (entry.Key is { } key)
+            members.Add($"\"key\":{JsonText.Quoted(key)}");
+        if ((entry.Text("type") ?? entry.Text("inferredType")) is { } type)
+            members.Add($"\"type\":{JsonText.Quoted(type)}");
+        return RpcValue.RawJson(Encoding.UTF8.GetBytes($"{{{string.Join(',', members)}}}"));
+    }
+
+    private sealed record Action(ConsoleKey Key, string Name, string Label, string Procedure, Pool[] Pools);
+
+    /// <summary>A pool, and who is selected in it: somebody, wherever he moves to, or who took his place.</summary>
+    private sealed class Pane(string procedure, string empty)
+    {
+        private IReadOnlyList<RemoteEntry> _entries = [];
+        private int _selected = -1;
+
+        public string Procedure => procedure;
+
+        public string Empty => empty;
+
+        public int Selected => _selected;
+
+        public IReadOnlyList<RemoteEntry> Entries
+        {
+            get => _entries;
+            set
+            {
+                string? address = _selected >= 0 ? _entries[_selected].Address : null;
+                _entries = value;
+                int moved = address is null ? 0 : value.TakeWhile(entry => entry.Address != address).Count();
+                Select(moved < value.Count ? moved : _selected);
+            }
+        }
+
+        public void Select(int index) => _selected = _entries.Count == 0 ? -1 : Math.Clamp(index, 0, _entries.Count - 1);
+    }
+}

@@ -1,0 +1,66 @@
+using System.Diagnostics;
+
+namespace Ssb.Conn.Cli.Tests;
+
+public class CompletionTests
+{
+    [Theory]
+    [InlineData("sta", "stage", "staged")]
+    [InlineData("connect --pa", "--path")]
+    [InlineData("stage net:a:1 --type room", "room", "room-attendant", "room-attendant-alias")]
+    [InlineData("completion ", "bash", "fish", "zsh")]
+    [InlineData("watch --js", "--json")]
+    public async Task Suggest_WhatIsTyped_IsCompleted(string typed, params string[] expected)
+    {
+        (int code, string output, string error) = await Cli.RunAsync($"[suggest:{typed.Length}]", typed);
+
+        Assert.Equal((0, ""), (code, error));
+        string[] offered = output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        Assert.All(expected, word => Assert.Contains(word, offered));
+        Assert.Subset(offered.ToHashSet(), expected.ToHashSet());
+    }
+
+    [Theory]
+    [InlineData("bash", "complete -o default -F _ssb_conn_complete ssb-conn")]
+    [InlineData("zsh", "#compdef ssb-conn")]
+    [InlineData("fish", "complete -c ssb-conn -f")]
+    public async Task Completion_OfAShell_IsItsScript(string shell, string line)
+    {
+        (int code, string output, string error) = await Cli.RunAsync("completion", shell);
+
+        Assert.Equal((0, ""), (code, error));
+        Assert.Contains(line, output, StringComparison.Ordinal);
+        Assert.Contains("[suggest:", output, StringComparison.Ordinal);
+    }
+
+    // The real bash, with the real tool: what Tab would offer.
+    [Theory]
+    [InlineData("ssb-conn stag", "stage staged")]
+    [InlineData("ssb-conn stage net:127.0.0.1:8008~shs:KEY= --ty", "--type")]
+    [InlineData("ssb-conn completion f", "fish")]
+    public async Task Completion_InBash_OffersWhatTheToolSays(string typed, string expected)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "There is no bash to ask.");
+        const string Ask =
+            """
+            tool="$1"
+            ssb-conn() { dotnet "$tool" "$@"; }
+            eval "$(ssb-conn completion bash)"
+            COMP_LINE="$2" COMP_POINT=${#2}
+            COMP_WORDS=($2) COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+            _ssb_conn_complete
+            echo "${COMPREPLY[@]}"
+            """;
+        var start = new ProcessStartInfo("bash", ["--norc", "-c", Ask, "bash", Tool.Assembly, typed])
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using Process bash = Process.Start(start) ?? throw new InvalidOperationException("bash did not start");
+        string output = await bash.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await bash.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(expected, output.Trim());
+    }
+}

@@ -1,0 +1,404 @@
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.Extensions.Time.Testing;
+using Ssb.Conn.Cli.Remote;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Cli.Tests;
+
+/// <summary>The commands that talk to a running peer, against one in this process.</summary>
+public class ControlTests
+{
+    private const string Key = "mUIhsJF1M+lOnqZTgdPbBCeri1YjXubZXX8/yuROOXQ=";
+    private const string Other = "pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=";
+    private const string Seed = "c2VlZHNlZWRzZWVkc2VlZHNlZWRzZWVkc2VlZHNlZWQ=";
+
+    private static readonly string s_address = $"net:192.168.1.4:8008~shs:{Key}";
+    private static readonly string s_invite = $"net:192.168.1.5:8008~shs:{Other}:{Seed}";
+
+    public static TheoryData<string> RemoteCommands => ["staged", "peers", "db", "stage", "unstage", "connect", "disconnect", "remember", "forget", "dismiss", "why"];
+
+    [Fact]
+    public async Task Staged_PeersOfAllSorts_AreAnAlignedTableWithoutSecretsOrControlCharacters()
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.FromUnixTimeMilliseconds(1_000_000_000));
+        await using var peer = new PeerStandIn();
+        peer.Set("staged", $$"""
+            [["{{s_address}}",{"key":"@{{Key}}.ed25519","type":"lan","stagingBirth":999995000,"stagingUpdated":999998000}],
+             ["{{s_invite}}",{"type":"evil\u001b[2J\ntype","stagingBirth":"soon"}],
+             ["not an address",{}], "nonsense", [1,2], ["net:a:1",null]]
+            """);
+
+        (int code, string output, string error) = await Cli.RunAsync(time, ["staged", .. peer.Options]);
+
+        Assert.Equal((0, ""), (code, error));
+        Assert.Equal(
+            $"""
+            PEER        TYPE           AGE  HEARD  ADDRESS
+            @mUIhsJF1…  lan            5s   2s     {s_address}
+            @pAhDcHju…  evil?[2J?type  -    -      net:192.168.1.5:8008~shs:{Other}:***
+            ?           -              -    -      not an address
+
+            """.ReplaceLineEndings("\n"),
+            output);
+        Assert.DoesNotContain(Seed, output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Staged_AsJson_IsOneWholeEntryALineAsThePeerSaidIt()
+    {
+        await using var peer = new PeerStandIn();
+        peer.Set("staged", $$"""
+            [["{{s_invite}}", {"more":{"a":[1, 2]},  "text":"x\ny"}],
+             ["{{s_address}}", {}]]
+            """);
+
+        (int code, string output, _) = await Cli.RunAsync(["staged", "--json", .. peer.Options]);
+
+        Assert.Equal(0, code);
+        Assert.Equal($$"""["{{s_invite}}",{"more":{"a":[1,2]},"text":"x\ny"}]""" + "\n" + $$"""["{{s_address}}",{}]""" + "\n", output);
+    }
+
+    [Fact]
+    public async Task Peers_AndDb_HaveColumnsOfTheirOwn()
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.FromUnixTimeMilliseconds(1_000_000_000));
+        await using var peer = new PeerStandIn();
+        peer.Set("peers", $$"""[["{{s_address}}",{"inferredType":"lan","state":"connected","stateChange":999940000,"hubUpdated":999990000}]]""");
+        peer.Set("db", $$"""[["{{s_address}}",{"type":"pub","failure":3,"birth":999000000}]]""");
+
+        (_, string peers, _) = await Cli.RunAsync(time, ["peers", .. peer.Options]);
+        (_, string book, _) = await Cli.RunAsync(time, ["db", .. peer.Options]);
+
+        Assert.Equal($"PEER        TYPE  STATE      SINCE  ADDRESS\n@mUIhsJF1…  lan   connected  60s    {s_address}\n", peers);
+        Assert.Equal($"PEER        TYPE  FAILED  SINCE  ADDRESS\n@mUIhsJF1…  pub   3       16m    {s_address}\n", book);
+    }
+
+    [Theory]
+    [InlineData("staged", "Nobody is staged.\n")]
+    [InlineData("peers", "Nobody is connected.\n")]
+    [InlineData("db", "The address book is empty.\n")]
+    public async Task List_OfNobody_SaysSoAndAsJsonIsNothing(string command, string sentence)
+    {
+        await using var peer = new PeerStandIn();
+
+        Assert.Equal((0, sentence, ""), await Cli.RunAsync([command, .. peer.Options]));
+        Assert.Equal((0, "", ""), await Cli.RunAsync([command, "--json", .. peer.Options]));
+    }
+
+    [Theory]
+    [InlineData("stage", "true", "Staged {0}.", "true")]
+    [InlineData("stage", "false", "{0} was staged before, and has its data updated; or it is connected.", "false")]
+    [InlineData("unstage", "true", "Unstaged {0}.", "true")]
+    [InlineData("unstage", "false", "{0} was not staged.", "false")]
+    [InlineData("connect", "{\"id\":\"@mUIhsJF1M+lOnqZTgdPbBCeri1YjXubZXX8/yuROOXQ=.ed25519\",\"more\":1}",
+        "Connected with @mUIhsJF1M+lOnqZTgdPbBCeri1YjXubZXX8/yuROOXQ=.ed25519.", "{\"id\":\"@mUIhsJF1M+lOnqZTgdPbBCeri1YjXubZXX8/yuROOXQ=.ed25519\"}")]
+    [InlineData("connect", "{\"_events\":{}}", "Connected with {0}.", "{}")]
+    [InlineData("disconnect", "true", "Disconnected from {0}.", "true")]
+    [InlineData("disconnect", "false", "{0} was not connected.", "false")]
+    [InlineData("remember", "false", "Remembered {0}.", "null")]
+    [InlineData("forget", "false", "Forgot {0}.", "null")]
+    public async Task Act_OnAnAddress_CallsThePeerAndTellsItsAnswer(string command, string answer, string sentence, string result)
+    {
+        await using var peer = new PeerStandIn();
+        peer.Answers[$"conn.{command}"] = _ => JsonElement.Parse(answer);
+
+        Assert.Equal((0, string.Format(CultureInfo.InvariantCulture, sentence, s_address) + "\n", ""), await Cli.RunAsync([command, s_address, .. peer.Options]));
+        Assert.Equal(
+            (0, $"{{\"did\":\"{command}\",\"address\":\"{s_address}\",\"result\":{result}}}\n", ""),
+            await Cli.RunAsync([command, s_address, "--json", .. peer.Options]));
+        Assert.Equal($"""conn.{command} ["{s_address}"]""", await NextCallAsync(peer));
+    }
+
+    [Theory]
+    [InlineData("stage")]
+    [InlineData("connect")]
+    [InlineData("remember")]
+    public async Task Act_WithTypeAndData_SendsThemWithTheKey(string command)
+    {
+        await using var peer = new PeerStandIn();
+
+        (int code, _, string error) = await Cli.RunAsync([command, s_address, "--type", "pub", "--data", "{\"name\":\"a \\\"pub\\\"\", \"n\":[1, 2]}", .. peer.Options]);
+
+        Assert.Equal((0, ""), (code, error));
+        Assert.Equal(
+            $$"""conn.{{command}} ["{{s_address}}",{"key":"@{{Key}}.ed25519","type":"pub","name":"a \"pub\"","n":[1,2]}]""", await NextCallAsync(peer));
+    }
+
+    [Fact]
+    public async Task Act_WithAnInvite_SendsTheSeedAndShowsItOnlyInJson()
+    {
+        await using var peer = new PeerStandIn();
+
+        (_, string text, _) = await Cli.RunAsync(["remember", s_invite, .. peer.Options]);
+        (_, string json, _) = await Cli.RunAsync(["remember", s_invite, "--json", .. peer.Options]);
+        peer.Answers["conn.connect"] = call => throw new RpcException($"could not dial {call.Argument(0)}");
+        (int code, _, string error) = await Cli.RunAsync(["connect", s_invite, .. peer.Options]);
+
+        Assert.Equal($"Remembered net:192.168.1.5:8008~shs:{Other}:***.\n", text);
+        Assert.Contains(Seed, json, StringComparison.Ordinal);
+        Assert.Equal($"""conn.remember ["{s_invite}"]""", await NextCallAsync(peer));
+        Assert.Equal(1, code);
+        Assert.Contains("could not dial net:192.168.1.5", error, StringComparison.Ordinal);
+        Assert.DoesNotContain(Seed, error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Dismiss_ForAWhile_SendsTheEnd()
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.FromUnixTimeMilliseconds(1_000_000));
+        await using var peer = new PeerStandIn();
+
+        (int code, string output, _) = await Cli.RunAsync(time, ["dismiss", $"@{Key}.ed25519", "--for", "2h", "--json", .. peer.Options]);
+
+        Assert.Equal((0, $$"""{"did":"dismiss","target":"@{{Key}}.ed25519","until":8200000}""" + "\n"), (code, output));
+        Assert.Equal($"""conn.dismiss ["@{Key}.ed25519",8200000]""", await NextCallAsync(peer));
+    }
+
+    [Fact]
+    public async Task Dismiss_AndUndo_AreCalledByName()
+    {
+        await using var peer = new PeerStandIn();
+        peer.Answers["conn.undo"] = _ => true;
+
+        Assert.Equal((0, $"Dismissed {s_address}.\n", ""), await Cli.RunAsync(["dismiss", s_address, .. peer.Options]));
+        Assert.Equal($"""conn.dismiss ["{s_address}"]""", await NextCallAsync(peer));
+        Assert.Equal((0, $"{s_address} may come back.\n", ""), await Cli.RunAsync(["dismiss", s_address, "--undo", .. peer.Options]));
+        Assert.Equal($"""conn.undo ["{s_address}"]""", await NextCallAsync(peer));
+    }
+
+    [Fact]
+    public async Task Why_AReport_IsToldInWordsWithoutSecretsAndAsItIsInJson()
+    {
+        var note = new PeerNote(DateTimeOffset.FromUnixTimeMilliseconds(1_000_000), "connecting-failed", "refused\e[2J", MultiserverAddress.Parse(s_invite), "lan:eth0/10.0.0.1");
+        var report = new WhyReport(
+            $"@{Other}.ed25519", $"@{Other}.ed25519", 2, null,
+            [new WhyRoute(MultiserverAddress.Parse(s_invite), "staged", "lan:eth0/10.0.0.1", 3, "nobody answered", "It waits", DateTimeOffset.FromUnixTimeMilliseconds(2_000_000))],
+            [note]);
+        await using var peer = new PeerStandIn();
+        peer.Answers["conn.why"] = _ => JsonElement.Parse(report.ToJson());
+
+        (int code, string text, _) = await Cli.RunAsync(["why", $"@{Other}.ed25519", .. peer.Options]);
+        (_, string json, _) = await Cli.RunAsync(["why", $"@{Other}.ed25519", "--json", .. peer.Options]);
+
+        Assert.Equal(0, code);
+        Assert.Equal(
+            $"""
+            @{Other}.ed25519, 2 hops away.
+              net:192.168.1.5:8008~shs:{Other}:*** is staged, told of by lan:eth0/10.0.0.1. It waits (not before 1970-01-01 00:33:20Z). Failed 3 times since the last connection. The last error: nobody answered
+              1970-01-01 00:16:40Z connecting-failed: refused?[2J (told of by lan:eth0/10.0.0.1)
+
+            """.ReplaceLineEndings("\n"),
+            text);
+        Assert.Equal(report.ToJson() + "\n", json);
+        Assert.Equal($"""conn.why ["@{Other}.ed25519"]""", await NextCallAsync(peer));
+    }
+
+    [Theory]
+    [InlineData("dismiss", "conn.dismiss")]
+    [InlineData("why", "conn.why")]
+    public async Task Act_PeerThatLacksIt_SaysSoPlainly(string command, string procedure)
+    {
+        await using var peer = new PeerStandIn(ours: false);
+
+        (int code, string output, string error) = await Cli.RunAsync([command, s_address, .. peer.Options]);
+
+        Assert.Equal((1, ""), (code, output));
+        Assert.Contains($"does not have {procedure}: it is not one of Ssb.Conn", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Act_ErrorOfThePeer_IsToldCleaned()
+    {
+        await using var peer = new PeerStandIn();
+        peer.Answers["conn.stage"] = _ => throw new RpcException("this bench\e[2J is full.");
+
+        (int code, string output, string error) = await Cli.RunAsync(["stage", s_address, .. peer.Options]);
+
+        Assert.Equal((1, ""), (code, output));
+        Assert.EndsWith("answered conn.stage with an error: this bench?[2J is full\n", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Act_AsAStranger_SaysWhoMay()
+    {
+        await using var peer = new PeerStandIn(strangers: RpcPermissions.Anonymous);
+        await using var other = new PeerStandIn();
+
+        (int code, _, string error) = await Cli.RunAsync("staged", "--remote", peer.Address, "--secret", Path.Combine(other.Folder, "secret"));
+        (int actCode, _, string actError) = await Cli.RunAsync("stage", s_address, "--remote", peer.Address, "--path", other.Folder);
+
+        Assert.Equal((1, 1), (code, actCode));
+        Assert.Contains("does not let us call conn.stagedPeers: only its own identity, and its masters, may", error, StringComparison.Ordinal);
+        Assert.Contains("does not let us call conn.stage:", actError, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Find_FolderWithASocket_GoesThroughIt()
+    {
+        await using var peer = new PeerStandIn();
+        peer.ListenOnSocket();
+        peer.Set("staged", $$"""[["{{s_address}}",{}]]""");
+
+        (int code, string output, string error) = await Cli.RunAsync("staged", "--json", "--path", peer.Folder);
+        (int remoteCode, string remote, _) = await Cli.RunAsync("staged", "--json", "--path", "/nonesuch", "--remote", $"unix:{peer.Folder}/socket~noauth");
+
+        Assert.Equal((0, $$"""["{{s_address}}",{}]""" + "\n", ""), (code, output, error));
+        Assert.Equal((0, output), (remoteCode, remote));
+    }
+
+    [Fact]
+    public async Task Find_SocketThatNobodyListensOn_TriesTheNextAndTellsOfBoth()
+    {
+        string folder;
+        await using (var peer = new PeerStandIn())
+        {
+            peer.ListenOnSocket();
+            folder = Directory.CreateTempSubdirectory("ssb-conn-test").FullName;
+            File.Copy(Path.Combine(peer.Folder, "secret"), Path.Combine(folder, "secret"));
+            File.Move(Path.Combine(peer.Folder, "socket"), Path.Combine(folder, "socket"));
+        }
+
+        try
+        {
+            using System.Net.Sockets.Socket? port = TakePort();
+            Assert.SkipWhen(port is null, "Somebody on this computer listens at 127.0.0.1:8008.");
+            (int code, string output, string error) = await Cli.RunAsync("staged", "--path", folder);
+
+            Assert.Equal((1, ""), (code, output));
+            Assert.Contains($"no SSB peer answers at {folder}; is it running?", error, StringComparison.Ordinal);
+            Assert.Contains("socket~noauth: ", error, StringComparison.Ordinal);
+            Assert.Contains("; net:127.0.0.1:8008~shs:", error, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Find_EmptyFolder_SaysWhatToDo()
+    {
+        string folder = Directory.CreateTempSubdirectory("ssb-conn-test").FullName;
+        try
+        {
+            (int code, _, string error) = await Cli.RunAsync("peers", "--path", folder);
+            Assert.Equal(1, code);
+            Assert.Contains("neither 'socket' nor 'secret'", error, StringComparison.Ordinal);
+            Assert.Contains("--path DIR", error, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder);
+        }
+    }
+
+    [Fact]
+    public async Task Find_PeerOfAnotherNetwork_NeedsItsKey()
+    {
+        NetworkKey network = NetworkKey.Generate();
+        await using var peer = new PeerStandIn(network: network);
+
+        (int wrong, _, string error) = await Cli.RunAsync(["staged", .. peer.Options]);
+        (int right, _, _) = await Cli.RunAsync(["staged", "--network-key", network.ToBase64(), .. peer.Options]);
+
+        Assert.Equal((1, 0), (wrong, right));
+        Assert.Contains("no SSB peer answers", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Act_PeerThatNeverAnswers_EndsAfterTheTimeout()
+    {
+        var time = new FakeTimeProvider();
+        await using var peer = new PeerStandIn();
+        peer.Answers["conn.stage"] = _ =>
+        {
+            time.Advance(TimeSpan.FromSeconds(5)); // before it has answered
+            return true;
+        };
+
+        (int code, string output, string error) = await Cli.RunAsync(time, ["stage", s_address, "--timeout", "5s", .. peer.Options]);
+
+        Assert.Equal((1, ""), (code, output));
+        Assert.Contains("did not answer within 5s", error, StringComparison.Ordinal);
+        Assert.Contains("--timeout", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(RemoteCommands))]
+    public async Task Help_OfEveryCommand_HasExamplesJsonAndExitCodes(string command)
+    {
+        (int code, string output, string error) = await Cli.RunAsync(command, "--help");
+
+        Assert.Equal((0, ""), (code, error));
+        Assert.Contains("Examples:", output, StringComparison.Ordinal);
+        Assert.Contains("JSON", output, StringComparison.Ordinal);
+        Assert.Contains("--remote <ADDRESS>", output, StringComparison.Ordinal);
+        Assert.Contains("2 the command line was wrong", output, StringComparison.Ordinal);
+        Assert.All(output.Split('\n'), line => Assert.True(line.Length <= 110, line));
+    }
+
+    [Theory]
+    [InlineData("", "no command was given", "discover", "staged")]
+    [InlineData("stagd", "there is no command 'stagd'", "staged")]
+    [InlineData("stage", "ADDRESS is missing: it is ssb-conn stage ADDRESS")]
+    [InlineData("stage nonsense!", "Not a multiserver address", "net:HOST:PORT~shs:KEY")]
+    [InlineData("stage net:h:99999~shs:x", "ADDRESS 'net:h:99999~shs:x'", "net:192.168.1.4:8008~shs:KEY")]
+    [InlineData("stage net:h:1 extra", "'extra' is not expected here")]
+    [InlineData("stage net:h:1 --data 1", "--data", "a JSON object")]
+    [InlineData("stage net:h:1 --data {", "--data", "a JSON object")]
+    [InlineData("stage net:h:1 --type a --data {\"type\":\"b\"}", "--type together with --data", "leave out")]
+    [InlineData("unstage net:h:1 --type a", "no option '--type'", "--path")]
+    [InlineData("forget nonsense!", "Not a multiserver address")]
+    [InlineData("why @nobody", "TARGET", "@KEY.ed25519")]
+    [InlineData("dismiss net:h:1 --for ever", "--for 'ever'", "30m, 2h")]
+    [InlineData("dismiss net:h:1 --for 1h --undo", "--undo together with --for")]
+    [InlineData("staged --timeout 0", "--timeout '0'", "5s, 1m")]
+    [InlineData("staged --timeout", "--timeout needs a value")]
+    [InlineData("staged --json --json", "2 times")]
+    [InlineData("staged --network-key abc", "44 characters of base64")]
+    [InlineData("staged --remote net:h:1", "names no key")]
+    [InlineData("staged --remote net:h:1~shs:mUIhsJF1M+lOnqZTgdPbBCeri1YjXubZXX8/yuROOXQ= --path /nonesuch", "add --secret FILE")]
+    [InlineData("staged --secret /nonesuch", "there is no such file")]
+    [InlineData("completion tcsh", "SHELL 'tcsh'", "bash, zsh or fish")]
+    [InlineData("completion", "SHELL is missing")]
+    public async Task Run_BadCommandLine_GivesTwoAndWhatWouldHaveBeenRight(string line, params string[] words)
+    {
+        (int code, string output, string error) = await Cli.RunAsync(line.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+
+        Assert.Equal((2, ""), (code, output));
+        Assert.All(words, word => Assert.Contains(word, error, StringComparison.Ordinal));
+        Assert.Contains("--help", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(null, null, null, ".ssb")]
+    [InlineData("/a/b", null, null, "/a/b")]
+    [InlineData("/a/b", "test", null, ".test")]
+    [InlineData("/a/b", "test", "/c", "/c")]
+    [InlineData("", "", null, ".ssb")]
+    public void DefaultFolder_AsSsbConfigDoesIt(string? path, string? app, string? testPath, string expected)
+    {
+        string folder = RemoteOptions.DefaultFolder(name => name switch { "ssb_path" => path, "ssb_appname" => app, "test_path" => testPath, _ => null });
+        Assert.Equal(expected.StartsWith('/') ? expected : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), expected), folder);
+    }
+
+    private static async Task<string> NextCallAsync(PeerStandIn peer) =>
+        await peer.Calls.Reader.ReadAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(Cli.Patience, TimeProvider.System, TestContext.Current.CancellationToken);
+
+    /// <summary>Holds 127.0.0.1:8008 without listening there, so that nobody else does; null if somebody has it.</summary>
+    private static System.Net.Sockets.Socket? TakePort()
+    {
+        var socket = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.InterNetwork, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
+        try
+        {
+            socket.Bind(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 8008));
+            return socket;
+        }
+        catch (System.Net.Sockets.SocketException)
+        {
+            socket.Dispose();
+            return null;
+        }
+    }
+}

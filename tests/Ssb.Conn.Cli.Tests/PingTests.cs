@@ -1,0 +1,180 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using Microsoft.Extensions.Time.Testing;
+using Ssb.Conn.Cli.Pinging;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Cli.Tests;
+
+/// <summary><c>ping</c> against peers, and what is none, in this process; its clock stands, so that it shows no times.</summary>
+public class PingTests
+{
+    private const string Other = "pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=";
+
+    [Fact]
+    public async Task Ping_PeerThatIsThere_GoesAllTheWay()
+    {
+        await using var peer = new PeerStandIn();
+        (int code, string output, string error) = await PingAsync(peer.Address);
+
+        Assert.Equal((0, ""), (code, error));
+        string[] lines = output.Split('\n');
+        Assert.Equal(peer.Address, lines[0]);
+        Assert.Equal($"  address    ok                 {peer.Keys.Id}", lines[1]);
+        Assert.Equal($"  tcp        ok                 connected to 127.0.0.1:{peer.Port}", lines[2]);
+        Assert.Equal("  handshake  ok                 it holds that key; we came as somebody made up for this", lines[3]);
+        Assert.Matches(@"^  muxrpc     ok                 a manifest of \d+ procedures, CONN of Ssb.Conn$", lines[4]);
+        Assert.Matches(@"^  ping       ok                 round trip [\d,.]+ ms, clocks agree$", lines[5]);
+        Assert.Equal("It works.", lines[6]);
+    }
+
+    [Fact]
+    public async Task Ping_AsJson_IsOneLineForEachRoute()
+    {
+        await using var peer = new PeerStandIn(ours: false);
+        peer.ListenOnSocket();
+        (int code, string output, _) = await PingAsync(
+            $"net:127.0.0.1:{ClosedPort()}~shs:{Other};unix:{peer.Folder}/socket~noauth", "--json", "--secret", Path.Combine(peer.Folder, "secret"));
+
+        Assert.Equal(0, code); // one of them works
+        JsonElement[] routes = [.. output.TrimEnd().Split('\n').Select(line => JsonElement.Parse(line))];
+        Assert.Equal([false, true], routes.Select(route => route.GetProperty("works").GetBoolean()));
+        Assert.Equal(["address ok", "tcp failed"], Steps(routes[0]));
+        Assert.Equal(["address ok", "unix ok", "handshake ok", "muxrpc ok", "ping ok"], Steps(routes[1]));
+        Assert.Equal($"unix:{peer.Folder}/socket~noauth", routes[1].GetProperty("route").GetString());
+    }
+
+    [Theory]
+    [InlineData("nonsense!", "address", "Not a multiserver address: U+0021 stands at character 9 of 9", "net:192.168.1.4:8008~shs:KEY")]
+    [InlineData("net:h:99999~shs:" + Other, "address", "port", "net:192.168.1.4:8008~shs:KEY")]
+    [InlineData("net:127.0.0.1:8008", "address", "names no key", "net:192.168.1.4:8008~shs:KEY")]
+    [InlineData("net:elsewhere.example:8008~shs:" + Other, "name", "there is no such name", "spelled right")]
+    [InlineData("bt:00.11~shs:" + Other, "bt", "no transport that can be dialled", "")]
+    public async Task Ping_AddressThatLeadsNowhere_SaysWhereItStops(string address, params string[] expected)
+    {
+        (int code, string output, string error) = await PingAsync(address);
+
+        Assert.Equal((1, ""), (code, error));
+        string verdict = output.TrimEnd().Split('\n')[^1];
+        Assert.StartsWith($"It stops at {expected[0]}: ", verdict, StringComparison.Ordinal);
+        Assert.All(expected[1..], word => Assert.Contains(word, verdict, StringComparison.Ordinal));
+        Assert.Contains("FAILED", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Ping_NobodyListens_StopsAtTcp() =>
+        Assert.Equal("It stops at tcp: refused: nobody listens there. Is the peer running, does it listen there, and does no firewall stand between?",
+            await VerdictAsync($"net:127.0.0.1:{ClosedPort()}~shs:{Other}"));
+
+    [Fact]
+    public async Task Ping_SocketThatIsNotThere_StopsAtUnix() =>
+        Assert.StartsWith("It stops at unix: ", await VerdictAsync("unix:/nonesuch/socket~noauth"), StringComparison.Ordinal);
+
+    [Fact]
+    public async Task Ping_AnotherNetwork_StopsAtTheHandshake()
+    {
+        NetworkKey network = NetworkKey.Generate();
+        await using var peer = new PeerStandIn(network: network);
+
+        Assert.Equal("It stops at handshake: it hung up on our hello: it is of another network, or no SSB peer. Name its network with --network-key.", await VerdictAsync(peer.Address));
+        Assert.Equal("It works.", await VerdictAsync(peer.Address, "--network-key", network.ToBase64()));
+    }
+
+    [Fact]
+    public async Task Ping_AnothersKey_StopsAtTheHandshake()
+    {
+        await using var peer = new PeerStandIn();
+        string verdict = await VerdictAsync($"net:127.0.0.1:{peer.Port}~shs:{Other}");
+
+        Assert.StartsWith("It stops at handshake: it hung up on our proof: it does not want us, or does not hold the key in the address.", verdict, StringComparison.Ordinal);
+        Assert.Contains("--secret FILE", verdict, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Ping_KeyThatNobodyCanHold_SaysSo() => Assert.Contains(
+        "can be nobody's",
+        await VerdictAsync($"net:127.0.0.1:{await SilentPortAsync()}~shs:{Convert.ToBase64String(new byte[32])}"),
+        StringComparison.Ordinal);
+
+    [Fact]
+    public async Task Ping_AnInvite_GoesAsItsGuestAndMasksTheSeed()
+    {
+        await using var peer = new PeerStandIn();
+        byte[] seed = [.. Enumerable.Range(1, 32).Select(i => (byte)i)];
+        string secret = Convert.ToBase64String(seed);
+        (int code, string output, _) = await PingAsync($"{peer.Address}:{secret}");
+        (_, string json, _) = await PingAsync($"{peer.Address}:{secret}", "--json");
+
+        Assert.Equal(0, code);
+        Assert.Contains("we came as the guest of the invite", output, StringComparison.Ordinal);
+        Assert.DoesNotContain(secret, output + json, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Ping_PeerThatLetsUsCallNothing_StopsAtMuxrpc()
+    {
+        await using var peer = new PeerStandIn(strangers: new RpcPermissions(allow: []));
+        string verdict = await VerdictAsync(peer.Address);
+        Assert.StartsWith("It stops at muxrpc: it answered with an error: ", verdict, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Ping_NobodyAnswers_EndsAfterTheTimeout()
+    {
+        var time = new FakeTimeProvider();
+        int port = await SilentPortAsync(accepted: () => time.Advance(TimeSpan.FromSeconds(5)));
+        (int code, string output, _) = await Cli.RunAsync([new PingCommand(time)], "ping", $"net:127.0.0.1:{port}~shs:{Other}", "--timeout", "5s");
+
+        Assert.Equal(1, code);
+        Assert.Contains("It stops at handshake: ", output, StringComparison.Ordinal);
+        Assert.Contains("does it speak SSB?", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Ping_NameThatIsFound_SaysWhatItIs()
+    {
+        int port = ClosedPort();
+        (_, string output, _) = await PingAsync($"net:localhost:{port}~shs:{Other}");
+        Assert.Contains("localhost is 127.0.0.1, ::1", output, StringComparison.Ordinal);
+    }
+
+    private static async Task<string> VerdictAsync(params string[] arguments) => (await PingAsync(arguments)).Output.TrimEnd().Split('\n')[^1];
+
+    private static Task<(int Code, string Output, string Error)> PingAsync(params string[] arguments) =>
+        Cli.RunAsync([new PingCommand(new FakeTimeProvider(), ResolveAsync)], ["ping", .. arguments]);
+
+    // No question leaves this computer.
+    private static Task<IPAddress[]> ResolveAsync(string name, CancellationToken cancellationToken) =>
+        name == "localhost" ? Task.FromResult<IPAddress[]>([IPAddress.Loopback, IPAddress.IPv6Loopback]) : throw new SocketException((int)SocketError.HostNotFound);
+
+    private static IEnumerable<string> Steps(JsonElement route) =>
+        route.GetProperty("steps").EnumerateArray().Select(step => $"{step.GetProperty("step").GetString()} {step.GetProperty("outcome").GetString()}");
+
+    /// <summary>A port where nobody listens: it was ours a moment ago.</summary>
+    private static int ClosedPort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    /// <summary>A port where somebody takes a connection, and says nothing until the test is over.</summary>
+    private static Task<int> SilentPortAsync(Action? accepted = null)
+    {
+        var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        CancellationToken cancellationToken = TestContext.Current.CancellationToken;
+        _ = Task.Run(async () =>
+        {
+            using Socket socket = await listener.AcceptSocketAsync(cancellationToken);
+            byte[] hello = new byte[64];
+            int read = await socket.ReceiveAsync(hello, cancellationToken);
+            accepted?.Invoke();
+            while (read > 0)
+                read = await socket.ReceiveAsync(hello, cancellationToken);
+            listener.Dispose();
+        }, cancellationToken);
+        return Task.FromResult(((IPEndPoint)listener.LocalEndpoint).Port);
+    }
+}
