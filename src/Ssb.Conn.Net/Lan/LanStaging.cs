@@ -32,7 +32,20 @@ public static class LanStaging
     {
         ArgumentNullException.ThrowIfNull(staging);
         ArgumentNullException.ThrowIfNull(announcement);
+        return TryStage(staging, announcement, staging.TryStage);
+    }
 
+    /// <summary>The same through the manager, which has its own reasons to refuse a peer: it is blocked, dismissed or in the hub, or its source has its share.</summary>
+    /// <exception cref="ObjectDisposedException">The manager is closed.</exception>
+    public static StageResult? TryStage(this ConnPlugin plugin, LanAnnouncement announcement)
+    {
+        ArgumentNullException.ThrowIfNull(plugin);
+        ArgumentNullException.ThrowIfNull(announcement);
+        return TryStage(plugin.Staging, announcement, plugin.TryStage);
+    }
+
+    private static StageResult? TryStage(ConnStaging staging, LanAnnouncement announcement, Func<MultiserverAddress, StagedData?, string?, StageResult> stage)
+    {
         // Between this look and the staging another source may change the peer; it then is as if that had come a moment later.
         StagedPeer? known = Find(staging, announcement.Address);
         bool fromElsewhere = known is not null && known.IsFromElsewhere();
@@ -47,7 +60,7 @@ public static class LanStaging
 
         try
         {
-            return staging.TryStage(announcement.Address, data, $"lan:{announcement.Interface}/{announcement.Sender}");
+            return stage(announcement.Address, data, $"lan:{announcement.Interface}/{announcement.Sender}");
         }
         catch (ArgumentException)
         {

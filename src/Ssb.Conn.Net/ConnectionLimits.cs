@@ -1,0 +1,179 @@
+using System.Net;
+using System.Net.Sockets;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Net;
+
+/// <summary>How many callers there may be: in all, of a source, of an identity, and how many that still shake hands. Bounded by its numbers. Thread-safe.</summary>
+/// <remarks>A source is an IPv4 address, the first 64 bits of an IPv6 address, or a room. When too many shake hands, the oldest handshake of the source
+/// that has most of them gives way, unless that is the newcomer's own: who opens thousands costs itself its own.</remarks>
+internal sealed class ConnectionLimits(PeerNetworkOptions options)
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, List<Place>> _handshakes = []; // by source, oldest first
+    private readonly Dictionary<string, int> _bySource = []; // connections
+    private readonly Dictionary<FeedId, int> _byIdentity = [];
+    private int _shaking, _connected;
+    private long _accepted, _refusedFull, _refusedSource, _refusedIdentity, _refusedHandshakes, _evicted, _failed, _unwelcome;
+
+    public PeerNetworkCounters Counters
+    {
+        get
+        {
+            lock (_gate)
+                return new PeerNetworkCounters(_connected, _shaking, _accepted, _refusedFull, _refusedSource, _refusedIdentity, _refusedHandshakes, _evicted, _failed, _unwelcome);
+        }
+    }
+
+    /// <summary>Where a call comes from.</summary>
+    public static string SourceOf(EndPoint? from)
+    {
+        if (from is not IPEndPoint { Address: var address })
+            return "unix";
+        if (address.IsIPv4MappedToIPv6)
+            address = address.MapToIPv4();
+        return address.AddressFamily == AddressFamily.InterNetwork ? address.ToString() : Convert.ToHexString(address.GetAddressBytes().AsSpan(0, 8));
+    }
+
+    /// <summary>A caller is there, and may shake hands; null if it may not.</summary>
+    public Place? Enter(string source)
+    {
+        Place? evicted = null;
+        var place = new Place(this, source);
+        lock (_gate)
+        {
+            int ofSource = _handshakes.TryGetValue(source, out List<Place>? shaking) ? shaking.Count : 0;
+            if (_connected >= options.Limits.MaxCallers)
+                return Refuse(ref _refusedFull);
+            if (_bySource.GetValueOrDefault(source) >= options.Limits.MaxCallersPerSource)
+                return Refuse(ref _refusedSource);
+            if (_shaking >= options.Limits.MaxHandshakes)
+            {
+                List<Place> most = _handshakes.Values.MaxBy(h => h.Count)!; // there are some
+                if (most.Count <= ofSource + 1)
+                    return Refuse(ref _refusedHandshakes);
+                evicted = most[0];
+                Remove_NeedsLock(evicted);
+                _evicted++;
+            }
+
+            if (shaking is null || shaking.Count == 0)
+                _handshakes[source] = shaking = [];
+            shaking.Add(place);
+            _shaking++;
+        }
+
+        evicted?.Cancel();
+        return place;
+
+        static Place? Refuse(ref long counter)
+        {
+            counter++;
+            return null;
+        }
+    }
+
+    /// <summary>Its handshake failed, or it was not welcome.</summary>
+    public void CountFailure(bool isUnwelcome)
+    {
+        lock (_gate)
+        {
+            if (isUnwelcome)
+                _unwelcome++;
+            else
+                _failed++;
+        }
+    }
+
+    private bool Promote(Place place, FeedId identity)
+    {
+        lock (_gate)
+        {
+            if (!place.IsShaking)
+                return false;
+            if (identity == options.Keys.Id)
+            {
+                Remove_NeedsLock(place); // one of us is let in however many strangers there are
+                return true;
+            }
+
+            // Asked again: many could enter while there were few connections.
+            if (_connected >= options.Limits.MaxCallers)
+                return Refuse(ref _refusedFull);
+            if (_bySource.GetValueOrDefault(place.Source) >= options.Limits.MaxCallersPerSource)
+                return Refuse(ref _refusedSource);
+            if (_byIdentity.GetValueOrDefault(identity) >= options.Limits.MaxCallersPerIdentity)
+                return Refuse(ref _refusedIdentity);
+            Remove_NeedsLock(place);
+            place.Identity = identity;
+            _connected++;
+            _accepted++;
+            _bySource[place.Source] = _bySource.GetValueOrDefault(place.Source) + 1;
+            _byIdentity[identity] = _byIdentity.GetValueOrDefault(identity) + 1;
+            return true;
+        }
+
+        static bool Refuse(ref long counter)
+        {
+            counter++;
+            return false;
+        }
+    }
+
+    private void Leave(Place place)
+    {
+        lock (_gate)
+        {
+            Remove_NeedsLock(place);
+            if (place.Identity is not { } identity)
+                return;
+            place.Identity = null;
+            _connected--;
+            Lower(_bySource, place.Source);
+            Lower(_byIdentity, identity);
+        }
+    }
+
+    private void Remove_NeedsLock(Place place)
+    {
+        if (!place.IsShaking)
+            return;
+        place.IsShaking = false;
+        _shaking--;
+        List<Place> shaking = _handshakes[place.Source];
+        shaking.Remove(place);
+        if (shaking.Count == 0)
+            _handshakes.Remove(place.Source);
+    }
+
+    private static void Lower<T>(Dictionary<T, int> counts, T key)
+        where T : notnull
+    {
+        if (--counts[key] == 0)
+            counts.Remove(key);
+    }
+
+    /// <summary>The place of one caller, from its first byte until it has gone.</summary>
+    public sealed class Place(ConnectionLimits limits, string source) : IDisposable
+    {
+        private readonly CancellationTokenSource _evicted = new();
+
+        public string Source => source;
+
+        /// <summary>Cancelled when it has to give way to another.</summary>
+        public CancellationToken Evicted => _evicted.Token;
+
+        // Guarded by the limits' lock.
+        internal bool IsShaking { get; set; } = true;
+
+        internal FeedId? Identity { get; set; }
+
+        /// <summary>It has proven who it is.</summary>
+        /// <returns>false if there are too many already.</returns>
+        public bool Promote(FeedId identity) => limits.Promote(this, identity);
+
+        public void Dispose() => limits.Leave(this);
+
+        internal void Cancel() => _evicted.Cancel();
+    }
+}

@@ -1,0 +1,78 @@
+using Ssb.Wire;
+
+namespace Ssb.Conn.Net;
+
+/// <summary>A connection with a peer, over any transport: the other's identity is proven, and both serve muxrpc.</summary>
+/// <remarks>Thread-safe. While it is pinged (we ping whom we dialled, every 5 minutes, as ssb-conn does) it is not idle.</remarks>
+public sealed class PeerConnection : IPeerConnection
+{
+    private PeerPing? _ping;
+
+    internal PeerConnection(RpcConnection rpc, FeedId remote, MultiserverAddress address, bool isClient, bool isOurs)
+    {
+        (Rpc, Remote, Address, IsClient, IsOurs) = (rpc, remote, address, isClient, isOurs);
+        Id = remote.ToString();
+    }
+
+    /// <inheritdoc/>
+    public string Id { get; }
+
+    /// <summary>The other's identity.</summary>
+    public FeedId Remote { get; }
+
+    /// <inheritdoc/>
+    public MultiserverAddress Address { get; }
+
+    /// <summary>Did we dial?</summary>
+    public bool IsClient { get; }
+
+    /// <summary>Is the other one of us: a program with our own key, or on our own unix socket, that steers this peer? The manager does not see it.</summary>
+    public bool IsOurs { get; }
+
+    /// <summary>Calls to the peer. It serves what the network's options say.</summary>
+    public RpcConnection Rpc { get; }
+
+    /// <inheritdoc/>
+    public Task Closed => Rpc.Completion;
+
+    /// <inheritdoc/>
+    public PeerPing? Ping => Volatile.Read(ref _ping);
+
+    /// <inheritdoc/>
+    public async Task CloseAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Rpc.CloseAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            await Rpc.DisposeAsync().ConfigureAwait(false); // without a goodbye
+            throw;
+        }
+    }
+
+    /// <summary>The identity, and whether we dialled.</summary>
+    public override string ToString() => $"{Id} ({(IsClient ? "dialled" : "called")})";
+
+    // pull-ping of ssb-conn's glue: a peer that has no gossip.ping is marked so.
+    internal async Task PingAsync()
+    {
+        try
+        {
+            await GossipPing.RunAsync(Rpc, sample => Volatile.Write(ref _ping, new PeerPing(
+                Add(_ping?.Rtt, sample.RoundTrip), Add(_ping?.Skew, sample.Skew)))).ConfigureAwait(false);
+        }
+        catch (RpcException e) when (e.Error is RpcError.Remote)
+        {
+            Volatile.Write(ref _ping, (_ping ?? new PeerPing(null)) with { Failed = true });
+        }
+        catch (RpcException)
+        {
+            // The connection has ended.
+        }
+
+        static PeerStatistics Add(PeerStatistics? series, TimeSpan value) =>
+            series?.Add(value.TotalMilliseconds) ?? PeerStatistics.Of(value.TotalMilliseconds);
+    }
+}

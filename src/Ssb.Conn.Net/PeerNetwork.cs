@@ -1,0 +1,407 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Net;
+
+/// <summary>The network of a peer: it dials multiserver addresses and lets callers in, over TCP, unix sockets, WebSockets, Tor and rooms, shakes hands, and speaks
+/// muxrpc.</summary>
+/// <remarks>
+/// <para>Thread-safe. It listens from <see cref="Open"/> on; callers are let in while <see cref="AcceptAsync(Func{string, bool}, CancellationToken)"/> is enumerated, once at a time. What strangers can
+/// make it hold is bounded by its options, and counted in <see cref="Counters"/>.</para>
+/// <para>Who has our own key, or comes by a unix socket without a handshake, is one of us: it is served everything, and the manager does not see it.</para>
+/// </remarks>
+public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
+{
+    private const int CallersWaiting = 64; // for whoever enumerates them
+    private static readonly TimeSpan s_pauseAfterError = TimeSpan.FromMilliseconds(100); // no more sockets, say
+
+    private readonly PeerNetworkOptions _options;
+    private readonly IReadOnlyList<Listener> _listeners;
+    private readonly ConnectionLimits _limits;
+    private readonly Channel<PeerConnection> _callers = Channel.CreateBounded<PeerConnection>(CallersWaiting);
+    private readonly TaskCompletionSource<RpcApi> _api = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _closing = new();
+    private readonly Lock _gate = new();
+
+    // Guarded by _gate.
+    private readonly Dictionary<FeedId, List<PeerConnection>> _connections = [];
+    private readonly HashSet<Task> _running = []; // greetings, and what lasts as long as a connection
+    private bool _isAccepting, _isClosed;
+
+    private Func<string, bool>? _welcome; // the manager's
+
+    private PeerNetwork(PeerNetworkOptions options, IReadOnlyList<Listener> listeners)
+    {
+        (_options, _listeners) = (options, listeners);
+        _limits = new ConnectionLimits(options);
+        Addresses = [.. listeners.SelectMany(l => l.AddressesOf(options.Keys.Id))];
+        if (!options.IsServedLater)
+            _api.SetResult(options.Api ?? new RpcApi());
+    }
+
+    /// <summary>Where we can be called, as it was when the network was opened.</summary>
+    public IReadOnlyList<MultiserverAddress> Addresses { get; }
+
+    /// <summary>The connections that stand, those with our own programs included.</summary>
+    public IReadOnlyCollection<PeerConnection> Connections
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _connections.Values.SelectMany(c => c)];
+        }
+    }
+
+    /// <summary>What became of those who called.</summary>
+    public PeerNetworkCounters Counters => _limits.Counters;
+
+    /// <summary>Opens the raw stream of a <c>tunnel</c> route; whoever knows the rooms sets it.</summary>
+    internal Func<MultiserverRoute, CancellationToken, Task<Stream>>? OpenTunnel { get; set; }
+
+    /// <summary>Asked, beside the manager, whether a caller is let in.</summary>
+    internal Func<FeedId, bool>? IsWelcome { get; set; }
+
+    private HandshakeOptions Handshake => new() { Network = _options.NetworkKey, Deadline = _options.Limits.HandshakeDeadline, TimeProvider = _options.TimeProvider };
+
+    /// <summary>A network that listens where the options say.</summary>
+    /// <exception cref="FormatException">A place to listen at is none.</exception>
+    /// <exception cref="IOException">A place to listen at is taken, or may not be had. Nothing is listened at then.</exception>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    public static PeerNetwork Open(PeerNetworkOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options = options.Checked();
+        var listeners = new List<Listener>();
+        try
+        {
+            listeners.AddRange(options.Listen.Select(Listener.Open));
+            return new PeerNetwork(options, listeners);
+        }
+        catch
+        {
+            listeners.ForEach(l => l.Dispose());
+            throw;
+        }
+    }
+
+    /// <summary>A connection with a peer; null if there is none. Of several, the oldest.</summary>
+    public PeerConnection? Find(FeedId remote)
+    {
+        lock (_gate)
+            return _connections.TryGetValue(remote, out List<PeerConnection>? found) ? found[0] : null;
+    }
+
+    /// <summary>Dials a peer: its routes in order, until one works. <see cref="ConnPlugin.ConnectAsync(MultiserverAddress, PeerData?, CancellationToken)"/> is what puts it into
+    /// the hub.</summary>
+    /// <exception cref="ConnectFailedException">None of the routes works.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public async Task<PeerConnection> ConnectAsync(MultiserverAddress address, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        ObjectDisposedException.ThrowIf(_isClosed, this);
+        IReadOnlyList<MultiserverRoute> routes = address.Routes;
+        var failures = new List<ConnectFailedException>();
+        for (int i = 0; i < routes.Count; i++)
+        {
+            using var deadline = new CancellationTokenSource(i < routes.Count - 1 ? _options.Limits.RouteDeadline : Timeout.InfiniteTimeSpan, _options.TimeProvider);
+            using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token, _closing.Token);
+            try
+            {
+                return await ConnectAsync(address, routes[i], ended.Token).ConfigureAwait(false);
+            }
+            catch (ConnectFailedException e)
+            {
+                failures.Add(e);
+            }
+            catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested && !_closing.IsCancellationRequested)
+            {
+                failures.Add(new ConnectFailedException($"{routes[i]} did not answer within {_options.Limits.RouteDeadline.TotalSeconds:0.###} s."));
+            }
+        }
+
+        throw failures.Count == 1 ? failures[0] : new ConnectFailedException(string.Join(' ', failures.Select(f => f.Message)), failures[^1]);
+    }
+
+    /// <inheritdoc/>
+    public async Task<IPeerConnection> DialAsync(MultiserverAddress address, CancellationToken cancellationToken) =>
+        await ConnectAsync(address, cancellationToken).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException">It is enumerated already.</exception>
+    public async IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<string, bool> isWelcome, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(isWelcome);
+        ObjectDisposedException.ThrowIf(_isClosed, this);
+        if (Interlocked.Exchange(ref _isAccepting, true))
+            throw new InvalidOperationException("Callers are let in already.");
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _closing.Token);
+        _welcome = isWelcome;
+        Task[] accepting = [.. _listeners.Select(l => AcceptAsync(l, ended.Token))];
+        try
+        {
+            while (await WaitAsync(ended.Token).ConfigureAwait(false))
+            {
+                while (_callers.Reader.TryRead(out PeerConnection? caller))
+                    yield return caller;
+            }
+
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+        finally
+        {
+            await ended.CancelAsync().ConfigureAwait(false);
+            await Task.WhenAll(accepting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            _isAccepting = false;
+        }
+    }
+
+    /// <summary>Ends all connections, with a goodbye each for as long as <see cref="RpcOptions.CloseTimeout"/> allows, and listens no more. Closing again does nothing.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        lock (_gate)
+        {
+            if (_isClosed)
+                return;
+            _isClosed = true;
+        }
+
+        await _closing.CancelAsync().ConfigureAwait(false);
+        foreach (Listener listener in _listeners)
+            listener.Dispose();
+        await Task.WhenAll(Connections.Select(c => c.Rpc.DisposeAsync().AsTask())).ConfigureAwait(false);
+        Task[] running;
+        lock (_gate)
+            running = [.. _running];
+        await Task.WhenAll(running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _closing.Dispose();
+    }
+
+    /// <summary>What is served from now on, where the options left that for later.</summary>
+    internal void Serve(RpcApi api) => _api.SetResult(api);
+
+    /// <summary>The connection that a call came by; null if it has ended.</summary>
+    internal PeerConnection? Of(RpcConnection rpc)
+    {
+        lock (_gate)
+            return _connections.Values.SelectMany(c => c).FirstOrDefault(c => ReferenceEquals(c.Rpc, rpc));
+    }
+
+    /// <summary>Takes in the raw stream of a caller as if it had come to a listener: shakes hands over it, and hands it to the manager. Completes when the connection
+    /// has ended, or was not made.</summary>
+    /// <param name="raw">The stream; it belongs to the connection, if that is not made too.</param>
+    /// <param name="address">Where the call comes from; its key must be the caller's.</param>
+    /// <param name="source">To whose share the caller counts.</param>
+    /// <param name="cancellationToken">Ends the handshake.</param>
+    internal async Task AcceptStreamAsync(Stream raw, MultiserverAddress address, string source, CancellationToken cancellationToken)
+    {
+        using ConnectionLimits.Place? place = _limits.Enter(source);
+        if (place is null)
+        {
+            await raw.DisposeAsync().ConfigureAwait(false);
+            return;
+        }
+
+        await GreetAsync(place, _ => Task.FromResult(raw), remote => address.Key is { } key && key != remote.ToString() ? null : address, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<bool> WaitAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _callers.Reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private async Task<PeerConnection> ConnectAsync(MultiserverAddress address, MultiserverRoute route, CancellationToken cancellationToken)
+    {
+        Stream raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, _options.SocksProxy, cancellationToken).ConfigureAwait(false)
+            : route.Problem is { } problem ? throw new ConnectFailedException($"{route} makes no sense: {problem}.")
+            : OpenTunnel is { } open ? await open(route, cancellationToken).ConfigureAwait(false)
+            : throw new ConnectFailedException("Nobody here knows rooms, through which a tunnel goes.");
+        if (route.Key is { } key)
+            return Start(await ShakeAsync(raw, route, FeedId.Parse(key), cancellationToken).ConfigureAwait(false), null, address, isClient: true);
+        if (route is { Transport: "unix", Protocols: [_, { Name: "noauth" }] })
+            return Start(raw, _options.Keys.Id, address, isClient: true);
+        await raw.DisposeAsync().ConfigureAwait(false);
+        throw new ConnectFailedException($"{route} does not say whom to expect: it has no shs part.");
+    }
+
+    private async Task<BoxStream> ShakeAsync(Stream raw, MultiserverRoute route, FeedId server, CancellationToken cancellationToken)
+    {
+        KeyPair? seeded = null;
+        try
+        {
+            // An invite: its seed is the key to shake hands with.
+            if (route.HasSeed)
+                seeded = KeyPair.FromSeed(Convert.FromBase64String(route.Protocols.First(p => p.Name.StartsWith("shs", StringComparison.Ordinal)).Data[1]));
+            return await SecretHandshake.ConnectAsync(raw, seeded ?? _options.Keys, server, Handshake, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or FormatException or ArgumentException)
+        {
+            await raw.DisposeAsync().ConfigureAwait(false);
+            throw new ConnectFailedException(e is IOException ? $"{route}: {e.Message}" : $"The seed of {route} is not 32 bytes in base64.", e);
+        }
+        finally
+        {
+            seeded?.Dispose();
+        }
+    }
+
+    private async Task AcceptAsync(Listener listener, CancellationToken cancellationToken)
+    {
+        await _api.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        while (true)
+        {
+            try
+            {
+                Socket caller = await listener.AcceptAsync(cancellationToken).ConfigureAwait(false);
+                Run(GreetAsync(listener, caller, cancellationToken));
+            }
+            catch (SocketException e) when (!cancellationToken.IsCancellationRequested)
+            {
+                _options.Logger.LogWarning(e, "A caller could not be let in.");
+                await Task.Delay(s_pauseAfterError, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task GreetAsync(Listener listener, Socket caller, CancellationToken cancellationToken)
+    {
+        EndPoint? from;
+        try
+        {
+            from = caller.RemoteEndPoint;
+        }
+        catch (SocketException)
+        {
+            caller.Dispose(); // it has gone already
+            return;
+        }
+
+        if (!listener.HasHandshake)
+        {
+            // The file system has let it in: it is one of us, whom no stranger may keep out.
+            await HoldAsync(new NetworkStream(caller, ownsSocket: true), _options.Keys.Id, listener.AddressOf(from, _options.Keys.Id), cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        using ConnectionLimits.Place? place = _limits.Enter(ConnectionLimits.SourceOf(from));
+        if (place is null)
+            caller.Dispose();
+        else
+            await GreetAsync(place, token => listener.OpenAsync(caller, token), remote => listener.AddressOf(from, remote), cancellationToken).ConfigureAwait(false);
+    }
+
+    // From the caller's first byte to the end of its connection.
+    private async Task GreetAsync(ConnectionLimits.Place place, Func<CancellationToken, Task<Stream>> open, Func<FeedId, MultiserverAddress?> addressOf, CancellationToken cancellationToken)
+    {
+        BoxStream stream;
+        bool isUnwelcome = false;
+        using (var deadline = new CancellationTokenSource(_options.Limits.HandshakeDeadline, _options.TimeProvider))
+        using (var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token, place.Evicted))
+        {
+            try
+            {
+                Stream raw = await open(ended.Token).ConfigureAwait(false);
+                stream = await SecretHandshake.AcceptAsync(raw, _options.Keys, (who, _) => new(!(isUnwelcome = !MayEnter(who))), Handshake, ended.Token).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException)
+            {
+                _limits.CountFailure(isUnwelcome);
+                return; // a stranger's failure is nobody's news: it is counted
+            }
+        }
+
+        if (addressOf(stream.Remote) is not { } address || !place.Promote(stream.Remote))
+            await stream.DisposeAsync().ConfigureAwait(false);
+        else
+            await HoldAsync(stream, null, address, cancellationToken).ConfigureAwait(false);
+    }
+
+    private bool MayEnter(FeedId who) => who == _options.Keys.Id || ((_welcome?.Invoke(who.ToString()) ?? true) && (IsWelcome?.Invoke(who) ?? true));
+
+    private async Task HoldAsync(Stream stream, FeedId? remote, MultiserverAddress address, CancellationToken cancellationToken)
+    {
+        PeerConnection connection = Start(stream, remote, address, isClient: false);
+        try
+        {
+            if (!connection.IsOurs)
+                await _callers.Writer.WriteAsync(connection, cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            await connection.Rpc.DisposeAsync().ConfigureAwait(false); // nobody takes callers any more
+        }
+
+        await connection.Closed.ConfigureAwait(false);
+    }
+
+    private PeerConnection Start(Stream stream, FeedId? remote, MultiserverAddress address, bool isClient)
+    {
+        FeedId who = remote ?? ((BoxStream)stream).Remote;
+        bool isOurs = who == _options.Keys.Id;
+        RpcConnection rpc = RpcConnection.Start(stream, _options.Limits.Rpc with
+        {
+            Api = _api.Task.IsCompletedSuccessfully ? _api.Task.Result : _options.Limits.Rpc.Api, // nobody is dialled, or let in, before it is known
+            Remote = who,
+            Permissions = isOurs ? RpcPermissions.All : _options.Access.For(who),
+            TimeProvider = _options.TimeProvider,
+        });
+        var connection = new PeerConnection(rpc, who, address, isClient, isOurs);
+        bool isLate;
+        lock (_gate)
+        {
+            isLate = _isClosed;
+            if (!isLate)
+            {
+                if (!_connections.TryGetValue(who, out List<PeerConnection>? all))
+                    _connections.Add(who, all = []);
+                all.Add(connection);
+            }
+        }
+
+        Run(isLate ? connection.Rpc.DisposeAsync().AsTask() : ForgetAsync(connection));
+        ObjectDisposedException.ThrowIf(isLate, this);
+        if (isClient)
+            Run(connection.PingAsync());
+        _options.OnConnected?.Invoke(connection);
+        return connection;
+    }
+
+    private async Task ForgetAsync(PeerConnection connection)
+    {
+        await connection.Closed.ConfigureAwait(false);
+        lock (_gate)
+        {
+            List<PeerConnection> all = _connections[connection.Remote];
+            all.Remove(connection);
+            if (all.Count == 0)
+                _connections.Remove(connection.Remote);
+        }
+    }
+
+    // What is begun here is waited for when the network closes.
+    private void Run(Task task)
+    {
+        lock (_gate)
+            _running.Add(task);
+        _ = task.ContinueWith(static (done, network) => ((PeerNetwork)network!).Ended(done), this, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    private void Ended(Task task)
+    {
+        lock (_gate)
+            _running.Remove(task);
+        if (task.Exception is { InnerException: not ObjectDisposedException } e)
+            _options.Logger.LogError(e.InnerException, "What was done with a connection failed.");
+    }
+
+}

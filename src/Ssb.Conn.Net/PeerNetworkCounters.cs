@@ -1,0 +1,15 @@
+namespace Ssb.Conn.Net;
+
+/// <summary>What became of those who called: a snapshot.</summary>
+/// <param name="Callers">How many are connected.</param>
+/// <param name="Handshakes">How many shake hands.</param>
+/// <param name="Accepted">How many were connected so far.</param>
+/// <param name="RefusedFull">Refused as there were <see cref="PeerNetworkLimits.MaxCallers"/>.</param>
+/// <param name="RefusedSource">Refused as their source had <see cref="PeerNetworkLimits.MaxCallersPerSource"/>.</param>
+/// <param name="RefusedIdentity">Refused as they had <see cref="PeerNetworkLimits.MaxCallersPerIdentity"/> already.</param>
+/// <param name="RefusedHandshakes">Refused as there were <see cref="PeerNetworkLimits.MaxHandshakes"/>, and nobody with more to give way.</param>
+/// <param name="Evicted">Pushed out of their handshake by others.</param>
+/// <param name="FailedHandshakes">Failed in the handshake: garbage, another network, too slow.</param>
+/// <param name="Unwelcome">Blocked, or refused by the host.</param>
+public sealed record PeerNetworkCounters(
+    int Callers, int Handshakes, long Accepted, long RefusedFull, long RefusedSource, long RefusedIdentity, long RefusedHandshakes, long Evicted, long FailedHandshakes, long Unwelcome);

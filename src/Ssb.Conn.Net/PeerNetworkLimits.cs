@@ -1,0 +1,48 @@
+using Ssb.Wire;
+
+namespace Ssb.Conn.Net;
+
+/// <summary>What strangers may make a <see cref="PeerNetwork"/> do and hold.</summary>
+public sealed record PeerNetworkLimits
+{
+    /// <summary>The bounds of each connection; its api, its permissions and its clock come from here. Default: those of
+    /// <see cref="RpcOptions"/>, with bodies of up to 1 MiB, 256 open requests, windows of 1,024 frames and 2 MiB, 8 MiB held in all, and 100,000 frames a second.</summary>
+    public RpcOptions Rpc { get; init; } = new()
+    {
+        MaxBodySize = 1024 * 1024,
+        MaxOpenRequests = 256,
+        MaxFramesPerSecond = 100_000,
+        WindowFrames = 1_024,
+        WindowBytes = 2 * 1024 * 1024,
+        MaxHeldBytes = 8 * 1024 * 1024,
+    };
+
+    /// <summary>How many callers may be connected. Default: 200.</summary>
+    public int MaxCallers { get; init; } = 200;
+
+    /// <summary>How many of them from one source: an IPv4 address, the first 64 bits of an IPv6 address, or a room. Default: 40.</summary>
+    public int MaxCallersPerSource { get; init; } = 40;
+
+    /// <summary>How many connections one identity may have made to us. Default: 4.</summary>
+    public int MaxCallersPerIdentity { get; init; } = 4;
+
+    /// <summary>How many callers may shake hands at a time. One more pushes out the oldest of the source that has most of them. Default: 64.</summary>
+    public int MaxHandshakes { get; init; } = 64;
+
+    /// <summary>How long a caller, or a peer that we dial, may take until the end of the handshake. Default: 5 s.</summary>
+    public TimeSpan HandshakeDeadline { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long an attempt at one of several routes of an address may take; the last has what is left of the dial's time. Default: 10 s.</summary>
+    public TimeSpan RouteDeadline { get; init; } = TimeSpan.FromSeconds(10);
+
+    internal void Check()
+    {
+        ArgumentNullException.ThrowIfNull(Rpc);
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxCallers, 0);
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxCallersPerSource, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxCallersPerIdentity, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxHandshakes, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(HandshakeDeadline, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(RouteDeadline, TimeSpan.Zero);
+    }
+}

@@ -1,0 +1,59 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Net;
+
+/// <summary>How a <see cref="PeerNetwork"/> is set up.</summary>
+public sealed record PeerNetworkOptions
+{
+    /// <summary>Who we are. It stays the caller's, and is not disposed of before the network.</summary>
+    public required KeyPair Keys { get; init; }
+
+    /// <summary>Which network. Default: the main one.</summary>
+    public NetworkKey NetworkKey { get; init; } = NetworkKey.Main;
+
+    /// <summary>Where we can be called: <c>net:HOST:PORT~shs</c>, <c>ws:HOST:PORT~shs</c>, <c>unix:PATH~noauth</c> and <c>unix:PATH~shs</c>. The host is an IP address of this
+    /// machine, 0.0.0.0 or :: for all; port 0 is one that is free. Who may open a <c>noauth</c> socket, a file of mode 0600, may do everything. Default: nowhere.</summary>
+    public IReadOnlyList<string> Listen { get; init; } = [];
+
+    /// <summary>What peers may call, as far as <see cref="Access"/> lets them. Default: nothing but <c>manifest</c>.</summary>
+    public RpcApi? Api { get; init; }
+
+    /// <summary>Who may call what. Our own key may call everything, whatever it says. Default: strangers may read the manifest.</summary>
+    public RpcAccess Access { get; init; } = RpcAccess.Default;
+
+    /// <summary>What strangers may make us do and hold.</summary>
+    public PeerNetworkLimits Limits { get; init; } = new();
+
+    /// <summary>The SOCKS 5 proxy that <c>onion</c> routes go through. Default: Tor's, 127.0.0.1:9050.</summary>
+    public EndPoint SocksProxy { get; init; } = new IPEndPoint(IPAddress.Loopback, 9_050);
+
+    /// <summary>Told of each connection as it stands, before the manager is. Quick, and throws nothing; more than that is a task of its own, for as long as
+    /// <see cref="PeerConnection.Closed"/> has not completed.</summary>
+    public Action<PeerConnection>? OnConnected { get; init; }
+
+    /// <summary>The clock. Default: the system's.</summary>
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>Told what goes wrong; nobody unless set.</summary>
+    public ILogger Logger { get; init; } = NullLogger.Instance;
+
+    /// <summary>Is the api given by <see cref="PeerNetwork.Serve"/>, because it needs the network itself?</summary>
+    internal bool IsServedLater { get; init; }
+
+    internal PeerNetworkOptions Checked()
+    {
+        ArgumentNullException.ThrowIfNull(Keys);
+        ArgumentNullException.ThrowIfNull(NetworkKey);
+        ArgumentNullException.ThrowIfNull(Listen);
+        ArgumentNullException.ThrowIfNull(Access);
+        ArgumentNullException.ThrowIfNull(Limits);
+        ArgumentNullException.ThrowIfNull(SocksProxy);
+        ArgumentNullException.ThrowIfNull(TimeProvider);
+        ArgumentNullException.ThrowIfNull(Logger);
+        Limits.Check();
+        return this;
+    }
+}

@@ -1,0 +1,206 @@
+using System.Globalization;
+using System.Net;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Net;
+
+/// <summary>A place where we can be called: <c>net:HOST:PORT~shs</c>, <c>ws:HOST:PORT~shs</c>, <c>unix:PATH~noauth</c> or <c>unix:PATH~shs</c>. Bound when
+/// it is made.</summary>
+internal sealed class Listener : IDisposable
+{
+    private const int Backlog = 512;
+
+    private readonly Socket _socket;
+    private readonly string _transport;
+    private readonly string? _path; // of a unix socket
+
+    private Listener(Socket socket, string transport, bool hasHandshake, string? path)
+    {
+        _socket = socket;
+        _transport = transport;
+        HasHandshake = hasHandshake;
+        _path = path;
+    }
+
+    /// <summary>Do callers shake hands? Else they are trusted, as whoever may open the file is.</summary>
+    public bool HasHandshake { get; }
+
+    /// <summary>Is it a socket of the file system?</summary>
+    public bool IsUnix => _path is not null;
+
+    /// <param name="listen">Where, as above. Port 0: one that is free. No host: this machine alone.</param>
+    /// <exception cref="FormatException">It is none of the above.</exception>
+    /// <exception cref="IOException">It is taken, or may not be had.</exception>
+    public static Listener Open(string listen)
+    {
+        ArgumentNullException.ThrowIfNull(listen);
+        if (!MultiserverAddress.TryParse(listen, out MultiserverAddress? address) || address.Routes is not [{ Protocols: [{ } transport, { } transform] }]
+            || transform.Name is not ("shs" or "noauth"))
+            throw new FormatException($"'{listen}' is no place to listen at; expected such as net:127.0.0.1:8008~shs or unix:/path/socket~noauth.");
+        if (transform.Name == "noauth" && transport.Name != "unix")
+            throw new FormatException($"'{listen}': without a handshake there are unix sockets alone, which the file system guards.");
+        try
+        {
+            return transport.Name switch
+            {
+                "net" or "ws" => OpenTcp(listen, transport),
+                "unix" => OpenUnix(string.Join(':', transport.Data), transform.Name == "shs"),
+                _ => throw new FormatException($"'{listen}': '{transport.Name}' is no transport that can be listened at; net, ws and unix are."),
+            };
+        }
+        catch (Exception e) when (e is SocketException or UnauthorizedAccessException)
+        {
+            throw new IOException($"'{listen}' cannot be listened at: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Where <paramref name="own"/> can be reached through it; of a socket bound to all interfaces, at each of them.</summary>
+    public IReadOnlyList<MultiserverAddress> AddressesOf(FeedId own)
+    {
+        if (_path is not null)
+            return [Address("unix", [_path], HasHandshake ? own : null)];
+        var bound = (IPEndPoint)_socket.LocalEndPoint!; // it is bound
+        string port = bound.Port.ToString(CultureInfo.InvariantCulture);
+        return [.. HostsOf(bound.Address).Select(host => _transport == "ws"
+            ? Address("ws", ["//" + (host.Contains(':', StringComparison.Ordinal) ? $"[{host}]" : host), port], own)
+            : Address("net", [host, port], own))];
+    }
+
+    public async Task<Socket> AcceptAsync(CancellationToken cancellationToken)
+    {
+        Socket socket = await _socket.AcceptAsync(cancellationToken).ConfigureAwait(false);
+        if (_path is null)
+            socket.NoDelay = true;
+        return socket;
+    }
+
+    /// <summary>The stream of a caller, once it has said what it must say before the handshake. Owns the socket, if it fails too.</summary>
+    /// <exception cref="IOException">It said something else.</exception>
+    public async Task<Stream> OpenAsync(Socket caller, CancellationToken cancellationToken)
+    {
+        var stream = new NetworkStream(caller, ownsSocket: true);
+        if (_transport != "ws")
+            return stream;
+        try
+        {
+            return await WebSocketUpgrade.AcceptAsync(stream, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            await stream.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Where a call came from.</summary>
+    public MultiserverAddress AddressOf(EndPoint? from, FeedId remote) => from is IPEndPoint ip
+        ? Address(_transport, [_transport == "ws" ? "//" + new IPEndPoint(ip.Address, 0).ToString()[..^2] : HostOf(ip.Address), ip.Port.ToString(CultureInfo.InvariantCulture)], remote)
+        : Address("unix", [_path ?? ""], HasHandshake ? remote : null);
+
+    public void Dispose()
+    {
+        _socket.Dispose();
+        if (_path is not null)
+            TryDelete(_path);
+    }
+
+    private static Listener OpenTcp(string listen, MultiserverProtocol transport)
+    {
+        // As in a route, IPv6 stands unescaped, and in a URL in brackets.
+        string[] fields = string.Join(':', transport.Data) is var text && text.StartsWith("//", StringComparison.Ordinal) ? text[2..].Split(':') : text.Split(':');
+        string host = string.Join(':', fields.SkipLast(1)).Trim('[', ']');
+        IPAddress? address = host is "" or "localhost" ? IPAddress.Loopback : IPAddress.TryParse(host, out IPAddress? given) ? given : null;
+        if (address is null || !ushort.TryParse(fields[^1], NumberStyles.None, CultureInfo.InvariantCulture, out ushort port))
+            throw new FormatException($"'{listen}' needs an IP address of this machine (0.0.0.0 or :: for all) and a port, 0 for one that is free.");
+        var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            if (address.Equals(IPAddress.IPv6Any))
+                socket.DualMode = true;
+            socket.Bind(new IPEndPoint(address, port));
+            socket.Listen(Backlog);
+            return new Listener(socket, transport.Name, hasHandshake: true, path: null);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static Listener OpenUnix(string path, bool hasHandshake)
+    {
+        if (path.Length == 0)
+            throw new FormatException("'unix' needs a path.");
+        if (File.Exists(path) && IsDead(path))
+            TryDelete(path); // a process that was killed left it
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Bind(new UnixDomainSocketEndPoint(path));
+            if (!OperatingSystem.IsWindows())
+                File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite); // nobody can connect before it listens
+            socket.Listen(Backlog);
+            return new Listener(socket, "unix", hasHandshake, path);
+        }
+        catch (ArgumentException e)
+        {
+            socket.Dispose();
+            throw new FormatException($"'{path}' is no path that a socket can have: {e.Message}", e);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static bool IsDead(string path)
+    {
+        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            probe.Connect(new UnixDomainSocketEndPoint(path));
+            return false;
+        }
+        catch (SocketException e)
+        {
+            return e.SocketErrorCode == SocketError.ConnectionRefused;
+        }
+    }
+
+    private static void TryDelete(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Whoever binds it next is told, or finds it dead.
+        }
+    }
+
+    private static string[] HostsOf(IPAddress bound)
+    {
+        bool isAny = bound.Equals(IPAddress.Any) || bound.Equals(IPAddress.IPv6Any);
+        if (!isAny)
+            return [HostOf(bound)];
+        string[] all = [.. NetworkInterface.GetAllNetworkInterfaces()
+            .Where(i => i.OperationalStatus == OperationalStatus.Up && i.NetworkInterfaceType != NetworkInterfaceType.Loopback)
+            .SelectMany(i => i.GetIPProperties().UnicastAddresses.Select(a => a.Address))
+            .Where(a => a.AddressFamily == AddressFamily.InterNetwork || (a.AddressFamily == AddressFamily.InterNetworkV6 && bound.Equals(IPAddress.IPv6Any) && !a.IsIPv6LinkLocal))
+            .Select(HostOf)];
+        return all.Length > 0 ? all : [HostOf(IPAddress.Loopback)];
+    }
+
+    private static string HostOf(IPAddress address) => (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString();
+
+    private static MultiserverAddress Address(string transport, string[] data, FeedId? key)
+    {
+        var route = new MultiserverRoute(new MultiserverProtocol(transport, data), key is { } id ? new MultiserverProtocol("shs", [id.ToBase64()]) : new MultiserverProtocol("noauth", []));
+        return MultiserverAddress.Parse(route.ToString()); // which has no seed to hide
+    }
+}

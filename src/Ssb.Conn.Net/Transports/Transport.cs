@@ -1,0 +1,100 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Net.WebSockets;
+
+namespace Ssb.Conn.Net;
+
+/// <summary>Opens the raw stream of a route, below the handshake: <c>net</c>, <c>unix</c>, <c>ws</c>, <c>wss</c> and <c>onion</c>.</summary>
+internal static class Transport
+{
+    /// <param name="route">Where to. A <c>tunnel</c> has no stream of its own: the room's connection gives it.</param>
+    /// <param name="socksProxy">What <c>onion</c> routes go through.</param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    /// <exception cref="ConnectFailedException">It cannot be reached, or not in this way.</exception>
+    public static async Task<Stream> OpenAsync(MultiserverRoute route, EndPoint socksProxy, CancellationToken cancellationToken)
+    {
+        if (route.Problem is { } problem)
+            throw new ConnectFailedException($"{route} makes no sense: {problem}.");
+        try
+        {
+            return route.Transport switch
+            {
+                "net" => await OpenTcpAsync(new DnsEndPoint(route.Host!, route.Port!.Value), cancellationToken).ConfigureAwait(false), // no problem: it has both
+                "unix" => await OpenSocketAsync(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified),
+                    new UnixDomainSocketEndPoint(route.Path!), cancellationToken).ConfigureAwait(false), // no problem: it has one
+                "ws" or "wss" => await OpenWebSocketAsync(route, cancellationToken).ConfigureAwait(false),
+                "onion" => await OpenOnionAsync(route, socksProxy, cancellationToken).ConfigureAwait(false),
+                _ => throw new ConnectFailedException($"'{route.Transport}' is no transport that can be dialled here."),
+            };
+        }
+        catch (Exception e) when (e is SocketException or IOException or WebSocketException or ArgumentException)
+        {
+            throw new ConnectFailedException($"{route} could not be reached: {ReasonOf(e)}", e);
+        }
+    }
+
+    // A failed WebSocket keeps its cause inside.
+    private static string ReasonOf(Exception e) => e is WebSocketException && e.GetBaseException() is SocketException cause ? cause.Message : e.Message;
+
+    private static Task<Stream> OpenTcpAsync(EndPoint to, CancellationToken cancellationToken)
+    {
+        // Its address says whether a host is IPv4 or IPv6; of a name, each of its addresses is tried.
+        if (to is DnsEndPoint dns && IPAddress.TryParse(dns.Host, out IPAddress? address))
+            to = new IPEndPoint(address, dns.Port);
+        var socket = to is IPEndPoint ip
+            ? new Socket(ip.AddressFamily, SocketType.Stream, ProtocolType.Tcp)
+            : new Socket(SocketType.Stream, ProtocolType.Tcp);
+        socket.NoDelay = true;
+        return OpenSocketAsync(socket, to, cancellationToken);
+    }
+
+    private static async Task<Stream> OpenSocketAsync(Socket socket, EndPoint to, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await socket.ConnectAsync(to, cancellationToken).ConfigureAwait(false);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static async Task<Stream> OpenWebSocketAsync(MultiserverRoute route, CancellationToken cancellationToken)
+    {
+        string host = route.HostKind == MultiserverHostKind.IPv6 ? $"[{route.Host}]" : route.Host!; // no problem: it has one
+        string rest = string.Join(':', route.Protocols[0].Data);
+        rest = rest.StartsWith("//", StringComparison.Ordinal) ? rest[2..] : rest;
+        int slash = rest.IndexOf('/', StringComparison.Ordinal);
+        var uri = new Uri($"{route.Transport}://{host}:{route.Port}{(slash < 0 ? "/" : rest[slash..])}");
+        var socket = new ClientWebSocket();
+        try
+        {
+            socket.Options.KeepAliveInterval = TimeSpan.Zero;
+            await socket.ConnectAsync(uri, cancellationToken).ConfigureAwait(false);
+            return new WebSocketByteStream(socket);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static async Task<Stream> OpenOnionAsync(MultiserverRoute route, EndPoint socksProxy, CancellationToken cancellationToken)
+    {
+        Stream stream = await OpenTcpAsync(socksProxy, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await Socks5.ConnectAsync(stream, route.Host!, route.Port!.Value, cancellationToken).ConfigureAwait(false); // no problem: it has both
+            return stream;
+        }
+        catch
+        {
+            await stream.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+}
