@@ -4,7 +4,7 @@ namespace Ssb.Conn.Net;
 
 /// <summary>A connection with a peer, over any transport: the other's identity is proven, and both serve muxrpc.</summary>
 /// <remarks>Thread-safe. While it is pinged (we ping whom we dialled, every 5 minutes, as ssb-conn does) it is not idle.</remarks>
-public sealed class PeerConnection : IPeerConnection
+internal sealed class PeerConnection : IPeerConnection
 {
     private PeerPing? _ping;
 
@@ -39,18 +39,8 @@ public sealed class PeerConnection : IPeerConnection
     public PeerPing? Ping => Volatile.Read(ref _ping);
 
     /// <inheritdoc/>
-    public async Task CloseAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            await Rpc.CloseAsync(cancellationToken).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            await Rpc.DisposeAsync().ConfigureAwait(false); // without a goodbye
-            throw;
-        }
-    }
+    /// <remarks>What is open is broken off: pings and live streams would go on for ever. It has ended after <see cref="RpcOptions.CloseTimeout"/>, whoever waits.</remarks>
+    public Task CloseAsync(CancellationToken cancellationToken) => Rpc.DisposeAsync().AsTask().WaitAsync(cancellationToken);
 
     /// <summary>The identity, and whether we dialled.</summary>
     public override string ToString() => $"{Id} ({(IsClient ? "dialled" : "called")})";

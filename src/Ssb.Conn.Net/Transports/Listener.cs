@@ -134,7 +134,7 @@ internal sealed class Listener : IDisposable
     {
         if (path.Length == 0)
             throw new FormatException("'unix' needs a path.");
-        if (File.Exists(path) && IsDead(path))
+        if (new FileInfo(path) is { Exists: true, Length: 0 } && IsDead(path)) // a socket has no length; what has one is somebody's file
             TryDelete(path); // a process that was killed left it
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
