@@ -1,0 +1,154 @@
+using Microsoft.Extensions.Logging;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Net;
+
+/// <summary>A whole peer: keys, the manager, its network, LAN discovery, and <c>conn.*</c> served over muxrpc.</summary>
+/// <remarks>Thread-safe. It runs from its start until it is disposed of, which ends connections with a goodbye and takes a few seconds at most.</remarks>
+internal sealed class SsbPeer : IAsyncDisposable
+{
+    private const string SecretName = "secret";
+
+    private readonly SsbPeerOptions _options;
+    private readonly KeyPair? _ownKeys; // ours to dispose of
+    private readonly LanService? _lan;
+
+    private SsbPeer(SsbPeerOptions options, KeyPair? ownKeys, PeerNetwork network, ConnPlugin conn, LanService? lan, FeedId id)
+    {
+        (_options, _ownKeys, _lan) = (options, ownKeys, lan);
+        (Network, Conn, Id) = (network, conn, id);
+    }
+
+    /// <summary>Who we are.</summary>
+    public FeedId Id { get; }
+
+    /// <summary>The manager.</summary>
+    public ConnPlugin Conn { get; }
+
+    /// <summary>The network.</summary>
+    public PeerNetwork Network { get; }
+
+    /// <summary>Where we can be called.</summary>
+    public IReadOnlyList<MultiserverAddress> Addresses => Network.Addresses;
+
+    /// <summary>Starts a peer.</summary>
+    /// <exception cref="IOException">A place to listen at is taken, the folder belongs to another process, or cannot be used.</exception>
+    /// <exception cref="FormatException">A place to listen at is none, or the <c>secret</c> holds no key.</exception>
+    /// <exception cref="ArgumentException">An option is out of its range, or a procedure of the host has a name that the peer itself needs.</exception>
+    public static async Task<SsbPeer> StartAsync(SsbPeerOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        KeyPair? ownKeys = options.Keys is null ? OpenKeys(options.Folder) : null;
+        KeyPair keys = options.Keys ?? ownKeys!; // one of the two
+        PeerNetwork? network = null;
+        ConnPlugin? conn = null;
+        try
+        {
+            SsbPeer? peer = null;
+            network = PeerNetwork.Open(new PeerNetworkOptions
+            {
+                Keys = keys,
+                NetworkKey = options.NetworkKey,
+                Listen = options.Listen,
+                Access = AccessOf(options),
+                Limits = options.Limits,
+                IsServedLater = true,
+                OnConnected = connection => peer?.OnConnected(connection), // there is none before Serve
+                TimeProvider = options.TimeProvider,
+                Logger = options.Logger,
+            });
+            network.IsWelcome = options.IsWelcome;
+            conn = await ConnPlugin.OpenAsync(network, options.Conn with
+            {
+                Folder = options.Folder,
+                OwnId = keys.Id.ToString(),
+                Autostart = false,
+                TimeProvider = options.TimeProvider,
+                Logger = options.Logger,
+            }, cancellationToken).ConfigureAwait(false);
+
+            RpcApi api = ConnApi.AddTo(options.Api ?? new RpcApi(), conn, keys.Id, options.TimeProvider);
+            LanService? lan = options.Lan is not { } given ? null : new LanService(
+                given with { NetworkKey = options.NetworkKey, OwnKey = keys.Id, TimeProvider = options.TimeProvider }, keys, LanAddresses(network, given.Loopback), conn, options.Logger);
+            if (lan is not null)
+                LanApi.AddTo(api, lan.Start, lan.Stop, lan.Discovered);
+            peer = new SsbPeer(options, ownKeys, network, conn, lan, keys.Id);
+            network.Serve(api);
+            lan?.Start();
+            if (options.Conn.Autostart)
+                conn.Start();
+            return peer;
+        }
+        catch
+        {
+            if (conn is not null)
+                await conn.DisposeAsync().ConfigureAwait(false);
+            if (network is not null)
+                await network.DisposeAsync().ConfigureAwait(false);
+            ownKeys?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Ends the peer. Closing again does nothing.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_lan is not null)
+            await _lan.DisposeAsync().ConfigureAwait(false);
+        await Conn.DisposeAsync().ConfigureAwait(false);
+        await Network.DisposeAsync().ConfigureAwait(false);
+        _ownKeys?.Dispose();
+    }
+
+    private static KeyPair OpenKeys(string? folder)
+    {
+        if (folder is null)
+            return KeyPair.Generate();
+        Directory.CreateDirectory(folder);
+        string path = Path.Combine(folder, SecretName);
+        return File.Exists(path) ? SecretFile.Load(path) : SecretFile.Create(path);
+    }
+
+    private static RpcAccess AccessOf(SsbPeerOptions options)
+    {
+        string[] known = ["manifest", "conn.ping", "gossip.ping"]; // see ConnApi.Anonymous
+        return options.Masters.Aggregate(new RpcAccess(new RpcPermissions([.. known, .. options.AllowStrangers])),
+            (access, master) => access.With(master, RpcPermissions.All));
+    }
+
+    // What others on the LAN can reach: TCP, not on this machine alone unless all of the LAN is.
+    private static MultiserverAddress[] LanAddresses(PeerNetwork network, bool isLoopback) => [.. network.Addresses.Where(a => a.Routes is [{ Transport: "net" } route]
+        && (isLoopback || !(System.Net.IPAddress.TryParse(route.Host, out System.Net.IPAddress? ip) && System.Net.IPAddress.IsLoopback(ip))))];
+
+    private void OnConnected(PeerConnection connection)
+    {
+        if (!connection.IsOurs && _options.OnConnected is { } use)
+            _ = UseAsync(connection, use); // ends with the connection, which the network waits for, and throws nothing
+    }
+
+    private async Task UseAsync(PeerConnection connection, Func<PeerConnection, CancellationToken, Task> use)
+    {
+        using var ended = new CancellationTokenSource();
+        Task cancelling = CancelAsync();
+        try
+        {
+            await use(connection, ended.Token).ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        }
+        catch (Exception e) when (e is OperationCanceledException or RpcException && connection.Closed.IsCompleted)
+        {
+            // It ended with its connection.
+        }
+        catch (Exception e)
+        {
+            _options.Logger.LogError(e, "What the host did with the connection of {Peer} failed.", connection.Id);
+        }
+
+        await cancelling.ConfigureAwait(false);
+
+        async Task CancelAsync()
+        {
+            await connection.Closed.ConfigureAwait(false);
+            await ended.CancelAsync().ConfigureAwait(false);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+using System.Text.Json;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Net.Tests.Rpc;
+
+/// <summary>Whole peers on loopback, steered over muxrpc.</summary>
+public sealed class SsbPeerTests : IAsyncDisposable
+{
+    private const string Somebody = "net:127.0.0.1:9752~shs:pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=";
+
+    private static readonly TimeSpan s_guard = TimeSpan.FromSeconds(30);
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("ssb-conn-").FullName;
+    private readonly List<IAsyncDisposable> _open = [];
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Conn_ByTheUnixSocket_AnswersAsSsbConn()
+    {
+        SsbPeer peer = await Start(0);
+        RpcConnection control = await Control(peer);
+        Assert.Equal($$"""{"id":"{{peer.Id}}"}""", await Call(control, "whoami"));
+        await using IAsyncEnumerator<RpcValue> staged = control.Source("conn.stagedPeers").GetAsyncEnumerator(Token);
+        Assert.True(await staged.MoveNextAsync());
+        Assert.Equal("[]", staged.Current.AsJson().GetRawText());
+        Assert.Equal("true", await Call(control, "conn.stage", Somebody, """{"type":"lan","note":"x"}"""));
+        Assert.True(await staged.MoveNextAsync());
+        JsonElement entry = staged.Current.AsJson()[0];
+        Assert.Equal((Somebody, "lan", "x"), (entry[0].GetString(), entry[1].GetProperty("type").GetString(), entry[1].GetProperty("note").GetString()));
+        Assert.Equal("false", await Call(control, "conn.stage", Somebody, """{"note":"y"}"""));
+        Assert.Equal("true", await Call(control, "conn.unstage", Somebody));
+        Assert.Equal("false", await Call(control, "conn.remember", Somebody, """{"type":"pub","autoconnect":false}"""));
+        Assert.Single(JsonElement.Parse(await Call(control, "conn.dbPeers")).EnumerateArray());
+        Assert.Equal("false", await Call(control, "conn.forget", Somebody));
+        Assert.Equal("[]", await Call(control, "conn.dbPeers"));
+        RpcException e = await Assert.ThrowsAsync<RpcException>(() => Call(control, "conn.stage", "!!not an address"));
+        Assert.Equal("The given address is not a valid multiserver-address", e.Message);
+        e = await Assert.ThrowsAsync<RpcException>(() => Call(control, "conn.hub"));
+        Assert.Equal("NotSupportedError", e.RemoteName);
+    }
+
+    [Fact]
+    public async Task Connect_TwoPeers_AreInEachOthersHub_AndLeaveIt()
+    {
+        var used = new TaskCompletionSource<PeerConnection>(TaskCreationOptions.RunContinuationsAsynchronously);
+        SsbPeer bob = await Start(1, options => options with
+        {
+            OnConnected = (connection, _) =>
+            {
+                used.TrySetResult(connection);
+                return Task.CompletedTask;
+            },
+        });
+        SsbPeer alice = await Start(0);
+        RpcConnection control = await Control(alice);
+        string address = bob.Addresses[0].Text;
+        Assert.Equal($$"""{"id":"{{bob.Id}}","address":"{{address}}"}""", await Call(control, "conn.connect", address));
+        Assert.Equal(alice.Id, (await used.Task.WaitAsync(s_guard, Token)).Remote);
+        Assert.True(SpinWait.SpinUntil(() => bob.Conn.Hub.GetByKey(alice.Id.ToString()).Count == 1, s_guard));
+        RpcException e = await Assert.ThrowsAsync<RpcException>(() => bob.Network.Find(alice.Id)!.Rpc.CallAsync("conn.stage", [Somebody], Token));
+        Assert.Equal("method:conn,stage is not in list of allowed methods", e.Message);
+        Assert.Equal("true", await Call(control, "conn.disconnect", address));
+        Assert.True(SpinWait.SpinUntil(() => bob.Conn.Hub.Count == 0 && alice.Conn.Hub.Count == 0, s_guard));
+    }
+
+    [Fact]
+    public async Task Start_Folder_KeepsWhoWeAre_AndBelongsToOne()
+    {
+        SsbPeer peer = await Start(0);
+        FeedId id = peer.Id;
+        await Assert.ThrowsAsync<IOException>(() => SsbPeer.StartAsync(new SsbPeerOptions { Folder = FolderOf(0) }, Token));
+        await peer.DisposeAsync();
+        await using SsbPeer again = await SsbPeer.StartAsync(new SsbPeerOptions { Folder = FolderOf(0) }, Token);
+        Assert.Equal(id, again.Id);
+    }
+
+    [Fact]
+    public async Task IsWelcome_HostRefuses_CallerStaysOutside()
+    {
+        SsbPeer bob = await Start(1, options => options with { IsWelcome = _ => false });
+        SsbPeer alice = await Start(0);
+        await Assert.ThrowsAsync<ConnectFailedException>(() => alice.Conn.ConnectAsync(bob.Addresses[0], cancellationToken: Token));
+        Assert.Equal(0, bob.Conn.Hub.Count);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (IAsyncDisposable open in _open)
+            await open.DisposeAsync().AsTask().WaitAsync(s_guard);
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private string FolderOf(int number) => Path.Combine(_folder, $"{number}");
+
+    private async Task<SsbPeer> Start(int number, Func<SsbPeerOptions, SsbPeerOptions>? with = null)
+    {
+        var options = new SsbPeerOptions
+        {
+            Folder = FolderOf(number),
+            Listen = ["net:127.0.0.1:0~shs", $"unix:{Path.Combine(Directory.CreateDirectory(FolderOf(number)).FullName, "socket")}~noauth"],
+            Conn = new ConnPluginOptions { Autostart = false },
+        };
+        SsbPeer peer = await SsbPeer.StartAsync(with?.Invoke(options) ?? options, Token);
+        _open.Insert(0, peer);
+        return peer;
+    }
+
+    // A program of the peer's own, as the tool is one.
+    private async Task<RpcConnection> Control(SsbPeer peer)
+    {
+        var keys = KeyPair.Generate();
+        PeerNetwork network = PeerNetwork.Open(new PeerNetworkOptions { Keys = keys });
+        _open.Insert(0, network);
+        return (await network.ConnectAsync(peer.Addresses[1], Token)).Rpc;
+    }
+
+    private static async Task<string> Call(RpcConnection control, string name, string? address = null, string? data = null)
+    {
+        RpcValue[] arguments = address is null ? [] : data is null ? [address] : [address, RpcValue.Json(JsonElement.Parse(data))];
+        return (await control.CallAsync(name, arguments, Token).WaitAsync(s_guard, Token)).AsJson().GetRawText();
+    }
+}
