@@ -30,6 +30,45 @@ public class PeerDataTests
     public void ToJson_Texts_AreAsJavaScriptWritesThem() =>
         Assert.Equal("""{"name":"é+😀\u0001"}""", PeerData.Parse("""{"name":"\u00e9\u002b\ud83d\ude00\u0001"}""").ToJson());
 
+    // What is read of a file makes its fields when somebody first asks.
+    [Fact]
+    public async Task Fields_FirstAskedForByManyThreads_AreTheSameForAll()
+    {
+        string folder = Directory.CreateTempSubdirectory("ssb-conn-").FullName;
+        try
+        {
+            await using (ConnDb written = await ConnDb.OpenAsync(folder, cancellationToken: TestContext.Current.CancellationToken))
+            {
+                for (int i = 1; i <= 200; i++)
+                    written.Set(Given.Address(i), PeerData.Parse($$$"""{"type":"pub","failure":{{{i}}},"note":{"n":{{{i}}}},"birth":1}"""));
+            }
+
+            await using ConnDb db = await ConnDb.OpenAsync(folder, cancellationToken: TestContext.Current.CancellationToken);
+            using var together = new Barrier(4);
+            string[][] seen = new string[4][];
+            Thread[] threads = [.. Enumerable.Range(0, 4).Select(t => new Thread(() =>
+            {
+                IReadOnlyList<DbPeer> peers = db.Entries();
+                seen[t] = new string[peers.Count];
+                for (int i = 0; i < peers.Count; i++)
+                {
+                    together.SignalAndWait(); // all of them ask the same peer at once
+                    PeerData data = peers[i].Data;
+                    seen[t][i] = $"{data.Failure} {string.Join(',', data.Fields.Select(f => f.Key + f.Value.GetRawText()))} {data.Merge(PeerData.Empty).ToJson()}";
+                }
+            }))];
+            Array.ForEach(threads, t => t.Start());
+            Array.ForEach(threads, t => t.Join());
+            Assert.Equal(200, seen[0].Length);
+            Assert.All(seen, all => Assert.Equal(seen[0], all));
+            Assert.Equal(Enumerable.Range(1, 200).Select(i => $"{i} "), seen[0].Select(text => text[..(text.IndexOf(' ', StringComparison.Ordinal) + 1)]));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     [Fact]
     public void Properties_OfTheWrongType_AreNullAndKept()
     {
