@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using Ssb.Conn.Cli.Terminals;
 using Ssb.Conn.Cli.View;
 using Ssb.Conn.Net;
@@ -8,11 +7,7 @@ namespace Ssb.Conn.Cli;
 /// <summary>Shows the bench on a terminal until it is told to stop, and turns keys into scrolling.</summary>
 internal sealed class LiveView(Watch watch, bool colour)
 {
-    /// <summary>At most ten frames a second.</summary>
-    private static readonly TimeSpan s_frame = TimeSpan.FromMilliseconds(100);
-
-    // Whoever has something new to show says so here; saying it twice before a frame is saying it once.
-    private readonly Channel<bool> _dirty = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Frames _frames = new(watch.Time);
     private volatile StagingSnapshot _bench = watch.Staging.Entries();
     private volatile int _scroll;
 
@@ -21,22 +16,19 @@ internal sealed class LiveView(Watch watch, bool colour)
     /// <param name="cancellationToken">Ends it, by its exception.</param>
     public async Task RunAsync(Action quit, CancellationToken cancellationToken)
     {
-        using var terminal = new Terminal(Redraw);
-        await using ITimer ticks = watch.Time.CreateTimer(_ => Redraw(), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
+        using var terminal = new Terminal(_frames.Redraw);
         Task[] tasks = [FollowAsync(cancellationToken), ObeyAsync(quit, cancellationToken), DrawAsync(terminal, cancellationToken)];
         Task first = await Task.WhenAny(tasks);
         await first;
         await Task.WhenAll(tasks);
     }
 
-    private void Redraw() => _dirty.Writer.TryWrite(true);
-
     private async Task FollowAsync(CancellationToken cancellationToken)
     {
         await foreach (StagingSnapshot bench in watch.Staging.LiveEntries(cancellationToken))
         {
             _bench = bench;
-            Redraw();
+            _frames.Redraw();
         }
     }
 
@@ -49,25 +41,21 @@ internal sealed class LiveView(Watch watch, bool colour)
                 quit();
             else if (Scrolling.Move(key, _scroll, _bench.Count, LiveTable.BodyHeight(height)) is { } scroll)
                 _scroll = LiveTable.ClampScroll(scroll, _bench.Count, height);
-            Redraw();
+            _frames.Redraw();
         }
     }
 
-    private async Task DrawAsync(Terminal terminal, CancellationToken cancellationToken)
+    private Task DrawAsync(Terminal terminal, CancellationToken cancellationToken)
     {
         StagingSnapshot? counted = null;
         int verified = 0;
-        while (true)
+        return _frames.DrawAsync(size =>
         {
             StagingSnapshot bench = _bench;
             if (bench != counted)
                 (counted, verified) = (bench, bench.Count(peer => peer.Verified == true));
-
-            TableSize size = Terminal.Size;
             terminal.Show(LiveTable.Render(Model(bench, verified), size, _scroll, colour), size);
-            await Task.Delay(s_frame, watch.Time, cancellationToken);
-            await _dirty.Reader.ReadAsync(cancellationToken);
-        }
+        }, cancellationToken);
     }
 
     private TableModel Model(StagingSnapshot bench, int verified)

@@ -43,15 +43,17 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
         lock (_gate)
         {
             int ofSource = _handshakes.TryGetValue(source, out List<Place>? shaking) ? shaking.Count : 0;
-            if (_connected >= options.Limits.MaxCallers)
-                return Refuse(ref _refusedFull);
-            if (_bySource.GetValueOrDefault(source) >= options.Limits.MaxCallersPerSource)
-                return Refuse(ref _refusedSource);
+            if (!HasRoom_NeedsLock(source))
+                return null;
             if (_shaking >= options.Limits.MaxHandshakes)
             {
                 List<Place> most = _handshakes.Values.MaxBy(h => h.Count)!; // there are some
                 if (most.Count <= ofSource + 1)
-                    return Refuse(ref _refusedHandshakes);
+                {
+                    _refusedHandshakes++;
+                    return null;
+                }
+
                 evicted = most[0];
                 Remove_NeedsLock(evicted);
                 _evicted++;
@@ -65,12 +67,6 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
 
         evicted?.Cancel();
         return place;
-
-        static Place? Refuse(ref long counter)
-        {
-            counter++;
-            return null;
-        }
     }
 
     /// <summary>Its handshake failed, or it was not welcome.</summary>
@@ -98,12 +94,14 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
             }
 
             // Asked again: many could enter while there were few connections.
-            if (_connected >= options.Limits.MaxCallers)
-                return Refuse(ref _refusedFull);
-            if (_bySource.GetValueOrDefault(place.Source) >= options.Limits.MaxCallersPerSource)
-                return Refuse(ref _refusedSource);
+            if (!HasRoom_NeedsLock(place.Source))
+                return false;
             if (_byIdentity.GetValueOrDefault(identity) >= options.Limits.MaxCallersPerIdentity)
-                return Refuse(ref _refusedIdentity);
+            {
+                _refusedIdentity++;
+                return false;
+            }
+
             Remove_NeedsLock(place);
             place.Identity = identity;
             _connected++;
@@ -112,12 +110,20 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
             _byIdentity[identity] = _byIdentity.GetValueOrDefault(identity) + 1;
             return true;
         }
+    }
 
-        static bool Refuse(ref long counter)
+    private bool HasRoom_NeedsLock(string source)
+    {
+        if (_connected >= options.Limits.MaxCallers)
         {
-            counter++;
+            _refusedFull++;
             return false;
         }
+
+        if (_bySource.GetValueOrDefault(source) < options.Limits.MaxCallersPerSource)
+            return true;
+        _refusedSource++;
+        return false;
     }
 
     private void Leave(Place place)

@@ -22,6 +22,7 @@ internal sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     private readonly PeerNetworkOptions _options;
     private readonly IReadOnlyList<Listener> _listeners;
     private readonly ConnectionLimits _limits;
+    private readonly HandshakeOptions _handshake;
     private readonly Channel<PeerConnection> _callers = Channel.CreateBounded<PeerConnection>(CallersWaiting);
     private readonly TaskCompletionSource<RpcApi> _api = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _closing = new();
@@ -38,6 +39,7 @@ internal sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     {
         (_options, _listeners) = (options, listeners);
         _limits = new ConnectionLimits(options);
+        _handshake = new HandshakeOptions { Network = options.NetworkKey, Deadline = options.Limits.HandshakeDeadline, TimeProvider = options.TimeProvider };
         Addresses = [.. listeners.SelectMany(l => l.AddressesOf(options.Keys.Id))];
         if (!options.IsServedLater)
             _api.SetResult(options.Api ?? new RpcApi());
@@ -64,8 +66,6 @@ internal sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
 
     /// <summary>Asked, beside the manager, whether a caller is let in.</summary>
     internal Func<FeedId, bool>? IsWelcome { get; set; }
-
-    private HandshakeOptions Handshake => new() { Network = _options.NetworkKey, Deadline = _options.Limits.HandshakeDeadline, TimeProvider = _options.TimeProvider };
 
     /// <summary>A network that listens where the options say.</summary>
     /// <exception cref="FormatException">A place to listen at is none.</exception>
@@ -242,7 +242,7 @@ internal sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             // An invite: its seed is the key to shake hands with.
             if (route.HasSeed)
                 seeded = KeyPair.FromSeed(Convert.FromBase64String(route.Protocols.First(p => p.Name.StartsWith("shs", StringComparison.Ordinal)).Data[1]));
-            return await SecretHandshake.ConnectAsync(raw, seeded ?? _options.Keys, server, Handshake, cancellationToken).ConfigureAwait(false);
+            return await SecretHandshake.ConnectAsync(raw, seeded ?? _options.Keys, server, _handshake, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is IOException or FormatException or ArgumentException)
         {
@@ -311,7 +311,7 @@ internal sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             try
             {
                 Stream raw = await open(ended.Token).ConfigureAwait(false);
-                stream = await SecretHandshake.AcceptAsync(raw, _options.Keys, (who, _) => new(!(isUnwelcome = !MayEnter(who))), Handshake, ended.Token).ConfigureAwait(false);
+                stream = await SecretHandshake.AcceptAsync(raw, _options.Keys, (who, _) => new(!(isUnwelcome = !MayEnter(who))), _handshake, ended.Token).ConfigureAwait(false);
             }
             catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException)
             {

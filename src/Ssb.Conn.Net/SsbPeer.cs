@@ -50,7 +50,7 @@ internal sealed class SsbPeer : IAsyncDisposable
                 Keys = keys,
                 NetworkKey = options.NetworkKey,
                 Listen = options.Listen,
-                Access = AccessOf(options),
+                Access = ConnApi.Access(options.Masters, options.AllowStrangers),
                 Limits = options.Limits,
                 IsServedLater = true,
                 OnConnected = connection => peer?.OnConnected(connection), // there is none before Serve
@@ -107,13 +107,6 @@ internal sealed class SsbPeer : IAsyncDisposable
         Directory.CreateDirectory(folder);
         string path = Path.Combine(folder, SecretName);
         return File.Exists(path) ? SecretFile.Load(path) : SecretFile.Create(path);
-    }
-
-    private static RpcAccess AccessOf(SsbPeerOptions options)
-    {
-        string[] known = ["manifest", "conn.ping", "gossip.ping"]; // see ConnApi.Anonymous
-        return options.Masters.Aggregate(new RpcAccess(new RpcPermissions([.. known, .. options.AllowStrangers])),
-            (access, master) => access.With(master, RpcPermissions.All));
     }
 
     // What others on the LAN can reach: TCP, not on this machine alone unless all of the LAN is.

@@ -22,7 +22,7 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
                 Promote(peer);
                 break;
             case HubEventType.ConnectingFailed:
-                Note("connecting-failed", $"{e.Error!.Message}"); // a failure has its error
+                Note(HubEvent.NameOf(e.Type), $"{e.Error!.Message}"); // a failure has its error
                 OnFailed(peer, e.Error.Message);
                 break;
             case HubEventType.Connected:
@@ -39,7 +39,7 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
         }
 
         if (e.Type != HubEventType.ConnectingFailed)
-            Note(NameOf(e.Type), e.Reason);
+            Note(HubEvent.NameOf(e.Type), e.Reason);
         if (e.Type is HubEventType.Disconnecting or HubEventType.DisconnectingFailed)
             UpdateDb(peer.Address, StateChanged);
 
@@ -202,15 +202,6 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
     private PeerData StateChanged(PeerData data) => data.With(PeerField.Of("stateChange", Now()));
 
     private long Now() => options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
-
-    private static string NameOf(HubEventType type) => type switch
-    {
-        HubEventType.Connecting => "connecting",
-        HubEventType.Connected => "connected",
-        HubEventType.Disconnecting => "disconnecting",
-        HubEventType.DisconnectingFailed => "disconnecting-failed",
-        _ => "disconnected",
-    };
 
     /// <summary>A peer that is in the hub, and what it left on the bench's side.</summary>
     private sealed class Away(MultiserverAddress address)

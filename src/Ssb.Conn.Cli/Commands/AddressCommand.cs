@@ -35,11 +35,11 @@ internal sealed class AddressCommand : CliCommand
     public static AddressCommand Stage(TimeProvider time) => new(
         "stage", "Put a peer on the bench of those that a running peer could connect to.", true,
         "A peer that is staged already has its data updated; one that is connected is not staged.", "true, or false if it was there before",
-        (address, result) => IsTrue(result) ? $"Staged {address}." : $"{address} was staged before, and has its data updated; or it is connected.", time);
+        (address, result) => JsonText.IsTrue(result) ? $"Staged {address}." : $"{address} was staged before, and has its data updated; or it is connected.", time);
 
     public static AddressCommand Unstage(TimeProvider time) => new(
         "unstage", "Take a peer off the bench.", false, "It comes back when it is heard of again; see also: ssb-conn dismiss.", "true, or false if it was not there",
-        (address, result) => IsTrue(result) ? $"Unstaged {address}." : $"{address} was not staged.", time);
+        (address, result) => JsonText.IsTrue(result) ? $"Unstaged {address}." : $"{address} was not staged.", time);
 
     public static AddressCommand Connect(TimeProvider time) => new(
         "connect", "Have a running peer connect to an address.", true, "It waits until the connection stands, or has failed.", """{"id":"@KEY.ed25519"}""",
@@ -47,7 +47,7 @@ internal sealed class AddressCommand : CliCommand
 
     public static AddressCommand Disconnect(TimeProvider time) => new(
         "disconnect", "Have a running peer end a connection.", false, "The address is the one that 'ssb-conn peers' shows.", "true, or false if there was none",
-        (address, result) => IsTrue(result) ? $"Disconnected from {address}." : $"{address} was not connected.", time);
+        (address, result) => JsonText.IsTrue(result) ? $"Disconnected from {address}." : $"{address} was not connected.", time);
 
     public static AddressCommand Remember(TimeProvider time) => new(
         "remember", "Put a peer into the address book.", true, """It is kept in conn.json. With --data '{"autoconnect":false}' it is not dialled by itself.""", "null",
@@ -131,12 +131,10 @@ internal sealed class AddressCommand : CliCommand
         {
             "connect" => Id(result) is { } id ? $"{{\"id\":{JsonText.Quoted(id)}}}" : "{}",
             "remember" or "forget" => "null",
-            _ => IsTrue(result) ? "true" : "false",
+            _ => JsonText.IsTrue(result) ? "true" : "false",
         };
         return $"{{\"did\":\"{Name}\",\"address\":{JsonText.Quoted(address.Text)},\"result\":{told}}}";
     }
-
-    private static bool IsTrue(RpcValue value) => value.Kind == RpcValueKind.Json && value.Bytes.Span.SequenceEqual("true"u8);
 
     private static string? Id(RpcValue value)
     {

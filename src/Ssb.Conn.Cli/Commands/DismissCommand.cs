@@ -55,7 +55,7 @@ internal sealed class DismissCommand : CliCommand
         {
             if (undo)
             {
-                bool was = (await peer.CallAsync("conn.undo", [target.Whole], cancellationToken)).Bytes.Span.SequenceEqual("true"u8);
+                bool was = JsonText.IsTrue(await peer.CallAsync("conn.undo", [target.Whole], cancellationToken));
                 await console.Output.WriteLineAsync(json
                     ? $"{{\"did\":\"undo\",\"target\":{JsonText.Quoted(target.Whole)},\"result\":{(was ? "true" : "false")}}}"
                     : TerminalText.Clean(was ? $"{target.Shown} may come back." : $"Nothing had been decided about {target.Shown}."));

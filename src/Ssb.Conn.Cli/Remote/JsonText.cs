@@ -8,6 +8,9 @@ namespace Ssb.Conn.Cli.Remote;
 /// <summary>Reads values of a stranger's JSON without an exception for what is none of the kind.</summary>
 internal static class JsonText
 {
+    /// <summary>Is it <c>true</c>?</summary>
+    public static bool IsTrue(RpcValue value) => value.Kind == RpcValueKind.Json && value.Bytes.Span.SequenceEqual("true"u8);
+
     /// <summary>A text; null for anything else, and for a lone surrogate.</summary>
     public static string? Of(JsonElement value)
     {

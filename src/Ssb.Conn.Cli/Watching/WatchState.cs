@@ -131,7 +131,7 @@ internal sealed class WatchState
                 }
             }
 
-            bool isNo = name is "disconnect" or "unstage" && answer.Kind == RpcValueKind.Json && !answer.Bytes.Span.SequenceEqual("true"u8);
+            bool isNo = name is "disconnect" or "unstage" && answer.Kind == RpcValueKind.Json && !JsonText.IsTrue(answer);
             problem = problem?.Replace(call.Entry.Address, call.Entry.Shown, StringComparison.Ordinal); // it may repeat a seed
             (_message, _isBad) = problem is not null
                 ? ($"{name} {Name(call.Entry)}: {problem}", true)

@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using Ssb.Conn.Cli.Terminals;
 using Ssb.Conn.Cli.View;
 using Ssb.Wire;
@@ -8,13 +7,8 @@ namespace Ssb.Conn.Cli.Watching;
 /// <summary>Shows a running peer on a terminal until it is told to stop, and turns keys into calls of it.</summary>
 internal sealed class WatchView(WatchState state, TimeSpan patience, TimeProvider time, bool colour)
 {
-    /// <summary>At most ten frames a second.</summary>
-    private static readonly TimeSpan s_frame = TimeSpan.FromMilliseconds(100);
-
     private readonly long _start = time.GetTimestamp();
-
-    // Whoever has something new to show says so here; saying it twice before a frame is saying it once.
-    private readonly Channel<bool> _dirty = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Frames _frames = new(time);
     private Task _call = Task.CompletedTask;
 
     /// <summary>Shows it.</summary>
@@ -23,9 +17,8 @@ internal sealed class WatchView(WatchState state, TimeSpan patience, TimeProvide
     /// <param name="cancellationToken">Ends it, by its exception.</param>
     public async Task RunAsync(Func<CancellationToken, IAsyncEnumerable<WatchEvent>> events, Action quit, CancellationToken cancellationToken)
     {
-        using var terminal = new Terminal(Redraw);
+        using var terminal = new Terminal(_frames.Redraw);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        await using ITimer ticks = time.CreateTimer(_ => Redraw(), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
         Task[] tasks = [FollowAsync(events(over.Token)), ObeyAsync(quit, over.Token), DrawAsync(terminal, over.Token)];
         try
         {
@@ -38,14 +31,12 @@ internal sealed class WatchView(WatchState state, TimeSpan patience, TimeProvide
         }
     }
 
-    private void Redraw() => _dirty.Writer.TryWrite(true);
-
     private async Task FollowAsync(IAsyncEnumerable<WatchEvent> events)
     {
         await foreach (WatchEvent happened in events)
         {
             state.Apply(happened, time.GetUtcNow());
-            Redraw();
+            _frames.Redraw();
         }
     }
 
@@ -64,7 +55,7 @@ internal sealed class WatchView(WatchState state, TimeSpan patience, TimeProvide
                     break;
             }
 
-            Redraw();
+            _frames.Redraw();
         }
     }
 
@@ -92,17 +83,9 @@ internal sealed class WatchView(WatchState state, TimeSpan patience, TimeProvide
         }
 
         state.Done(call, answer, problem);
-        Redraw();
+        _frames.Redraw();
     }
 
-    private async Task DrawAsync(Terminal terminal, CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            TableSize size = Terminal.Size;
-            terminal.Show(WatchScreen.Render(state.Model(time.GetUtcNow(), time.GetElapsedTime(_start)), size, colour), size);
-            await Task.Delay(s_frame, time, cancellationToken);
-            await _dirty.Reader.ReadAsync(cancellationToken);
-        }
-    }
+    private Task DrawAsync(Terminal terminal, CancellationToken cancellationToken) => _frames.DrawAsync(
+        size => terminal.Show(WatchScreen.Render(state.Model(time.GetUtcNow(), time.GetElapsedTime(_start)), size, colour), size), cancellationToken);
 }

@@ -24,16 +24,12 @@ namespace Ssb.Conn.Net;
 /// </remarks>
 internal static class ConnApi
 {
-    /// <summary>What a JavaScript peer of secret-stack, ssb-master and ssb-conn lets strangers do: read the manifest, and ping.</summary>
-    public static RpcPermissions Anonymous { get; } = new(allow: ["manifest", "conn.ping", "gossip.ping"]);
-
-    /// <summary>Everything for masters, <see cref="Anonymous"/> for everybody else.</summary>
-    /// <param name="masters">Who may do everything: our own identity, and those of its owner's other devices.</param>
-    public static RpcAccess Access(params IEnumerable<FeedId> masters)
-    {
-        ArgumentNullException.ThrowIfNull(masters);
-        return masters.Aggregate(new RpcAccess(Anonymous), (access, master) => access.With(master, RpcPermissions.All));
-    }
+    /// <summary>Everything for masters; for strangers what a JavaScript peer of secret-stack, ssb-master and ssb-conn lets them do, which is to read the manifest
+    /// and to ping, and what else is named.</summary>
+    /// <param name="masters">Who may do everything, beside our own identity.</param>
+    /// <param name="strangers">What strangers may call of the host's procedures.</param>
+    public static RpcAccess Access(IEnumerable<FeedId> masters, IEnumerable<string> strangers) => masters.Aggregate(
+        new RpcAccess(new RpcPermissions(["manifest", "conn.ping", "gossip.ping", .. strangers])), (access, master) => access.With(master, RpcPermissions.All));
 
     /// <summary>Adds <c>conn.*</c>, <c>gossip.ping</c> and <c>whoami</c> to an api.</summary>
     /// <param name="api">Where they are added.</param>

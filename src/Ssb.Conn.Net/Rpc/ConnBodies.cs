@@ -41,16 +41,7 @@ internal static class ConnBodies
     {
         writer.WriteStartArray();
         foreach (PeerRule rule in rules)
-        {
-            writer.WriteStartObject();
-            writer.WriteString("target", rule.Target);
-            writer.WriteString("kind", rule.Kind == PeerRuleKind.Block ? "block" : "dismiss");
-            writer.WriteNumber("since", rule.Since.ToUnixTimeMilliseconds());
-            if (rule.Until is { } until)
-                writer.WriteNumber("until", until.ToUnixTimeMilliseconds());
-            writer.WriteEndObject();
-        }
-
+            rule.WriteTo(writer);
         writer.WriteEndArray();
     });
 

@@ -61,12 +61,7 @@ internal static class ConnEvents
         }
     }
 
-    private static RpcValue There(HubPeer peer) => ConnBodies.Object(writer => Write(writer, peer, NameOf(peer.State switch
-    {
-        HubState.Connecting => HubEventType.Connecting,
-        HubState.Connected => HubEventType.Connected,
-        _ => HubEventType.Disconnecting,
-    })));
+    private static RpcValue There(HubPeer peer) => ConnBodies.Object(writer => Write(writer, peer, HubPeer.NameOf(peer.State)));
 
     private static RpcValue There(StagedPeer peer) => ConnBodies.Object(writer =>
     {
@@ -79,7 +74,7 @@ internal static class ConnEvents
     private static RpcValue Of(HubEvent e) => ConnBodies.Object(writer =>
     {
         if (e.Peer is { } peer)
-            Write(writer, peer, NameOf(e.Type));
+            Write(writer, peer, HubEvent.NameOf(e.Type));
         else
             WriteMissed(writer, "hub", e.Missed);
         if (e.Peer is null)
@@ -123,14 +118,4 @@ internal static class ConnEvents
         if (peer.Source is { } source)
             writer.WriteString("source", source);
     }
-
-    private static string NameOf(HubEventType type) => type switch
-    {
-        HubEventType.Connecting => "connecting",
-        HubEventType.ConnectingFailed => "connecting-failed",
-        HubEventType.Connected => "connected",
-        HubEventType.Disconnecting => "disconnecting",
-        HubEventType.DisconnectingFailed => "disconnecting-failed",
-        _ => "disconnected",
-    };
 }

@@ -62,10 +62,7 @@ internal sealed class Listener : IDisposable
         if (_path is not null)
             return [Address("unix", [_path], HasHandshake ? own : null)];
         var bound = (IPEndPoint)_socket.LocalEndPoint!; // it is bound
-        string port = bound.Port.ToString(CultureInfo.InvariantCulture);
-        return [.. HostsOf(bound.Address).Select(host => _transport == "ws"
-            ? Address("ws", ["//" + (host.Contains(':', StringComparison.Ordinal) ? $"[{host}]" : host), port], own)
-            : Address("net", [host, port], own))];
+        return [.. HostsOf(bound.Address).Select(host => TcpAddress(host, bound.Port, own))];
     }
 
     public async Task<Socket> AcceptAsync(CancellationToken cancellationToken)
@@ -96,7 +93,7 @@ internal sealed class Listener : IDisposable
 
     /// <summary>Where a call came from.</summary>
     public MultiserverAddress AddressOf(EndPoint? from, FeedId remote) => from is IPEndPoint ip
-        ? Address(_transport, [_transport == "ws" ? "//" + new IPEndPoint(ip.Address, 0).ToString()[..^2] : HostOf(ip.Address), ip.Port.ToString(CultureInfo.InvariantCulture)], remote)
+        ? TcpAddress(HostOf(ip.Address), ip.Port, remote)
         : Address("unix", [_path ?? ""], HasHandshake ? remote : null);
 
     public void Dispose()
@@ -197,6 +194,13 @@ internal sealed class Listener : IDisposable
     }
 
     private static string HostOf(IPAddress address) => (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString();
+
+    private MultiserverAddress TcpAddress(string host, int port, FeedId key)
+    {
+        if (_transport == "ws")
+            host = "//" + (host.Contains(':', StringComparison.Ordinal) ? $"[{host}]" : host); // as in a URL
+        return Address(_transport, [host, port.ToString(CultureInfo.InvariantCulture)], key);
+    }
 
     private static MultiserverAddress Address(string transport, string[] data, FeedId? key)
     {

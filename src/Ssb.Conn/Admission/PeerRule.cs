@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Ssb.Conn;
 
 /// <summary>What a person decided about a peer.</summary>
@@ -18,6 +20,18 @@ public enum PeerRuleKind
 /// <param name="Until">When it ends; null: when somebody undoes it.</param>
 public sealed record PeerRule(string Target, PeerRuleKind Kind, DateTimeOffset Since, DateTimeOffset? Until)
 {
+    /// <summary>As <c>conn-rules.json</c> and <c>conn.rules</c> have it: <c>{target, kind, since, until?}</c>, times in Unix milliseconds.</summary>
+    internal void WriteTo(Utf8JsonWriter writer)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("target", Target);
+        writer.WriteString("kind", Kind == PeerRuleKind.Block ? "block" : "dismiss");
+        writer.WriteNumber("since", Since.ToUnixTimeMilliseconds());
+        if (Until is { } end)
+            writer.WriteNumber("until", end.ToUnixTimeMilliseconds());
+        writer.WriteEndObject();
+    }
+
     /// <summary>In words, such as <c>dismissed until 2026-01-01 00:00:00Z</c>. Without the target, which may be an address with a seed.</summary>
     public override string ToString() => (Kind == PeerRuleKind.Block ? "blocked" : "dismissed") + (Until is { } end ? $" until {end:u}" : "");
 }

@@ -1,5 +1,4 @@
 // conn-rules.json, ours alone: {"version":1,"rules":[{"target":"@...","kind":"dismiss","since":MS,"until":MS}, ...]}
-using System.Buffers;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 
@@ -160,28 +159,17 @@ internal sealed class PeerRules
                 rules = [.. _rules.Values];
             }
 
-            var text = new ArrayBufferWriter<byte>();
-            using (var writer = new Utf8JsonWriter(text, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = ExactJson.Encoder }))
+            SafeFile.Write(_path, to =>
             {
+                using var writer = new Utf8JsonWriter(to, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = ExactJson.Encoder });
                 writer.WriteStartObject();
                 writer.WriteNumber("version", 1);
                 writer.WriteStartArray("rules");
                 foreach (PeerRule rule in rules)
-                {
-                    writer.WriteStartObject();
-                    writer.WriteString("target", rule.Target);
-                    writer.WriteString("kind", rule.Kind == PeerRuleKind.Block ? "block" : "dismiss");
-                    writer.WriteNumber("since", rule.Since.ToUnixTimeMilliseconds());
-                    if (rule.Until is { } end)
-                        writer.WriteNumber("until", end.ToUnixTimeMilliseconds());
-                    writer.WriteEndObject();
-                }
-
+                    rule.WriteTo(writer);
                 writer.WriteEndArray();
                 writer.WriteEndObject();
-            }
-
-            SafeFile.Write(_path, text.WrittenMemory);
+            });
         }
     }
 }

@@ -129,4 +129,15 @@ public sealed record HubEvent(HubEventType Type, HubPeer? Peer, string Reason)
 
     /// <summary>For <see cref="HubEventType.Connected"/>: did we dial?</summary>
     public bool IsClient => Peer is { IsCaller: false };
+
+    /// <summary>The name that npm ssb-conn-hub gives an event of a peer.</summary>
+    internal static string NameOf(HubEventType type) => type switch
+    {
+        HubEventType.Connecting => "connecting",
+        HubEventType.ConnectingFailed => "connecting-failed",
+        HubEventType.Connected => "connected",
+        HubEventType.Disconnecting => "disconnecting",
+        HubEventType.DisconnectingFailed => "disconnecting-failed",
+        _ => "disconnected",
+    };
 }

@@ -96,6 +96,7 @@ internal sealed class DialTurns
     private readonly Dictionary<string, int> _sources = [];
     private readonly Dictionary<string, double> _served = []; // of groups, in milliseconds
     private readonly Dictionary<string, long> _lastOfSource = [];
+    private double? _leastServed; // until the next change of _served: it is asked for each that waits
 
     public static string GroupOf(string? source) => Admission.GroupOf(source ?? Book);
 
@@ -105,7 +106,7 @@ internal sealed class DialTurns
     public void Begin(IEnumerable<string?> inHub, double elapsed)
     {
         foreach ((string group, int count) in _groups)
-            Remember(_served, group, ServedOf(group) + (count * elapsed));
+            Serve(group, ServedOf(group) + (count * elapsed));
         _groups.Clear();
         _sources.Clear();
         foreach (string? source in inHub)
@@ -133,15 +134,21 @@ internal sealed class DialTurns
     /// <summary>A group that is new stands where the one stands that was served least: it is owed nothing for the time before.</summary>
     public double ServedOf(string group) => _served.TryGetValue(group, out double served) ? served : LeastServed;
 
-    private double LeastServed => _served.Count == 0 ? 0 : _served.Values.Min();
+    private double LeastServed => _leastServed ??= _served.Count == 0 ? 0 : _served.Values.Min();
 
     public long LastOfSource(string? source) => _lastOfSource.GetValueOrDefault(source ?? Book);
 
     public void Had(string? source, long now)
     {
         Count(source);
-        Remember(_served, GroupOf(source), ServedOf(GroupOf(source)));
+        Serve(GroupOf(source), ServedOf(GroupOf(source)));
         Remember(_lastOfSource, source ?? Book, now);
+    }
+
+    private void Serve(string group, double served)
+    {
+        Remember(_served, group, served);
+        _leastServed = null;
     }
 
     private static void Remember<T>(Dictionary<string, T> last, string name, T value)

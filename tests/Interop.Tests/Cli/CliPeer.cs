@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json;
 using Interop.Tests.Harness;
 
@@ -12,7 +10,7 @@ internal sealed class CliPeer : IAsyncDisposable
     private static readonly string s_tool = System.IO.Path.Combine(AppContext.BaseDirectory, "ssb-conn.dll");
 
     private readonly TemporaryFolder _folder = new();
-    private readonly int _port = FreePort();
+    private readonly int _port = Loopback.FreePort();
     private PeerProcess? _process;
 
     /// <summary>Its SSB folder.</summary>
@@ -76,12 +74,5 @@ internal sealed class CliPeer : IAsyncDisposable
     {
         await StopAsync();
         _folder.Dispose();
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Interop.Tests.Harness;
@@ -28,7 +26,7 @@ internal sealed class RpcPeer : IAsyncDisposable
     public static async Task<RpcPeer> StartAsync(int seed, params FeedId[] masters)
     {
         string modules = await NodeModules.GetAsync();
-        string options = JsonSerializer.Serialize(new { seed, port = FreePort(), master = masters.Select(id => id.ToString()) });
+        string options = JsonSerializer.Serialize(new { seed, port = Loopback.FreePort(), master = masters.Select(id => id.ToString()) });
         var process = new PeerProcess(
             LineProcess.Start(["node", "rpc-peer.js", options], NodeModules.Scripts, ("NODE_PATH", modules)), TestContext.Current.CancellationToken);
         JsonElement ready = await process.FindAsync(line => line.TryGetProperty("ready", out _));
@@ -68,12 +66,5 @@ internal sealed class RpcPeer : IAsyncDisposable
         question["do"] = wish;
         question["id"] = id;
         return (question, id);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }
