@@ -4,7 +4,7 @@ namespace Ssb.Conn.Net;
 
 /// <summary>A connection with a peer, over any transport: the other's identity is proven, and both serve muxrpc.</summary>
 /// <remarks>Thread-safe. While it is pinged (we ping whom we dialled, every 5 minutes, as ssb-conn does) it is not idle.</remarks>
-internal sealed class PeerConnection : IPeerConnection
+public sealed class PeerConnection : IPeerConnection
 {
     private PeerPing? _ping;
 

@@ -14,7 +14,7 @@ namespace Ssb.Conn.Net;
 /// make it hold is bounded by its options, and counted in <see cref="Counters"/>.</para>
 /// <para>Who has our own key, or comes by a unix socket without a handshake, is one of us: it is served everything, and the manager does not see it.</para>
 /// </remarks>
-internal sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
+public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
 {
     private const int CallersWaiting = 64; // for whoever enumerates them
     private static readonly TimeSpan s_pauseAfterError = TimeSpan.FromMilliseconds(100); // no more sockets, say

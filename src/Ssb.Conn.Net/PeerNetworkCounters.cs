@@ -11,5 +11,5 @@ namespace Ssb.Conn.Net;
 /// <param name="Evicted">Pushed out of their handshake by others.</param>
 /// <param name="FailedHandshakes">Failed in the handshake: garbage, another network, too slow.</param>
 /// <param name="Unwelcome">Blocked, or refused by the host.</param>
-internal sealed record PeerNetworkCounters(
+public sealed record PeerNetworkCounters(
     int Callers, int Handshakes, long Accepted, long RefusedFull, long RefusedSource, long RefusedIdentity, long RefusedHandshakes, long Evicted, long FailedHandshakes, long Unwelcome);

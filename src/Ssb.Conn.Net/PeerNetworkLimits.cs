@@ -3,7 +3,7 @@ using Ssb.Wire;
 namespace Ssb.Conn.Net;
 
 /// <summary>What strangers may make a <see cref="PeerNetwork"/> do and hold.</summary>
-internal sealed record PeerNetworkLimits
+public sealed record PeerNetworkLimits
 {
     /// <summary>The bounds of each connection; its api, its permissions and its clock come from here. Default: those of
     /// <see cref="RpcOptions"/>, with bodies of up to 1 MiB, 256 open requests, windows of 1,024 frames and 2 MiB, 8 MiB held in all, and 100,000 frames a second.</summary>

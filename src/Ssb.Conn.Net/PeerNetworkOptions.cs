@@ -6,7 +6,7 @@ using Ssb.Wire;
 namespace Ssb.Conn.Net;
 
 /// <summary>How a <see cref="PeerNetwork"/> is set up.</summary>
-internal sealed record PeerNetworkOptions
+public sealed record PeerNetworkOptions
 {
     /// <summary>Who we are. It stays the caller's, and is not disposed of before the network.</summary>
     public required KeyPair Keys { get; init; }

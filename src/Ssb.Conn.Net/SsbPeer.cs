@@ -5,7 +5,7 @@ namespace Ssb.Conn.Net;
 
 /// <summary>A whole peer: keys, the manager, its network, LAN discovery, and <c>conn.*</c> served over muxrpc.</summary>
 /// <remarks>Thread-safe. It runs from its start until it is disposed of, which ends connections with a goodbye and takes a few seconds at most.</remarks>
-internal sealed class SsbPeer : IAsyncDisposable
+public sealed class SsbPeer : IAsyncDisposable
 {
     private const string SecretName = "secret";
 

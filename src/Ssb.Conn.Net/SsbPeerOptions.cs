@@ -5,7 +5,7 @@ using Ssb.Wire;
 namespace Ssb.Conn.Net;
 
 /// <summary>How an <see cref="SsbPeer"/> is set up.</summary>
-internal sealed record SsbPeerOptions
+public sealed record SsbPeerOptions
 {
     /// <summary>The SSB folder: <c>secret</c> (made if it is missing), <c>conn.json</c> and <c>conn-rules.json</c>. Default null: nothing is kept.</summary>
     public string? Folder { get; init; }

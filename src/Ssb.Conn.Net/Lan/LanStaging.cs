@@ -37,7 +37,7 @@ public static class LanStaging
 
     /// <summary>The same through the manager, which has its own reasons to refuse a peer: it is blocked, dismissed or in the hub, or its source has its share.</summary>
     /// <exception cref="ObjectDisposedException">The manager is closed.</exception>
-    internal static StageResult? TryStage(this ConnPlugin plugin, LanAnnouncement announcement)
+    public static StageResult? TryStage(this ConnPlugin plugin, LanAnnouncement announcement)
     {
         ArgumentNullException.ThrowIfNull(plugin);
         ArgumentNullException.ThrowIfNull(announcement);
