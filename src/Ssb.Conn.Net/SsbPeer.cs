@@ -13,9 +13,11 @@ public sealed class SsbPeer : IAsyncDisposable
     private readonly KeyPair? _ownKeys; // ours to dispose of
     private readonly LanService? _lan;
 
-    private SsbPeer(SsbPeerOptions options, KeyPair? ownKeys, PeerNetwork network, ConnPlugin conn, LanService? lan, FeedId id)
+    private readonly RpcApi _api;
+
+    private SsbPeer(SsbPeerOptions options, KeyPair? ownKeys, PeerNetwork network, ConnPlugin conn, RpcApi api, LanService? lan, FeedId id)
     {
-        (_options, _ownKeys, _lan) = (options, ownKeys, lan);
+        (_options, _ownKeys, _api, _lan) = (options, ownKeys, api, lan);
         (Network, Conn, Id) = (network, conn, id);
     }
 
@@ -27,6 +29,9 @@ public sealed class SsbPeer : IAsyncDisposable
 
     /// <summary>The network.</summary>
     public PeerNetwork Network { get; }
+
+    /// <summary>What it serves, the procedures of the host included.</summary>
+    public RpcManifest Manifest => _api.Manifest;
 
     /// <summary>Where we can be called.</summary>
     public IReadOnlyList<MultiserverAddress> Addresses => Network.Addresses;
@@ -72,7 +77,7 @@ public sealed class SsbPeer : IAsyncDisposable
                 given with { NetworkKey = options.NetworkKey, OwnKey = keys.Id, TimeProvider = options.TimeProvider }, keys, LanAddresses(network, given.Loopback), conn, options.Logger);
             if (lan is not null)
                 LanApi.AddTo(api, lan.Start, lan.Stop, lan.Discovered);
-            peer = new SsbPeer(options, ownKeys, network, conn, lan, keys.Id);
+            peer = new SsbPeer(options, ownKeys, network, conn, api, lan, keys.Id);
             network.Serve(api);
             lan?.Start();
             if (options.Conn.Autostart)
