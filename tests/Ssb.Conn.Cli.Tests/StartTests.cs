@@ -112,6 +112,8 @@ public sealed class StartTests : IDisposable
     [Theory]
     [InlineData("--port x", "'x'", "--port 8008")]
     [InlineData("--ws-port 65536", "'65,536'|'65536'", "--ws-port 8989")]
+    [InlineData("--callers 0", "'0'", "from 1 to 100,000")]
+    [InlineData("--callers 50 --callers-per-source 51", "'51'", "from 1 to 50")]
     [InlineData("--host pub.example", "IP address", "127.0.0.1")]
     [InlineData("--master somebody", "'somebody'", "@KEY.ed25519")]
     [InlineData("--neighbours 201", "'201'", "from 1 to 200")]

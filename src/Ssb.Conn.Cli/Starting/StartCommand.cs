@@ -39,6 +39,8 @@ internal sealed class StartCommand : CliCommand
     private static readonly Option<string?> s_host = Text("--host", "IP", "Where to be called: an address of this computer (default: all of them)");
     private static readonly Option<string?> s_port = Text("--port", "N", "Where to be called (default: 8008, or a free one if that is taken)");
     private static readonly Option<string?> s_wsPort = Text("--ws-port", "N", "Be called by WebSocket too");
+    private static readonly Option<string?> s_callers = Text("--callers", "N", "How many may be connected that called us (default: 200)");
+    private static readonly Option<string?> s_perSource = Text("--callers-per-source", "N", "How many of them from one IP address or room (default: 40)");
     private static readonly Option<bool> s_noLan = new("--no-lan") { Description = "Neither announce nor discover on the LAN" };
     private static readonly Option<string?> s_interface = Text("--interface", "NAME_OR_IP", "Use one network interface for the LAN instead of all");
     private static readonly Option<bool> s_noDial = new("--no-dial") { Description = "Dial nobody unless told to" };
@@ -57,7 +59,7 @@ internal sealed class StartCommand : CliCommand
         : base("start", "Run a peer, and watch it find, dial and lose others.", Extra)
     {
         _run = run;
-        Option[] all = [s_neighbours, s_seed, s_path, s_host, s_port, s_wsPort, s_noLan, s_interface, s_noDial, s_master, s_networkKey, s_duration, s_json, s_quiet];
+        Option[] all = [s_neighbours, s_seed, s_path, s_host, s_port, s_wsPort, s_callers, s_perSource, s_noLan, s_interface, s_noDial, s_master, s_networkKey, s_duration, s_json, s_quiet];
         foreach (Option option in all.Reverse())
             Options.Insert(0, option);
     }
@@ -70,6 +72,8 @@ internal sealed class StartCommand : CliCommand
             Host = parsed.GetValue(s_host),
             Port = parsed.GetValue(s_port),
             WsPort = parsed.GetValue(s_wsPort),
+            Callers = parsed.GetValue(s_callers),
+            CallersPerSource = parsed.GetValue(s_perSource),
             NoLan = parsed.GetValue(s_noLan),
             Interface = parsed.GetValue(s_interface),
             NoDial = parsed.GetValue(s_noDial),

@@ -1,5 +1,6 @@
 using System.Net;
 using Ssb.Conn.Cli.Remote;
+using Ssb.Conn.Net;
 using Ssb.Wire;
 
 namespace Ssb.Conn.Cli.Starting;
@@ -11,6 +12,8 @@ internal sealed record StartArguments
     public string? Host { get; init; }
     public string? Port { get; init; }
     public string? WsPort { get; init; }
+    public string? Callers { get; init; }
+    public string? CallersPerSource { get; init; }
     public bool NoLan { get; init; }
     public string? Interface { get; init; }
     public bool NoDial { get; init; }
@@ -29,6 +32,9 @@ internal sealed record StartOptions
     /// <summary>The most embedded neighbours: each is a whole peer.</summary>
     public const int MostNeighbours = 200;
 
+    /// <summary>The most callers that may be let in.</summary>
+    public const int MostCallers = 100_000;
+
     /// <summary>The SSB folder.</summary>
     public required string Folder { get; init; }
 
@@ -43,6 +49,9 @@ internal sealed record StartOptions
 
     /// <summary>The port for WebSockets; null for none.</summary>
     public int? WsPort { get; init; }
+
+    /// <summary>What strangers may make us do and hold.</summary>
+    public PeerNetworkLimits Limits { get; init; } = new();
 
     public bool HasLan { get; init; } = true;
 
@@ -89,6 +98,7 @@ internal sealed record StartOptions
             Host = neighbours > 0 ? IPAddress.Loopback : ReadHost(typed.Host),
             Port = typed.Port is null ? null : Typed.Number("--port", typed.Port, 0, ushort.MaxValue, 8008),
             WsPort = typed.WsPort is null ? null : Typed.Number("--ws-port", typed.WsPort, 0, ushort.MaxValue, 8989),
+            Limits = ReadLimits(typed),
             HasLan = !typed.NoLan,
             Interface = Typed.Interface(typed.Interface, interfaces),
             Dials = !typed.NoDial,
@@ -109,6 +119,18 @@ internal sealed record StartOptions
             if (isGiven && isOther)
                 throw Typed.Wrong($"{option} together with {other}", $"{reason}; leave out either {option} or {other}");
         }
+    }
+
+    private static PeerNetworkLimits ReadLimits(StartArguments typed)
+    {
+        var limits = new PeerNetworkLimits();
+        int callers = typed.Callers is null ? limits.MaxCallers : Typed.Number("--callers", typed.Callers, 1, MostCallers, 1_000);
+        return limits with
+        {
+            MaxCallers = callers,
+            MaxCallersPerSource = typed.CallersPerSource is null ? Math.Min(limits.MaxCallersPerSource, callers)
+                : Typed.Number("--callers-per-source", typed.CallersPerSource, 1, callers, 100),
+        };
     }
 
     private static IPAddress? ReadHost(string? typed) => typed is null ? null

@@ -102,7 +102,12 @@ internal sealed class StartRun
                 Listen = hasSocket ? [$"unix:{socket}~noauth", .. Places()] : Places(),
                 Lan = neighbours ?? (_options.HasLan ? new LanOptions { Interface = _options.Interface } : null),
                 Masters = _options.Masters,
-                Conn = new ConnPluginOptions { Autostart = _options.Dials },
+                Limits = _options.Limits,
+                Conn = new ConnPluginOptions
+                {
+                    Autostart = _options.Dials,
+                    Hub = new HubOptions { Capacity = Math.Max(new HubOptions().Capacity, 2 * _options.Limits.MaxCallers) }, // room for those whom we dial
+                },
                 TimeProvider = _time,
                 Logger = _log,
             });
