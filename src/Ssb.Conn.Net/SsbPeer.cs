@@ -12,11 +12,13 @@ public sealed class SsbPeer : IAsyncDisposable
     private readonly SsbPeerOptions _options;
     private readonly KeyPair? _ownKeys; // ours to dispose of
     private readonly LanService? _lan;
+    private readonly PeerLog _log;
 
     private SsbPeer(SsbPeerOptions options, KeyPair? ownKeys, PeerNetwork network, ConnPlugin conn, LanService? lan, FeedId id)
     {
         (_options, _ownKeys, _lan) = (options, ownKeys, lan);
         (Network, Conn, Id) = (network, conn, id);
+        _log = new PeerLog(conn.Hub, options.Logger);
     }
 
     /// <summary>Who we are.</summary>
@@ -77,6 +79,7 @@ public sealed class SsbPeer : IAsyncDisposable
             lan?.Start();
             if (options.Conn.Autostart)
                 conn.Start();
+            peer._log.Started(peer);
             return peer;
         }
         catch
@@ -115,6 +118,7 @@ public sealed class SsbPeer : IAsyncDisposable
 
     private void OnConnected(PeerConnection connection)
     {
+        connection.Downloading = Conn.NotifyDownload;
         if (!connection.IsOurs && _options.OnConnected is { } use)
             _ = UseAsync(connection, use); // ends with the connection, which the network waits for, and throws nothing
     }
