@@ -94,13 +94,21 @@ public sealed class SsbPeer : IAsyncDisposable
     }
 
     /// <summary>Ends the peer. Closing again does nothing.</summary>
+    /// <exception cref="IOException">The address book could not be written. All is closed all the same.</exception>
     public async ValueTask DisposeAsync()
     {
         if (_lan is not null)
             await _lan.DisposeAsync().ConfigureAwait(false);
-        await Conn.DisposeAsync().ConfigureAwait(false);
-        await Network.DisposeAsync().ConfigureAwait(false);
-        _ownKeys?.Dispose();
+        try
+        {
+            await Conn.DisposeAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            await Network.DisposeAsync().ConfigureAwait(false);
+            _ownKeys?.Dispose();
+            await _log.EndAsync(this).ConfigureAwait(false);
+        }
     }
 
     private static KeyPair OpenKeys(string? folder)
