@@ -139,7 +139,7 @@ public sealed class SsbPeer : IAsyncDisposable
         {
             await use(connection, ended.Token).ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         }
-        catch (Exception e) when (e is OperationCanceledException or RpcException && connection.Closed.IsCompleted)
+        catch (Exception e) when (e is RpcException { Error: RpcError.ConnectionClosed } || (e is OperationCanceledException or RpcException && connection.Closed.IsCompleted))
         {
             // It ended with its connection.
         }

@@ -1,7 +1,7 @@
 // A real JavaScript app on loopback: secret-stack, ssb-master, ssb-conn, and ssb-db2 with its createHistoryStream, nothing changed in them. As every app did before
 // EBT, it asks each peer that connects for its feed, from where its own copy ends, and live. node db2-peer.js '{"path":FOLDER,"port":PORT,"posts":[TEXT, ...]}'
-// Line-JSON: {"ready":ID}, {"message":{key,value}} for each message that ssb-validate took, {"refused":WHY} and {"connected":ID} out; the addresses to
-// connect to, as {"connect":ADDRESS}, and more posts, as {"post":TEXT}, in. The end of stdin ends it.
+// Line-JSON: {"ready":ID}, {"message":{key,value}} for each that it posted or that ssb-validate took, {"connected":ID}, {"refused":WHY} and {"failed":WHY} out;
+// {"connect":ADDRESS} and {"post":TEXT} in. The end of stdin ends it.
 const options = JSON.parse(process.argv[2])
 const path = require('path')
 const pull = require('pull-stream')
@@ -29,6 +29,7 @@ const ssb = require('secret-stack')({ appKey: network, caps: { shs: network } })
     },
   })
 
+const tell = (message) => say({ message: { key: message.key, value: message.value } })
 const feeds = {} // of ssb-validate: the end of each feed
 ssb.on('rpc:connect', (rpc) => {
   if (rpc.id === ssb.id) return
@@ -43,13 +44,13 @@ ssb.on('rpc:connect', (rpc) => {
       feeds[rpc.id] = { id: validate.id(value), sequence: value.sequence, timestamp: value.timestamp, queue: [] }
       ssb.db.add(value, cb)
     }),
-    pull.drain((message) => say({ message: { key: message.key, value: message.value } }), (error) => {
+    pull.drain(tell, (error) => {
       if (error && error !== true) say({ refused: error.message || String(error) })
     })
   )
 })
 
-const post = (text, cb) => ssb.db.create({ keys, content: { type: 'post', text } }, (error) => { if (error) throw error; cb() })
+const post = (text, cb) => ssb.db.create({ keys, content: { type: 'post', text } }, (error, message) => { if (error) throw error; tell(message); cb() })
 const postAll = (texts, cb) => texts.length === 0 ? cb() : post(texts[0], () => postAll(texts.slice(1), cb))
 ssb.once('multiserver:listening', () => postAll(options.posts, () => say({ ready: ssb.id })))
 require('readline').createInterface({ input: process.stdin }).on('line', (line) => {

@@ -62,7 +62,13 @@ public abstract class HostTestBase : IAsyncDisposable
 
     private protected static SsbPeer PeerOf(IHost host) => host.Services.GetRequiredService<SsbPeerHost>().Peer;
 
-    private protected static Task Until(Func<bool> isSo) => Task.Run(() => Assert.True(SpinWait.SpinUntil(isSo, Guard)), Token);
+    private protected static async Task Until(Func<bool> isSo)
+    {
+        using var guard = new CancellationTokenSource(Guard, TimeProvider.System);
+        using var poll = new PeriodicTimer(TimeSpan.FromMilliseconds(5), TimeProvider.System);
+        while (!isSo())
+            await poll.WaitForNextTickAsync(guard.Token);
+    }
 }
 
 internal sealed record LogLine(string Category, LogLevel Level, string Text, string Everything);
