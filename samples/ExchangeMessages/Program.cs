@@ -15,7 +15,7 @@ await using SsbPeer peer = await SsbPeer.StartAsync(new SsbPeerOptions
     Listen = [$"net:127.0.0.1:{args[0]}~shs"],
     Api = new RpcApi().Source("createHistoryStream", (call, ended) => HistoryStream.Serve(feeds, call, ended)), // a procedure of ours,
     AllowStrangers = ["createHistoryStream"], // which everybody may call
-    IsWelcome = who => !refused.Contains(who), // whoever may enter: who may not learns nothing, not even that we are here
+    IsWelcome = who => !refused.Contains(who), // asked in the handshake, before we prove who we are
     OnConnected = async (connection, ended) =>
     {
         RpcValue missing = HistoryStream.Request(connection.Remote, feeds.LengthOf(connection.Remote) + 1);
