@@ -23,7 +23,8 @@ public sealed class SsbPeerHost : IHostedLifecycleService, IAsyncDisposable
     // Guarded by _gate.
     private SsbPeer? _peer;
     private Task? _ending;
-    private bool _isLeftBehind;
+
+    private bool _isLeftBehind; // the host stops before it disposes
 
     // The options are made at the start: what they are made of may need this host itself.
     internal SsbPeerHost(IServiceProvider services, Func<IServiceProvider, SsbPeerOptions> options) => (_services, _options) = (services, options);
