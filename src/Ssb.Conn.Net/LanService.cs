@@ -32,6 +32,7 @@ internal sealed class LanService(LanOptions options, KeyPair keys, IReadOnlyList
         lock (_gate)
             (stopping, _stopping) = (_stopping, null);
         stopping?.Cancel();
+        stopping?.Dispose(); // by whoever took it out
     }
 
     /// <summary>What is heard from this call on.</summary>
@@ -48,7 +49,8 @@ internal sealed class LanService(LanOptions options, KeyPair keys, IReadOnlyList
 
     private async Task RunAsync(Task before, CancellationTokenSource stopping)
     {
-        using CancellationTokenSource source = stopping;
+        CancellationToken stopped = stopping.Token;
+        IOException? failure = null;
         await before.ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // its ports are free again
         try
         {
@@ -58,7 +60,7 @@ internal sealed class LanService(LanOptions options, KeyPair keys, IReadOnlyList
                 var announcer = new LanAnnouncer(options, keys, addresses);
                 await using (announcer.ConfigureAwait(false))
                 {
-                    IAsyncEnumerable<LanAnnouncement> heard = discovery.DiscoverAsync(stopping.Token);
+                    IAsyncEnumerable<LanAnnouncement> heard = discovery.DiscoverAsync(stopped);
                     if (addresses.Count > 0)
                         announcer.Start();
                     await foreach (LanAnnouncement announcement in heard.ConfigureAwait(false))
@@ -69,13 +71,33 @@ internal sealed class LanService(LanOptions options, KeyPair keys, IReadOnlyList
                 }
             }
         }
-        catch (Exception e) when (stopping.IsCancellationRequested && e is OperationCanceledException or ObjectDisposedException)
+        catch (Exception e) when (stopped.IsCancellationRequested && e is OperationCanceledException or ObjectDisposedException)
         {
             // As asked.
         }
         catch (IOException e)
         {
-            logger.LogError(e, "There is no LAN discovery.");
+            failure = e;
         }
+        finally
+        {
+            Ended(stopping);
+        }
+
+        if (failure is not null)
+            logger.LogError(failure, "There is no LAN discovery.");
+    }
+
+    // By itself, unless it was stopped: it may be started again.
+    private void Ended(CancellationTokenSource stopping)
+    {
+        lock (_gate)
+        {
+            if (_stopping != stopping)
+                return;
+            _stopping = null;
+        }
+
+        stopping.Dispose();
     }
 }

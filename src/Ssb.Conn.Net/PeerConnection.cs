@@ -42,8 +42,15 @@ public sealed class PeerConnection : IPeerConnection
     /// <remarks>What is open is broken off: pings and live streams would go on for ever. It has ended after <see cref="RpcOptions.CloseTimeout"/>, whoever waits.</remarks>
     public Task CloseAsync(CancellationToken cancellationToken) => Rpc.DisposeAsync().AsTask().WaitAsync(cancellationToken);
 
+    /// <summary>Says that a message has just come from the peer: the scheduler of an <see cref="SsbPeer"/> leaves all connections alone until none has come for
+    /// <see cref="SchedulerOptions.DownloadPause"/>. Cheap; to be called for each. Does nothing for a <see cref="PeerNetwork"/> alone.</summary>
+    public void NotifyDownload() => Downloading?.Invoke();
+
     /// <summary>The identity, and whether we dialled.</summary>
     public override string ToString() => $"{Id} ({(IsClient ? "dialled" : "called")})";
+
+    /// <summary>Who is told of a download.</summary>
+    internal Action? Downloading { private get; set; }
 
     // pull-ping of ssb-conn's glue: a peer that has no gossip.ping is marked so.
     internal async Task PingAsync()

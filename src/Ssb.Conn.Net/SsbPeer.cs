@@ -12,6 +12,7 @@ public sealed class SsbPeer : IAsyncDisposable
     private readonly SsbPeerOptions _options;
     private readonly KeyPair? _ownKeys; // ours to dispose of
     private readonly LanService? _lan;
+    private readonly PeerLog _log;
 
     private readonly RpcApi _api;
 
@@ -19,6 +20,7 @@ public sealed class SsbPeer : IAsyncDisposable
     {
         (_options, _ownKeys, _api, _lan) = (options, ownKeys, api, lan);
         (Network, Conn, Id) = (network, conn, id);
+        _log = new PeerLog(conn.Hub, options.Logger);
     }
 
     /// <summary>Who we are.</summary>
@@ -82,6 +84,7 @@ public sealed class SsbPeer : IAsyncDisposable
             lan?.Start();
             if (options.Conn.Autostart)
                 conn.Start();
+            peer._log.Started(peer);
             return peer;
         }
         catch
@@ -96,13 +99,21 @@ public sealed class SsbPeer : IAsyncDisposable
     }
 
     /// <summary>Ends the peer. Closing again does nothing.</summary>
+    /// <exception cref="IOException">The address book could not be written. All is closed all the same.</exception>
     public async ValueTask DisposeAsync()
     {
         if (_lan is not null)
             await _lan.DisposeAsync().ConfigureAwait(false);
-        await Conn.DisposeAsync().ConfigureAwait(false);
-        await Network.DisposeAsync().ConfigureAwait(false);
-        _ownKeys?.Dispose();
+        try
+        {
+            await Conn.DisposeAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            await Network.DisposeAsync().ConfigureAwait(false);
+            _ownKeys?.Dispose();
+            await _log.EndAsync(this).ConfigureAwait(false);
+        }
     }
 
     private static KeyPair OpenKeys(string? folder)
@@ -120,6 +131,7 @@ public sealed class SsbPeer : IAsyncDisposable
 
     private void OnConnected(PeerConnection connection)
     {
+        connection.Downloading = Conn.NotifyDownload;
         if (!connection.IsOurs && _options.OnConnected is { } use)
             _ = UseAsync(connection, use); // ends with the connection, which the network waits for, and throws nothing
     }
@@ -132,7 +144,7 @@ public sealed class SsbPeer : IAsyncDisposable
         {
             await use(connection, ended.Token).ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         }
-        catch (Exception e) when (e is OperationCanceledException or RpcException && connection.Closed.IsCompleted)
+        catch (Exception e) when (e is RpcException { Error: RpcError.ConnectionClosed } || (e is OperationCanceledException or RpcException && connection.Closed.IsCompleted))
         {
             // It ended with its connection.
         }

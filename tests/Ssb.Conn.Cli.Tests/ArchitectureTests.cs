@@ -29,6 +29,14 @@ public class ArchitectureTests
     public void References_OfStaging_AreTheBclAlone() =>
         Assert.All(ReferencesOf("Ssb.Conn.Staging"), name => Assert.StartsWith("System.", name, StringComparison.Ordinal));
 
+    [Theory]
+    [InlineData("Ssb.Conn", "Microsoft.Extensions.Logging.Abstractions")]
+    [InlineData("Ssb.Wire")]
+    [InlineData("Ssb.Conn.Net", "Microsoft.Extensions.Logging.Abstractions", "Microsoft.Extensions.Hosting.Abstractions", "Microsoft.Extensions.DependencyInjection.Abstractions",
+        "Microsoft.Extensions.Configuration.Abstractions", "Microsoft.Extensions.Diagnostics.HealthChecks", "Microsoft.Extensions.Diagnostics.HealthChecks.Abstractions")]
+    public void References_OfALibrary_AreTheBclOursAndTheseAlone(string assembly, params string[] these) =>
+        Assert.Equal(these.Order(), ReferencesOf(assembly).Where(name => !IsOurs(name) && !name.StartsWith("System.", StringComparison.Ordinal)).Order());
+
     // Else a new assembly would stand outside the rule.
     [Fact]
     public void Assemblies_BesideTheTool_AreAllNamedHere() =>

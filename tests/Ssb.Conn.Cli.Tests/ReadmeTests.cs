@@ -2,17 +2,19 @@ using System.Text.RegularExpressions;
 
 namespace Ssb.Conn.Cli.Tests;
 
-/// <summary>The README's C# is a sample that the solution builds, to the letter; its links lead somewhere.</summary>
+/// <summary>The C# of the README and of docs/hosting.md is a sample that the solution builds, to the letter; its links lead somewhere.</summary>
 public partial class ReadmeTests
 {
     internal static string SourceTree { get; } = Root();
 
-    [Fact]
-    public void Samples_InReadme_AreBuiltSamples()
+    [Theory]
+    [InlineData("README.md")]
+    [InlineData("docs/hosting.md")]
+    public void Samples_InDocs_AreBuiltSamples(string page)
     {
-        string readme = Read("README.md");
+        string text = Read(page);
         string[] built = [.. Directory.EnumerateFiles(Path.Combine(SourceTree, "samples"), "Program.cs", SearchOption.AllDirectories).Select(File.ReadAllText).Select(Plain)];
-        string[] blocks = [.. CSharpBlock().Matches(readme).Select(m => m.Groups[1].Value)];
+        string[] blocks = [.. CSharpBlock().Matches(text).Select(m => m.Groups[1].Value)];
 
         Assert.NotEmpty(blocks);
         Assert.All(blocks, block => Assert.Contains(block, built));
@@ -27,6 +29,7 @@ public partial class ReadmeTests
     [InlineData("docs/security.md")]
     [InlineData("docs/performance.md")]
     [InlineData("docs/architecture.md")]
+    [InlineData("docs/hosting.md")]
     [InlineData("docs/protocol.md")]
     [InlineData("docs/differences-from-js.md")]
     public void Links_InDocs_LeadToFiles(string page)

@@ -5,6 +5,7 @@ public class NodeModulesTests
     [Theory]
     [InlineData("js")]
     [InlineData("js-cli")]
+    [InlineData("js-db2")]
     public void PackageLock_NamesNoRegistry(string folder)
     {
         string text = File.ReadAllText(Path.Combine(NodeModules.Folder(folder), "package-lock.json"));

@@ -1,4 +1,8 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
+using Microsoft.Extensions.Time.Testing;
+using Ssb.Conn.Net.Tests.Hosting;
 using Ssb.Wire;
 
 namespace Ssb.Conn.Net.Tests.Rpc;
@@ -73,6 +77,60 @@ public sealed class SsbPeerTests : IAsyncDisposable
         await peer.DisposeAsync();
         await using SsbPeer again = await SsbPeer.StartAsync(new SsbPeerOptions { Folder = FolderOf(0) }, Token);
         Assert.Equal(id, again.Id);
+    }
+
+    [Fact]
+    public async Task Dispose_AddressBookCannotBeWritten_SaysSo_AndClosesTheRest()
+    {
+        SsbPeer peer = await Start(0);
+        Directory.CreateDirectory(Path.Combine(FolderOf(0), "conn.json~")); // in the way of the new one
+        peer.Conn.Remember(Somebody);
+        await Assert.ThrowsAsync<IOException>(() => peer.DisposeAsync().AsTask());
+        using var client = new TcpClient();
+        await Assert.ThrowsAsync<SocketException>(() => client.ConnectAsync("127.0.0.1", peer.Addresses[0].Routes[0].Port!.Value, Token).AsTask());
+    }
+
+    [Fact]
+    public async Task Lan_PortsAreTaken_IsTold_CanBeStartedLater_AndThePeerEnds()
+    {
+        using var first = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        using var second = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        first.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        second.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        var log = new LogLines();
+        SsbPeer peer = await Start(0, options => options with
+        {
+            Logger = log.CreateLogger(""),
+            Lan = new LanOptions { Loopback = true, NormalPort = ((IPEndPoint)first.LocalEndPoint!).Port, LegacyPort = ((IPEndPoint)second.LocalEndPoint!).Port }, // they are bound
+        });
+        RpcConnection control = await Control(peer);
+        Assert.True(SpinWait.SpinUntil(() => Failures() == 1, s_guard));
+        await Call(control, "lan.stop");
+        await Call(control, "lan.start");
+        Assert.True(SpinWait.SpinUntil(() => Failures() == 2, s_guard));
+        first.Dispose();
+        await Call(control, "lan.start");
+        await peer.DisposeAsync();
+        Assert.Equal(2, Failures());
+
+        int Failures() => log.All.Count(l => l.Text == "There is no LAN discovery.");
+    }
+
+    [Fact]
+    public async Task NotifyDownload_OfAConnection_MakesTheSchedulerWait()
+    {
+        var clock = new FakeTimeProvider();
+        SsbPeer bob = await Start(1);
+        SsbPeer alice = await Start(0, options => options with { TimeProvider = clock });
+        await alice.Conn.ConnectAsync(bob.Addresses[0], cancellationToken: Token);
+        alice.Conn.Stage(Somebody, new StagedData { Type = "lan", Verified = true });
+        alice.Network.Find(bob.Id)!.NotifyDownload();
+        alice.Conn.Start();
+        Assert.Equal("The scheduler waits for a download", Outlook());
+        clock.Advance(new SchedulerOptions().DownloadPause);
+        Assert.NotEqual("The scheduler waits for a download", Outlook());
+
+        string Outlook() => Assert.Single(alice.Conn.Why(Somebody).Routes).Outlook;
     }
 
     [Fact]

@@ -1,0 +1,111 @@
+using System.Globalization;
+using Microsoft.Extensions.Configuration;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Net;
+
+/// <summary>Options from configuration: <c>appsettings.json</c>, environment variables, a command line.</summary>
+public static class SsbPeerConfiguration
+{
+    // By hand, as the configuration binder makes no keys and no feed ids, takes a mistyped name for nothing, and needs reflection.
+    private static readonly Settings<SchedulerOptions> s_scheduler = new()
+    {
+        ["RoomQuota"] = (o, s) => o with { RoomQuota = Number(s) },
+        ["PeerQuota"] = (o, s) => o with { PeerQuota = Number(s) },
+    };
+
+    private static readonly Settings<ConnPluginOptions> s_conn = new()
+    {
+        ["Autostart"] = (o, s) => o with { Autostart = Flag(s) },
+        ["DefaultHops"] = (o, s) => o with { DefaultHops = Number(s) },
+        ["Scheduler"] = (o, s) => o with { Scheduler = s_scheduler.Read(s, o.Scheduler) },
+    };
+
+    private static readonly Settings<LanOptions> s_lan = new()
+    {
+        ["Interface"] = (o, s) => o with { Interface = s.Value },
+        ["Loopback"] = (o, s) => o with { Loopback = Flag(s) },
+        ["Legacy"] = (o, s) => o with { Legacy = Flag(s) },
+        ["NormalPort"] = (o, s) => o with { NormalPort = Number(s) },
+        ["LegacyPort"] = (o, s) => o with { LegacyPort = Number(s) },
+        ["AnnounceInterval"] = (o, s) => o with { AnnounceInterval = Duration(s) },
+    };
+
+    private static readonly Settings<PeerNetworkLimits> s_limits = new()
+    {
+        ["MaxCallers"] = (o, s) => o with { MaxCallers = Number(s) },
+        ["MaxCallersPerSource"] = (o, s) => o with { MaxCallersPerSource = Number(s) },
+        ["MaxCallersPerIdentity"] = (o, s) => o with { MaxCallersPerIdentity = Number(s) },
+        ["MaxHandshakes"] = (o, s) => o with { MaxHandshakes = Number(s) },
+        ["HandshakeDeadline"] = (o, s) => o with { HandshakeDeadline = Duration(s) },
+        ["RouteDeadline"] = (o, s) => o with { RouteDeadline = Duration(s) },
+    };
+
+    private static readonly Settings<SsbPeerOptions> s_peer = new()
+    {
+        ["Folder"] = (o, s) => o with { Folder = s.Value },
+        ["NetworkKey"] = (o, s) => o with { NetworkKey = NetworkKey.Parse(s.Value) },
+        ["Listen"] = (o, s) => o with { Listen = List(s) },
+        ["Lan"] = (o, s) => o with { Lan = s.Value is null ? s_lan.Read(s, new LanOptions()) : Flag(s) ? new LanOptions() : null },
+        ["Masters"] = (o, s) => o with { Masters = [.. List(s).Select(id => FeedId.Parse(id))] },
+        ["AllowStrangers"] = (o, s) => o with { AllowStrangers = List(s) },
+        ["Limits"] = (o, s) => o with { Limits = s_limits.Read(s, o.Limits) },
+        ["Conn"] = (o, s) => o with { Conn = s_conn.Read(s, o.Conn) },
+    };
+
+    /// <summary>The options of a peer as a section has them; what it does not have, or leaves empty, keeps its default.</summary>
+    /// <remarks>
+    /// <para>Names are those of the options, of which it knows <c>Folder</c>, <c>NetworkKey</c> (base64), <c>Listen</c>, <c>Lan</c> (true, or a section of
+    /// <c>Interface</c>, <c>Loopback</c>, <c>Legacy</c>, <c>NormalPort</c>, <c>LegacyPort</c> and <c>AnnounceInterval</c>), <c>Masters</c>, <c>AllowStrangers</c>,
+    /// <c>Limits</c> (all of <see cref="PeerNetworkLimits"/> but <c>Rpc</c>), and of <c>Conn</c> <c>Autostart</c>, <c>DefaultHops</c>, <c>Scheduler:RoomQuota</c>
+    /// and <c>Scheduler:PeerQuota</c>. Lists are arrays, or one value. Times are <c>hours:minutes:seconds</c>.</para>
+    /// <para>It uses no reflection. What no text can say, such as <see cref="SsbPeerOptions.OnConnected"/>, is added with <c>with</c>.</para>
+    /// </remarks>
+    /// <exception cref="FormatException">A setting has a name that is not known, or a value that cannot be read. Ranges are checked when the peer starts.</exception>
+    public static SsbPeerOptions GetSsbPeerOptions(this IConfiguration section)
+    {
+        ArgumentNullException.ThrowIfNull(section);
+        return s_peer.Read(section, new SsbPeerOptions());
+    }
+
+    private static bool Flag(IConfigurationSection setting) =>
+        bool.TryParse(setting.Value, out bool flag) ? flag : throw new FormatException("expected true or false.");
+
+    private static int Number(IConfigurationSection setting) =>
+        int.TryParse(setting.Value, CultureInfo.InvariantCulture, out int number) ? number : throw new FormatException("expected a whole number.");
+
+    private static TimeSpan Duration(IConfigurationSection setting) =>
+        TimeSpan.TryParse(setting.Value, CultureInfo.InvariantCulture, out TimeSpan duration) ? duration : throw new FormatException("expected a time as hours:minutes:seconds.");
+
+    private static string[] List(IConfigurationSection setting) =>
+        setting.Value is { } one ? [one] : [.. setting.GetChildren().Select(item => item.Value).OfType<string>()];
+
+    private sealed class Settings<T>() : Dictionary<string, Func<T, IConfigurationSection, T>>(StringComparer.OrdinalIgnoreCase)
+    {
+        public T Read(IConfiguration section, T options)
+        {
+            foreach (IConfigurationSection setting in section.GetChildren())
+            {
+                if (!TryGetValue(setting.Key, out Func<T, IConfigurationSection, T>? read))
+                    throw new FormatException($"{setting.Path} is no setting of an SSB peer. There are {string.Join(", ", Keys)}.");
+                if (string.IsNullOrEmpty(setting.Value) && !setting.GetChildren().Any())
+                    continue; // null, [] or ""
+                options = Apply(read, options, setting);
+            }
+
+            return options;
+        }
+
+        private static T Apply(Func<T, IConfigurationSection, T> read, T options, IConfigurationSection setting)
+        {
+            try
+            {
+                return read(options, setting);
+            }
+            catch (FormatException e) when (!e.Message.StartsWith(setting.Path, StringComparison.Ordinal)) // else it says where already
+            {
+                throw new FormatException($"{setting.Path}: {e.Message}", e);
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+using Microsoft.Extensions.Logging;
+
+namespace Ssb.Conn.Net;
+
+/// <summary>Tells the log of a peer's life: its start and its end as information, connections as they come and go, each with its reason, as debugging.</summary>
+/// <remarks>Addresses are written with their seeds masked. What strangers may have written is cut, and cannot begin a line of its own.</remarks>
+internal sealed class PeerLog
+{
+    private readonly ILogger _logger;
+    private readonly Task _following;
+    private bool _hasEnded;
+
+    /// <summary>Begins with the connections that come from now on.</summary>
+    public PeerLog(ConnHub hub, ILogger logger)
+    {
+        _logger = logger;
+        _following = FollowAsync(hub.Listen());
+    }
+
+    /// <summary>The peer can be called.</summary>
+    public void Started(SsbPeer peer) => _logger.LogInformation("The SSB peer {Id} has started; it can be called at {Addresses}.",
+        peer.Id.ToString(), peer.Addresses.Count == 0 ? "no address" : string.Join(", ", peer.Addresses));
+
+    /// <summary>The peer has ended, its hub included. Once only, however often it is told.</summary>
+    public async Task EndAsync(SsbPeer peer)
+    {
+        await _following.ConfigureAwait(false);
+        if (!Interlocked.Exchange(ref _hasEnded, true))
+            _logger.LogInformation("The SSB peer {Id} has stopped.", peer.Id.ToString());
+    }
+
+    private async Task FollowAsync(IAsyncEnumerable<HubEvent> events)
+    {
+        await foreach (HubEvent e in events.ConfigureAwait(false)) // until the hub closes
+        {
+            if (!_logger.IsEnabled(LogLevel.Debug))
+                continue;
+            if (e.Peer is null)
+                _logger.LogDebug("{Missed} changes of connections came too fast to be told of.", e.Missed);
+            else if (e.Error is { } error)
+                _logger.LogDebug("{Change} {Address}: {Reason}. {Error}", Words(e), e.Peer.Address.ToString(), Plain(e.Reason), Plain(error.Message));
+            else
+                _logger.LogDebug("{Change} {Address}: {Reason}.", Words(e), e.Peer.Address.ToString(), Plain(e.Reason));
+        }
+    }
+
+    private static string Words(HubEvent e) => e.Type switch
+    {
+        HubEventType.Connecting => "Dialling",
+        HubEventType.ConnectingFailed => "Could not connect to",
+        HubEventType.Connected => "Connected with",
+        HubEventType.Disconnecting => "Disconnecting",
+        HubEventType.DisconnectingFailed => "Could not disconnect",
+        _ => "Disconnected",
+    };
+
+    private static string Plain(string text) => string.Concat(ConnPlugin.Short(text).Select(c => char.IsControl(c) ? ' ' : c));
+}
