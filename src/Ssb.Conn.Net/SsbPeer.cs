@@ -12,10 +12,11 @@ public sealed class SsbPeer : IAsyncDisposable
     private readonly SsbPeerOptions _options;
     private readonly KeyPair? _ownKeys; // ours to dispose of
     private readonly LanService? _lan;
+    private readonly RoomClient? _rooms;
 
-    private SsbPeer(SsbPeerOptions options, KeyPair? ownKeys, PeerNetwork network, ConnPlugin conn, LanService? lan, FeedId id)
+    private SsbPeer(SsbPeerOptions options, KeyPair? ownKeys, PeerNetwork network, ConnPlugin conn, LanService? lan, RoomClient? rooms, FeedId id)
     {
-        (_options, _ownKeys, _lan) = (options, ownKeys, lan);
+        (_options, _ownKeys, _lan, _rooms) = (options, ownKeys, lan, rooms);
         (Network, Conn, Id) = (network, conn, id);
     }
 
@@ -42,6 +43,7 @@ public sealed class SsbPeer : IAsyncDisposable
         KeyPair keys = options.Keys ?? ownKeys!; // one of the two
         PeerNetwork? network = null;
         ConnPlugin? conn = null;
+        RoomClient? rooms = null;
         try
         {
             SsbPeer? peer = null;
@@ -50,7 +52,7 @@ public sealed class SsbPeer : IAsyncDisposable
                 Keys = keys,
                 NetworkKey = options.NetworkKey,
                 Listen = options.Listen,
-                Access = ConnApi.Access(options.Masters, options.AllowStrangers),
+                Access = ConnApi.Access(options.Masters, options.Rooms ? [.. options.AllowStrangers, .. RoomClient.ForStrangers] : options.AllowStrangers),
                 Limits = options.Limits,
                 IsServedLater = true,
                 OnConnected = connection => peer?.OnConnected(connection), // there is none before Serve
@@ -72,7 +74,9 @@ public sealed class SsbPeer : IAsyncDisposable
                 given with { NetworkKey = options.NetworkKey, OwnKey = keys.Id, TimeProvider = options.TimeProvider }, keys, LanAddresses(network, given.Loopback), conn, options.Logger);
             if (lan is not null)
                 LanApi.AddTo(api, lan.Start, lan.Stop, lan.Discovered);
-            peer = new SsbPeer(options, ownKeys, network, conn, lan, keys.Id);
+            rooms = options.Rooms ? new RoomClient(network, conn, keys.Id, options.TimeProvider, options.Logger) : null;
+            rooms?.AddTo(api);
+            peer = new SsbPeer(options, ownKeys, network, conn, lan, rooms, keys.Id);
             network.Serve(api);
             lan?.Start();
             if (options.Conn.Autostart)
@@ -81,6 +85,8 @@ public sealed class SsbPeer : IAsyncDisposable
         }
         catch
         {
+            if (rooms is not null)
+                await rooms.DisposeAsync().ConfigureAwait(false);
             if (conn is not null)
                 await conn.DisposeAsync().ConfigureAwait(false);
             if (network is not null)
@@ -95,6 +101,8 @@ public sealed class SsbPeer : IAsyncDisposable
     {
         if (_lan is not null)
             await _lan.DisposeAsync().ConfigureAwait(false);
+        if (_rooms is not null)
+            await _rooms.DisposeAsync().ConfigureAwait(false);
         await Conn.DisposeAsync().ConfigureAwait(false);
         await Network.DisposeAsync().ConfigureAwait(false);
         _ownKeys?.Dispose();
@@ -115,7 +123,10 @@ public sealed class SsbPeer : IAsyncDisposable
 
     private void OnConnected(PeerConnection connection)
     {
-        if (!connection.IsOurs && _options.OnConnected is { } use)
+        if (connection.IsOurs)
+            return;
+        _rooms?.OnConnected(connection);
+        if (_options.OnConnected is { } use)
             _ = UseAsync(connection, use); // ends with the connection, which the network waits for, and throws nothing
     }
 
