@@ -21,17 +21,17 @@ public class RoomInteropTests
         Attendant[] theirs = await Task.WhenAll(scene.StartTheirsAsync(1), scene.StartTheirsAsync(2));
         (Attendant carol, Attendant dave) = (theirs[0], theirs[1]);
         foreach (SsbPeer peer in (SsbPeer[])[alice, bob])
-            await RoomScene.ReachAsync(peer, scene.Room, scene.Address);
+            await scene.EnterAsync(peer);
         foreach (Attendant peer in theirs)
-            await peer.ReachAsync(scene.Room, scene.Address);
+            await scene.EnterAsync(peer);
         scene.UntilStaged(alice, bob.Id, carol.Id, dave.Id);
         scene.UntilStaged(bob, alice.Id, carol.Id, dave.Id);
         JsonElement staged = await scene.UntilStagedAsync(carol, 0, alice.Id, bob.Id, dave.Id);
         await scene.UntilStagedAsync(dave, 0, alice.Id, bob.Id, carol.Id);
         AssertSameData(alice.Conn.Staging.Get(scene.Tunnel(bob.Id))!, staged.EnumerateArray().First(e => e[0].GetString() == scene.Tunnel(bob.Id).Text)[1]);
 
-        Assert.Contains(Ours, await RoomScene.ReachAsync(alice, bob.Id, scene.Tunnel(bob.Id)));
-        Assert.Contains(Theirs, await RoomScene.ReachAsync(alice, carol.Id, scene.Tunnel(carol.Id)));
+        Assert.Contains(Ours, await scene.ReachAsync(alice, bob.Id));
+        Assert.Contains(Theirs, await scene.ReachAsync(alice, carol.Id));
         Assert.Contains(Ours, await dave.ReachAsync(bob.Id, scene.Tunnel(bob.Id)));
         Assert.Contains(Theirs, await dave.ReachAsync(carol.Id, scene.Tunnel(carol.Id)));
         Assert.Equal(HubState.Connected, bob.Conn.Hub.GetState(scene.Tunnel(dave.Id))); // who calls has the address that it is staged with
@@ -58,11 +58,11 @@ public class RoomInteropTests
         Attendant carol = await scene.StartTheirsAsync(1);
         alice.Conn.Remember(scene.Address, PeerData.Empty.With("type", "room"));
         await carol.RememberAsync(scene.Address);
-        await RoomScene.ReachAsync(alice, scene.Room, scene.Address);
-        await carol.ReachAsync(scene.Room, scene.Address);
+        await scene.EnterAsync(alice);
+        await scene.EnterAsync(carol);
         scene.UntilStaged(alice, carol.Id);
         await scene.UntilStagedAsync(carol, 0, alice.Id);
-        await RoomScene.ReachAsync(alice, carol.Id, scene.Tunnel(carol.Id));
+        await scene.ReachAsync(alice, carol.Id);
 
         int told = carol.Now;
         await scene.KillRoomAsync();

@@ -110,10 +110,16 @@ internal sealed class RoomScene : IAsyncDisposable
         return told.GetProperty("staged");
     }
 
-    /// <summary>Has a peer of ours connect, and asks who is there: the procedures it serves.</summary>
-    public static async Task<IReadOnlyCollection<string>> ReachAsync(SsbPeer peer, FeedId who, MultiserverAddress address)
+    /// <summary>Has a peer of ours go into the room.</summary>
+    public Task EnterAsync(SsbPeer peer) => peer.Conn.ConnectAsync(Address, cancellationToken: Token).WaitAsync(s_guard, Token);
+
+    /// <summary>The same of a JavaScript peer.</summary>
+    public Task EnterAsync(Attendant peer) => peer.ConnectAsync(Room, Address);
+
+    /// <summary>Has a peer of ours connect to an attendant, and asks what is there: the procedures it serves.</summary>
+    public async Task<IReadOnlyCollection<string>> ReachAsync(SsbPeer peer, FeedId who)
     {
-        var connection = (PeerConnection)await peer.Conn.ConnectAsync(address, cancellationToken: Token).WaitAsync(s_guard, Token);
+        var connection = (PeerConnection)await peer.Conn.ConnectAsync(Tunnel(who), cancellationToken: Token).WaitAsync(s_guard, Token);
         Assert.Equal(who, connection.Remote);
         return [.. (await connection.Rpc.GetManifestAsync(Token).WaitAsync(s_guard, Token)).Procedures.Keys];
     }
@@ -153,14 +159,19 @@ internal sealed class Attendant(PeerProcess process, FeedId id) : IAsyncDisposab
 
     public Task DisconnectAsync(MultiserverAddress address) => process.SendAsync(new { @do = "disconnect", address = address.Text });
 
-    /// <summary>Has it connect, and asks who is there: the top of the manifest it serves.</summary>
-    public async Task<IReadOnlyCollection<string>> ReachAsync(FeedId who, MultiserverAddress address)
-    {
-        JsonElement reached = await process.AskAsync(new { @do = "reach", address = address.Text }, "reached");
-        Assert.True(reached.TryGetProperty("id", out JsonElement told), reached.GetRawText());
-        Assert.Equal(who.ToString(), told.GetString());
-        return [.. RpcManifest.Read(reached.GetProperty("manifest")).Procedures.Keys];
-    }
+    public Task ConnectAsync(FeedId who, MultiserverAddress address) => ReachAsync("connect", who, address);
+
+    /// <summary>Has it connect, and asks what is there: the procedures it serves.</summary>
+    public async Task<IReadOnlyCollection<string>> ReachAsync(FeedId who, MultiserverAddress address) =>
+        [.. RpcManifest.Read((await ReachAsync("reach", who, address)).GetProperty("manifest")).Procedures.Keys];
 
     public ValueTask DisposeAsync() => process.DisposeAsync();
+
+    private async Task<JsonElement> ReachAsync(string wish, FeedId who, MultiserverAddress address)
+    {
+        JsonElement reached = await process.AskAsync(new { @do = wish, address = address.Text }, "reached");
+        Assert.True(reached.TryGetProperty("id", out JsonElement told), reached.GetRawText());
+        Assert.Equal(who.ToString(), told.GetString());
+        return reached;
+    }
 }

@@ -1,8 +1,8 @@
 // A real JavaScript peer that goes to rooms: secret-stack, ssb-conn 6.0.4 and ssb-room-client 2.0.2, nothing changed in them. Of those it meets
 // it dials rooms alone by itself, as it knows nobody's hops. node attendant.js '{"path":FOLDER,"port":PORT,"seed":2,"network":BASE64}'
 // Line-JSON out: {"ready":ID}, then {"staged":[[ADDRESS,DATA]...]} and {"peers":[...]} whenever bench and hub change. In:
-// {"do":"remember","address":A,"data":D}; {"do":"reach","address":A} connects and asks who answers for its manifest,
-// {"reached":{"id":ID,"manifest":M}} or {"reached":{"error":TEXT}}; {"do":"disconnect","address":A}. The end of stdin ends it.
+// {"do":"remember","address":A,"data":D}; {"do":"connect","address":A} and {"do":"reach","address":A}, which asks who answers for its manifest,
+// are answered by {"reached":{"id":ID,"manifest":M}} or {"reached":{"error":TEXT}}; {"do":"disconnect","address":A}. The end of stdin ends it.
 const options = JSON.parse(process.argv[2])
 const pull = require('pull-stream')
 const ssbKeys = require('ssb-keys')
@@ -33,6 +33,7 @@ ssb.once('multiserver:listening', () => say({ ready: ssb.id }))
 const reached = (error, id, manifest) => say({ reached: error ? { error: error.message } : { id, manifest } })
 const wishes = {
   remember: ({ address, data }) => ssb.conn.remember(address, data),
+  connect: ({ address }) => ssb.conn.connect(address, (error, rpc) => reached(error, rpc && rpc.id)),
   reach: ({ address }) => ssb.conn.connect(address, (error, rpc) => {
     if (error) return reached(error)
     rpc.manifest((error, manifest) => reached(error, rpc.id, manifest))
