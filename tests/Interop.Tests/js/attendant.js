@@ -26,9 +26,16 @@ const ssb = require('secret-stack')({ appKey: options.network, caps: { shs: opti
       outgoing: { net: [{ transform: 'shs' }], tunnel: [{ transform: 'shs' }] },
     },
   })
+
+// ssb-conn listens for attendants some time after its start, and whom it did not hear of then it never stages: ready is who has heard both.
+const listening = new Promise((resolve) => ssb.once('multiserver:listening', resolve))
+const { discoveredAttendants } = ssb.roomClient
+const hearing = new Promise((resolve) => {
+  ssb.roomClient.discoveredAttendants = () => { resolve(); return discoveredAttendants() }
+})
+Promise.all([listening, hearing]).then(() => say({ ready: ssb.id }))
 pull(ssb.conn.stagedPeers(), pull.drain((entries) => say({ staged: entries })))
 pull(ssb.conn.peers(), pull.drain((entries) => say({ peers: entries.map(([address, data]) => [address, { ...data, details: undefined }]) })))
-ssb.once('multiserver:listening', () => say({ ready: ssb.id }))
 
 const reached = (error, id, manifest) => say({ reached: error ? { error: error.message } : { id, manifest } })
 const wishes = {
