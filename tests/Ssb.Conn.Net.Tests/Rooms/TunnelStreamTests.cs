@@ -140,20 +140,21 @@ public sealed class TunnelStreamTests : IAsyncDisposable
     public async Task Read_TooSlowly_EndsTheTunnelAlone()
     {
         var clock = new FakeTimeProvider();
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using TunnelStream stream = await Open(async (far, _) =>
         {
             await Task.Yield(); // it has no other wait where all is taken at once, and must not keep its connection from reading
             while (!far.Ended.IsCancellationRequested)
                 await far.WriteAsync(RpcValue.Binary(new byte[1_000]), Token);
+            ended.SetResult();
         }, new RpcOptions { WindowFrames = 8, TimeProvider = clock, IdleTimeout = Timeout.InfiniteTimeSpan, SendTimeout = Timeout.InfiniteTimeSpan });
         // A second is what it may hold up the connection for. Then that goes on: what is called on it is answered.
-        Task<RpcValue> other = _connections[0].CallAsync("greet", [], Token);
         Assert.True(SpinWait.SpinUntil(() =>
         {
             clock.Advance(TimeSpan.FromSeconds(1));
-            return other.IsCompleted;
+            return ended.Task.IsCompleted;
         }, s_guard));
-        Assert.Equal(1, (await other).AsJson().GetInt64());
+        Assert.Equal(1, (await _connections[0].CallAsync("greet", [], Token).WaitAsync(s_guard, Token)).AsJson().GetInt64());
         await Assert.ThrowsAsync<RpcException>(async () =>
         {
             while (await stream.ReadAsync(new byte[100_000], Token).AsTask().WaitAsync(s_guard, Token) > 0)
