@@ -12,13 +12,13 @@ public sealed class SsbPeer : IAsyncDisposable
     private readonly SsbPeerOptions _options;
     private readonly KeyPair? _ownKeys; // ours to dispose of
     private readonly LanService? _lan;
+    private readonly RoomClient? _rooms;
+    private readonly RpcApi _api;
     private readonly PeerLog _log;
 
-    private readonly RpcApi _api;
-
-    private SsbPeer(SsbPeerOptions options, KeyPair? ownKeys, PeerNetwork network, ConnPlugin conn, RpcApi api, LanService? lan, FeedId id)
+    private SsbPeer(SsbPeerOptions options, KeyPair? ownKeys, PeerNetwork network, ConnPlugin conn, RpcApi api, LanService? lan, RoomClient? rooms, FeedId id)
     {
-        (_options, _ownKeys, _api, _lan) = (options, ownKeys, api, lan);
+        (_options, _ownKeys, _api, _lan, _rooms) = (options, ownKeys, api, lan, rooms);
         (Network, Conn, Id) = (network, conn, id);
         _log = new PeerLog(conn.Hub, options.Logger);
     }
@@ -49,6 +49,7 @@ public sealed class SsbPeer : IAsyncDisposable
         KeyPair keys = options.Keys ?? ownKeys!; // one of the two
         PeerNetwork? network = null;
         ConnPlugin? conn = null;
+        RoomClient? rooms = null;
         try
         {
             SsbPeer? peer = null;
@@ -57,7 +58,7 @@ public sealed class SsbPeer : IAsyncDisposable
                 Keys = keys,
                 NetworkKey = options.NetworkKey,
                 Listen = options.Listen,
-                Access = ConnApi.Access(options.Masters, options.AllowStrangers),
+                Access = ConnApi.Access(options.Masters, options.Rooms ? [.. options.AllowStrangers, .. RoomClient.ForStrangers] : options.AllowStrangers),
                 Limits = options.Limits,
                 IsServedLater = true,
                 OnConnected = connection => peer?.OnConnected(connection), // there is none before Serve
@@ -79,7 +80,9 @@ public sealed class SsbPeer : IAsyncDisposable
                 given with { NetworkKey = options.NetworkKey, OwnKey = keys.Id, TimeProvider = options.TimeProvider }, keys, LanAddresses(network, given.Loopback), conn, options.Logger);
             if (lan is not null)
                 LanApi.AddTo(api, lan.Start, lan.Stop, lan.Discovered);
-            peer = new SsbPeer(options, ownKeys, network, conn, api, lan, keys.Id);
+            rooms = options.Rooms ? new RoomClient(network, conn, keys.Id, options.TimeProvider, options.Logger) : null;
+            rooms?.AddTo(api);
+            peer = new SsbPeer(options, ownKeys, network, conn, api, lan, rooms, keys.Id);
             network.Serve(api);
             lan?.Start();
             if (options.Conn.Autostart)
@@ -89,6 +92,8 @@ public sealed class SsbPeer : IAsyncDisposable
         }
         catch
         {
+            if (rooms is not null)
+                await rooms.DisposeAsync().ConfigureAwait(false);
             if (conn is not null)
                 await conn.DisposeAsync().ConfigureAwait(false);
             if (network is not null)
@@ -104,6 +109,8 @@ public sealed class SsbPeer : IAsyncDisposable
     {
         if (_lan is not null)
             await _lan.DisposeAsync().ConfigureAwait(false);
+        if (_rooms is not null)
+            await _rooms.DisposeAsync().ConfigureAwait(false);
         try
         {
             await Conn.DisposeAsync().ConfigureAwait(false);
@@ -131,8 +138,11 @@ public sealed class SsbPeer : IAsyncDisposable
 
     private void OnConnected(PeerConnection connection)
     {
+        if (connection.IsOurs)
+            return;
         connection.Downloading = Conn.NotifyDownload;
-        if (!connection.IsOurs && _options.OnConnected is { } use)
+        _rooms?.OnConnected(connection);
+        if (_options.OnConnected is { } use)
             _ = UseAsync(connection, use); // ends with the connection, which the network waits for, and throws nothing
     }
 

@@ -23,6 +23,9 @@ public sealed record SsbPeerOptions
     /// <summary>LAN discovery; its network, its own key and its clock come from here. Default null: none.</summary>
     public LanOptions? Lan { get; init; }
 
+    /// <summary>Are rooms known, their attendants staged, and tunnels taken through them? Default: yes.</summary>
+    public bool Rooms { get; init; } = true;
+
     /// <summary>Who may call everything, beside ourselves. Default: nobody.</summary>
     public IReadOnlyList<FeedId> Masters { get; init; } = [];
 

@@ -1,0 +1,195 @@
+using Microsoft.Extensions.Logging;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Net;
+
+/// <summary>A room that we are connected to: its attendants go onto the bench as they come, and leave it as they leave.</summary>
+/// <remarks>Thread-safe. What a room can make us do: it has <see cref="MaxAttendants"/> attendants at most, further ones are passed over; and after
+/// <see cref="Burst"/> changes it is read no faster than <see cref="ChangesPerSecond"/>, until muxrpc ends its stream as read too slowly. A room whose stream has
+/// ended has no attendants any more, until the next connection.</remarks>
+internal sealed class Room(PeerConnection connection, RoomMetadata metadata, ConnPlugin conn, FeedId ownId, TimeProvider timeProvider, ILogger logger)
+{
+    /// <summary>As many as a room may have on the bench, unless the options say otherwise.</summary>
+    public const int MaxAttendants = 500;
+
+    public const int Burst = 2_000;
+    public const int ChangesPerSecond = 500;
+
+    private readonly string _source = SourceOf(connection.Remote);
+    private readonly Lock _gate = new();
+    private readonly HashSet<FeedId> _attendants = []; // under _gate; the room and ourselves included, as it tells
+
+    private double _allowance = Burst;
+    private long _since = timeProvider.GetTimestamp();
+
+    /// <summary>The connection with it.</summary>
+    public PeerConnection Connection => connection;
+
+    /// <summary>The source that its attendants count to, and those who call through it.</summary>
+    public static string SourceOf(FeedId room) => $"room:{room}";
+
+    /// <summary>The address of an attendant, as ssb-room-client has it.</summary>
+    public static MultiserverAddress AddressOf(FeedId room, FeedId attendant) => MultiserverAddress.Parse($"tunnel:{room}:{attendant}~shs:{attendant.ToBase64()}");
+
+    /// <summary>Tells hub and address book of the room, and follows its attendants until the stream, or the connection, ends.</summary>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="ObjectDisposedException">The manager is closed.</exception>
+    public async Task FollowAsync(CancellationToken cancellationToken)
+    {
+        Introduce();
+        try
+        {
+            // A room of the first kind does not know attendants, one of the second does not show them to everybody.
+            if (!await ReadAsync("room.attendants", cancellationToken).ConfigureAwait(false))
+                await ReadAsync("tunnel.endpoints", cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            Clear();
+        }
+    }
+
+    /// <summary>Stages one who may have been off the bench for a reason that is over, if it is an attendant.</summary>
+    public void Restage(FeedId attendant)
+    {
+        lock (_gate)
+        {
+            if (!_attendants.Contains(attendant))
+                return;
+        }
+
+        Stage(attendant);
+        bool hasLeft;
+        lock (_gate)
+            hasLeft = !_attendants.Contains(attendant);
+        if (hasLeft)
+            conn.Unstage(AddressOf(connection.Remote, attendant)); // it left meanwhile
+    }
+
+    /// <summary>The same for all.</summary>
+    public void RestageAll()
+    {
+        FeedId[] all;
+        lock (_gate)
+            all = [.. _attendants];
+        foreach (FeedId attendant in all)
+            Restage(attendant);
+    }
+
+    private void Introduce()
+    {
+        if (metadata.Data.Equals(PeerData.Empty))
+            return;
+        conn.Hub.TryUpdate(connection.Address, metadata.Data);
+        try
+        {
+            conn.Db.Update(connection.Address, metadata.Data);
+        }
+        catch (ArgumentException e)
+        {
+            logger.LogWarning(e, "The address book does not take what the room {Room} tells of itself.", connection.Id);
+        }
+    }
+
+    /// <returns>false if the room refuses it.</returns>
+    private async Task<bool> ReadAsync(string procedure, CancellationToken cancellationToken)
+    {
+        bool hasTold = false;
+        try
+        {
+            await foreach (RpcValue item in connection.Rpc.Source(procedure).WithCancellation(cancellationToken).ConfigureAwait(false))
+            {
+                hasTold = true;
+                int changes = RoomNews.Read(item, MaxAttendants) is { } news ? Apply(news) : 0;
+                await KeepPaceAsync(1 + changes, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (RpcException e)
+        {
+            logger.LogDebug(e, "The room {Room} tells no more of its attendants.", connection.Id);
+            return hasTold || e.Error != RpcError.Remote;
+        }
+
+        return true;
+    }
+
+    /// <returns>How many changes it brought.</returns>
+    private int Apply(RoomNews news)
+    {
+        FeedId[] came, left;
+        int count;
+        lock (_gate)
+        {
+            came = news.All is { } all ? [.. all] : news.Joined is { } joined && (_attendants.Contains(joined) || _attendants.Count < MaxAttendants) ? [joined] : [];
+            left = news.All is not null ? [.. _attendants.Except(came)] : news.Left is { } gone && _attendants.Contains(gone) ? [gone] : [];
+            _attendants.ExceptWith(left);
+            _attendants.UnionWith(came);
+            count = _attendants.Count;
+        }
+
+        using (conn.Staging.Batch())
+        {
+            foreach (FeedId attendant in left)
+                Leave(attendant);
+            foreach (FeedId attendant in came)
+                Stage(attendant);
+        }
+
+        Count(count);
+        return came.Length + left.Length;
+    }
+
+    // Tunnels that stand are left alone: they end by themselves if the connection has ended.
+    private void Clear()
+    {
+        FeedId[] all;
+        lock (_gate)
+        {
+            all = [.. _attendants];
+            _attendants.Clear();
+        }
+
+        using (conn.Staging.Batch())
+        {
+            foreach (FeedId attendant in all)
+                conn.Unstage(AddressOf(connection.Remote, attendant));
+        }
+
+        Count(0);
+    }
+
+    private void Count(int attendants) => conn.Hub.TryUpdate(connection.Address, PeerData.Empty.With("onlineCount", attendants));
+
+    private void Stage(FeedId attendant)
+    {
+        if (attendant == ownId || attendant == connection.Remote)
+            return;
+        StagedData data = new StagedData { Type = "room-attendant", Key = attendant.ToString() }.With("room", connection.Id);
+        if (metadata.Name is { } name)
+            data = data.With("roomName", name);
+        try
+        {
+            conn.TryStage(AddressOf(connection.Remote, attendant), data, _source);
+        }
+        catch (ArgumentException)
+        {
+            // Longer than the options of this bench allow: a stranger's doing, not the caller's mistake.
+        }
+    }
+
+    private void Leave(FeedId attendant)
+    {
+        MultiserverAddress address = AddressOf(connection.Remote, attendant);
+        conn.Unstage(address);
+        conn.Hub.StartDisconnect(address, ConnReason.Ended); // what went through the tunnel has no other end any more
+    }
+
+    private async ValueTask KeepPaceAsync(int changes, CancellationToken cancellationToken)
+    {
+        long now = timeProvider.GetTimestamp();
+        _allowance = Math.Min(Burst, _allowance + timeProvider.GetElapsedTime(_since, now).TotalSeconds * ChangesPerSecond) - changes;
+        _since = now;
+        if (_allowance < 0)
+            await Task.Delay(TimeSpan.FromSeconds(-_allowance / ChangesPerSecond), timeProvider, cancellationToken).ConfigureAwait(false);
+    }
+}

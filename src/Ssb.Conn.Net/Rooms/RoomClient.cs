@@ -1,0 +1,225 @@
+// Modelled on npm ssb-room-client 2.0.2 (its plugins tunnel and room), which ssb-conn 6.0.4 stages the attendants of. Rooms 2: https://github.com/ssbc/rooms2
+using System.Collections.Concurrent;
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Net;
+
+/// <summary>Knows the rooms among the peers that we are connected to: stages their attendants, opens tunnels through them, and takes in those who come through
+/// one.</summary>
+/// <remarks>Thread-safe. Rooms of both kinds: <c>room.metadata</c> and <c>room.attendants</c>, or <c>tunnel.isRoom</c> and <c>tunnel.endpoints</c>. Only whom we dialled, and
+/// not through a tunnel, can be a room: who calls is a stranger, who could offer any number of attendants.</remarks>
+internal sealed class RoomClient : IAsyncDisposable
+{
+    private const int MaxAddresses = 4; // of a room that are tried, one after the other, for a tunnel through it
+
+    private readonly PeerNetwork _network;
+    private readonly ConnPlugin _conn;
+    private readonly FeedId _id;
+    private readonly TimeProvider _timeProvider;
+    private readonly ILogger _logger;
+    private readonly CancellationTokenSource _closing = new();
+    private readonly ConcurrentDictionary<FeedId, Room> _rooms = new(); // no more than there are connections
+    private readonly Lock _gate = new();
+    private readonly Dictionary<FeedId, Task> _following = []; // under _gate; by peer, the last of its connections
+    private readonly Task _listening;
+    private bool _isClosed; // under _gate
+
+    /// <param name="network">Where tunnels come from and go to; from now on it opens <c>tunnel</c> routes through this.</param>
+    /// <param name="conn">The manager, told of rooms and their attendants.</param>
+    /// <param name="id">Who we are.</param>
+    /// <param name="timeProvider">The clock.</param>
+    /// <param name="logger">Told what goes wrong.</param>
+    public RoomClient(PeerNetwork network, ConnPlugin conn, FeedId id, TimeProvider timeProvider, ILogger logger)
+    {
+        (_network, _conn, _id, _timeProvider, _logger) = (network, conn, id, timeProvider, logger);
+        _listening = ListenAsync(conn.Hub.Listen(_closing.Token));
+        network.OpenTunnel = OpenTunnelAsync;
+    }
+
+    /// <summary>What strangers may call; of these, <c>tunnel.connect</c> refuses everybody but rooms.</summary>
+    public static IReadOnlyList<string> ForStrangers { get; } = ["tunnel.connect", "tunnel.ping"];
+
+    /// <summary>Adds <c>tunnel.connect</c>, which rooms call to bring somebody, and <c>tunnel.ping</c>.</summary>
+    /// <exception cref="ArgumentException">One of them is there already.</exception>
+    public void AddTo(RpcApi api) => api
+        .Duplex("tunnel.connect", AcceptAsync)
+        .Sync("tunnel.ping", _ => _timeProvider.GetUtcNow().ToUnixTimeMilliseconds());
+
+    /// <summary>A connection stands: is the other a room? Returns at once.</summary>
+    public void OnConnected(PeerConnection connection)
+    {
+        if (!connection.IsClient || connection.Address.Text.StartsWith("tunnel:", StringComparison.Ordinal))
+            return;
+        lock (_gate)
+        {
+            if (_isClosed)
+                return;
+            foreach ((FeedId peer, Task done) in _following)
+            {
+                if (done.IsCompleted)
+                    _following.Remove(peer);
+            }
+
+            _following[connection.Remote] = FollowAsync(connection, _following.GetValueOrDefault(connection.Remote, Task.CompletedTask));
+        }
+    }
+
+    /// <summary>Follows no room any more; their attendants leave the bench. Disposing again does nothing.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        Task[] following;
+        lock (_gate)
+        {
+            if (_isClosed)
+                return;
+            _isClosed = true;
+            following = [.. _following.Values];
+        }
+
+        await _closing.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAll([.. following, _listening]).ConfigureAwait(false);
+        _closing.Dispose();
+    }
+
+    // One connection of a peer after the other: while one is followed, another with the same room brings nothing new.
+    private async Task FollowAsync(PeerConnection connection, Task before)
+    {
+        await before.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        try
+        {
+            if (await AskAsync(connection.Rpc, _closing.Token).ConfigureAwait(false) is { } metadata)
+            {
+                var room = new Room(connection, metadata, _conn, _id, _timeProvider, _logger);
+                _rooms[connection.Remote] = room;
+                await room.FollowAsync(_closing.Token).ConfigureAwait(false);
+                await connection.Closed.WaitAsync(_closing.Token).ConfigureAwait(false); // until then tunnels go through it
+            }
+        }
+        catch (OperationCanceledException) when (_closing.IsCancellationRequested)
+        {
+            // As asked.
+        }
+        catch (Exception e) when (e is RpcException or ObjectDisposedException)
+        {
+            // The connection, or the manager, has ended.
+        }
+        catch (Exception e)
+        {
+            _logger.LogError(e, "The room {Room} is not followed any more.", connection.Id);
+        }
+
+        _rooms.TryRemove(connection.Remote, out _); // nobody else follows that peer before this ends
+    }
+
+    /// <returns>null if the peer is no room.</returns>
+    private static async Task<RoomMetadata?> AskAsync(RpcConnection rpc, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return RoomMetadata.Read(await rpc.CallAsync("room.metadata", [], cancellationToken).ConfigureAwait(false), isRoom1: false);
+        }
+        catch (RpcException e) when (e.Error == RpcError.Remote)
+        {
+            // It has no such procedure, in whatever words.
+        }
+
+        try
+        {
+            return RoomMetadata.Read(await rpc.CallAsync("tunnel.isRoom", [], cancellationToken).ConfigureAwait(false), isRoom1: true);
+        }
+        catch (RpcException e) when (e.Error == RpcError.Remote)
+        {
+            return null;
+        }
+    }
+
+    // Who was in the hub by another way when its room told of it was not staged; when it leaves the hub it is.
+    private async Task ListenAsync(IAsyncEnumerable<HubEvent> events)
+    {
+        try
+        {
+            await foreach (HubEvent e in events.ConfigureAwait(false))
+            {
+                if (e.Type == HubEventType.Missed)
+                {
+                    foreach (Room room in _rooms.Values)
+                        room.RestageAll();
+                }
+                else if (e.Type is HubEventType.Disconnected or HubEventType.ConnectingFailed && FeedId.TryParse(e.Key, out FeedId id))
+                {
+                    foreach (Room room in _rooms.Values)
+                        room.Restage(id);
+                }
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+        {
+            // As asked, or the manager has ended.
+        }
+    }
+
+    private async Task<Stream> OpenTunnelAsync(MultiserverRoute route, CancellationToken cancellationToken)
+    {
+        FeedId portal = FeedId.Parse(route.TunnelPortal), target = FeedId.Parse(route.TunnelTarget); // the network asked for no route with a problem
+        PeerConnection room = Find(portal) ?? await ReachAsync(portal, target, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return new TunnelStream(room.Rpc.Duplex("tunnel.connect", [ConnBodies.Object(writer =>
+            {
+                writer.WriteString("portal", portal.ToString());
+                writer.WriteString("target", target.ToString());
+            })]));
+        }
+        catch (RpcException e)
+        {
+            throw new ConnectFailedException($"The connection with the room {portal} has just ended.", e);
+        }
+    }
+
+    private PeerConnection? Find(FeedId portal) => _rooms.TryGetValue(portal, out Room? room) ? room.Connection
+        : _network.Find(portal) is { IsOurs: false } connection ? connection : null;
+
+    private async Task<PeerConnection> ReachAsync(FeedId portal, FeedId target, CancellationToken cancellationToken)
+    {
+        string id = portal.ToString();
+        IEnumerable<MultiserverAddress> known = [.. _conn.Hub.GetByKey(id).Select(p => p.Address), .. _conn.Db.GetAddressesForId(id), .. _conn.Staging.RoutesTo(id).Select(p => p.Address)];
+        if (_conn.Db.Get(Room.AddressOf(portal, target)) is { } attendant && attendant.TryGet("roomAddress", out JsonElement told) && told.ValueKind == JsonValueKind.String
+            && MultiserverAddress.TryParse(RpcValue.Json(told).AsText(), out MultiserverAddress? address))
+            known = known.Append(address);
+
+        ConnectFailedException? failure = null;
+        // Not by a tunnel: two rooms, each told to be behind the other, would wait for each other.
+        foreach (MultiserverAddress candidate in known.Distinct().Where(a => a.Routes.All(r => r.Transport != "tunnel")).Take(MaxAddresses))
+        {
+            try
+            {
+                if (await _conn.ConnectAsync(candidate, cancellationToken: cancellationToken).ConfigureAwait(false) is PeerConnection connection && connection.Remote == portal)
+                    return connection;
+            }
+            catch (ConnectFailedException e)
+            {
+                failure = e;
+            }
+        }
+
+        throw failure is null
+            ? new ConnectFailedException($"We are not connected to the room {portal}, through which the tunnel goes, and know no address of it.")
+            : new ConnectFailedException($"The room {portal}, through which the tunnel goes, cannot be reached: {failure.Message}", failure);
+    }
+
+    // A room brings somebody: {origin, target, portal}. Its word is checked: the handshake proves who comes, and the room is who calls, whatever it calls itself.
+    private async Task AcceptAsync(RpcCall call, RpcDuplex duplex, CancellationToken cancellationToken)
+    {
+        if (call.Argument(0) is not { ValueKind: JsonValueKind.Object } given)
+            throw new RpcException("opts *must* be provided");
+        if (call.Caller is not { } portal || !_rooms.ContainsKey(portal))
+            throw new RpcException($"could not connect to {_id}: it takes tunnels from rooms that it has dialled, and you are none");
+        if (!given.TryGetProperty("target", out JsonElement target) || RoomNews.Id(target) != _id)
+            throw new RpcException($"could not connect to the target: it is not {_id}");
+        if (!given.TryGetProperty("origin", out JsonElement told) || RoomNews.Id(told) is not { } origin)
+            throw new RpcException($"could not connect to {_id}: the origin is not a feed id");
+        await _network.AcceptStreamAsync(new TunnelStream(duplex), Room.AddressOf(portal, origin), Room.SourceOf(portal), cancellationToken).ConfigureAwait(false);
+    }
+}
