@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Interop.Tests.Harness;
-using Ssb.Conn;
 using Ssb.Conn.Net;
 using Ssb.Wire;
 
@@ -19,34 +18,30 @@ internal sealed record ConnRecording(IReadOnlyList<string> Calls, IReadOnlyDicti
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    /// <summary>Of a JavaScript peer with ssb-conn 6.0.4 (js/conn-peer.js).</summary>
-    public static async Task<ConnRecording> OfJavaScriptAsync(params string[] programs)
+    /// <summary>Of a JavaScript peer with ssb-conn 6.0.4.</summary>
+    public static async Task<ConnRecording> OfJavaScriptAsync()
     {
         using var folder = new TemporaryFolder();
-        await using JavaScriptPeer peer = await JavaScriptPeer.StartAsync(Seed, folder.Path);
-        return await OfAsync(peer.Address, programs);
+        await using JavaScriptPeer peer = await JavaScriptPeer.StartAsync(folder.Path, Seed);
+        return await OfAsync(peer.Address);
     }
 
     /// <summary>Of a peer of ours.</summary>
-    public static async Task<ConnRecording> OfOursAsync(params string[] programs)
+    public static async Task<ConnRecording> OfOursAsync()
     {
         using var folder = new TemporaryFolder();
         using KeyPair keys = JavaScriptPeer.KeysOf(Seed);
-        await using SsbPeer peer = await OurPeer.StartAsync(keys, folder.Path);
-        return await OfAsync(peer.Addresses[0].Text, programs);
+        await using SsbPeer peer = await OurPeer.StartAsync(folder.Path, keys, options => options with
+        {
+            Lan = new LanOptions { Loopback = true, NormalPort = Loopback.FreePort(), LegacyPort = Loopback.FreePort() },
+        });
+        return await OfAsync(peer.Addresses[0].Text);
     }
 
-    private static async Task<ConnRecording> OfAsync(string address, string[] programs)
+    private static async Task<ConnRecording> OfAsync(string address)
     {
         string modules = await NodeModules.GetAsync();
-        string options = JsonSerializer.Serialize(new
-        {
-            address,
-            seed = Seed,
-            third = Loopback.FreePort(),
-            nobody = Loopback.FreePort(),
-            programs = programs.Length == 0 ? null : programs,
-        });
+        string options = JsonSerializer.Serialize(new { address, seed = Seed, third = Loopback.FreePort(), nobody = Loopback.FreePort() });
         await using var client = LineProcess.Start(["node", "conn-client.js", options], NodeModules.Scripts, ("NODE_PATH", modules));
         var calls = new List<string>();
         var lines = new Dictionary<string, JsonObject>();

@@ -13,12 +13,14 @@ internal sealed class JavaScriptPeer : IAsyncDisposable
 
     private JavaScriptPeer(PeerProcess process, FeedId id, int port, int ws, JsonElement manifest)
     {
-        (_process, Id, Manifest) = (process, id, manifest);
+        (_process, Id, Port, Manifest) = (process, id, port, manifest);
         Address = $"net:127.0.0.1:{port}~shs:{id.ToBase64()}";
         WebSocketAddress = $"ws://127.0.0.1:{ws}~shs:{id.ToBase64()}";
     }
 
     public FeedId Id { get; }
+
+    public int Port { get; }
 
     /// <summary>Where it listens for TCP.</summary>
     public string Address { get; }
@@ -37,15 +39,15 @@ internal sealed class JavaScriptPeer : IAsyncDisposable
     }
 
     /// <summary>Starts one. It listens when this returns.</summary>
-    /// <param name="seed">Who it is.</param>
     /// <param name="folder">Its SSB folder.</param>
+    /// <param name="seed">Who it is; 0 for whom the folder's <c>secret</c> says.</param>
     /// <param name="port">Where it listens for TCP; 0 for a free port.</param>
-    public static async Task<JavaScriptPeer> StartAsync(int seed, string folder, int port = 0)
+    public static async Task<JavaScriptPeer> StartAsync(string folder, int seed = 0, int port = 0)
     {
         string modules = await NodeModules.GetAsync();
         port = port == 0 ? Loopback.FreePort() : port;
         int ws = Loopback.FreePort();
-        string options = JsonSerializer.Serialize(new { path = folder, port, seed, ws });
+        string options = JsonSerializer.Serialize(new { path = folder, port, ws, seed });
         var process = new PeerProcess(
             LineProcess.Start(["node", "conn-peer.js", options], NodeModules.Scripts, ("NODE_PATH", modules)), TestContext.Current.CancellationToken);
         JsonElement ready = await process.FindAsync(line => line.TryGetProperty("ready", out _));
@@ -59,10 +61,10 @@ internal sealed class JavaScriptPeer : IAsyncDisposable
 internal static class OurPeer
 {
     /// <summary>Starts one.</summary>
-    /// <param name="keys">Who it is.</param>
     /// <param name="folder">Its SSB folder.</param>
+    /// <param name="keys">Who it is; null for whom the folder's <c>secret</c> says.</param>
     /// <param name="with">Changes the options.</param>
-    public static Task<SsbPeer> StartAsync(KeyPair keys, string? folder, Func<SsbPeerOptions, SsbPeerOptions>? with = null)
+    public static Task<SsbPeer> StartAsync(string folder, KeyPair? keys = null, Func<SsbPeerOptions, SsbPeerOptions>? with = null)
     {
         var options = new SsbPeerOptions
         {

@@ -1,10 +1,12 @@
 // A real JavaScript peer for comparisons: secret-stack, ssb-master, ssb-conn and ssb-lan, nothing changed in them, on loopback only.
-// node conn-peer.js '{"path":FOLDER,"port":PORT,"seed":1,"network":BASE64,"ws":PORT}'
-// Line-JSON: {"ready":ID,"manifest":MANIFEST} out; the end of stdin ends it.
+// node conn-peer.js '{"path":FOLDER,"port":PORT,"ws":PORT,"seed":1}'
+// Line-JSON: {"ready":ID,"manifest":MANIFEST} out; the end of stdin ends it. Without a seed it is who FOLDER/secret says.
 // ssb-lan broadcasts, which nobody may hear: its UDP sockets are put off by ones that hear and say nothing.
 const options = JSON.parse(process.argv[2])
+require('./no-delay')
 const EventEmitter = require('events')
 const fs = require('fs')
+const path = require('path')
 const ssbKeys = require('ssb-keys')
 const say = require('./say')
 
@@ -12,9 +14,9 @@ process.on('uncaughtException', (e) => { say({ crashed: e.message }); process.ex
 const silent = () => Object.assign(new EventEmitter(), { write () {}, close () {} })
 require.cache[require.resolve('dgram-broadcast', { paths: [require.resolve('ssb-lan')] })] = { exports: silent, loaded: true }
 
-const keys = ssbKeys.generate('ed25519', Buffer.alloc(32, options.seed))
-const network = options.network || require('ssb-caps').shs
 fs.mkdirSync(options.path, { recursive: true })
+const keys = options.seed ? ssbKeys.generate('ed25519', Buffer.alloc(32, options.seed)) : ssbKeys.loadOrCreateSync(path.join(options.path, 'secret'))
+const network = require('ssb-caps').shs
 const loopback = { scope: 'device', host: '127.0.0.1', transform: 'shs' }
 const WS = { name: 'ws', create: (options) => require('multiserver/plugins/ws')(options) }
 const stack = require('secret-stack')({ appKey: network, caps: { shs: network } })
@@ -31,7 +33,7 @@ const ssb = stack({
   timers: { inactivity: 600e3, handshake: 60e3 }, // a loaded machine shakes hands slowly
   conn: { autostart: false, populatePubs: false },
   connections: {
-    incoming: { net: [{ ...loopback, port: options.port }], ...(options.ws && { ws: [{ ...loopback, port: options.ws }] }) },
+    incoming: { net: [{ ...loopback, port: options.port }], ws: [{ ...loopback, port: options.ws }] },
     outgoing: { net: [{ transform: 'shs' }], ws: [{ transform: 'shs' }] },
   },
 })
