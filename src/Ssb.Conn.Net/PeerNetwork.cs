@@ -222,7 +222,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
 
     private async Task<PeerConnection> ConnectAsync(MultiserverAddress address, MultiserverRoute route, CancellationToken cancellationToken)
     {
-        Stream raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, _options.SocksProxy, cancellationToken).ConfigureAwait(false)
+        Stream raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, _options.SocksProxy, _options.Certificates, cancellationToken).ConfigureAwait(false)
             : route.Problem is { } problem ? throw new ConnectFailedException($"{route} makes no sense: {problem}.")
             : OpenTunnel is { } open ? await open(route, cancellationToken).ConfigureAwait(false)
             : throw new ConnectFailedException("Nobody here knows rooms, through which a tunnel goes.");

@@ -379,7 +379,7 @@ const programs = {
 
 const main = async () => {
   const rpc = await client(keys)
-  for (const name of options.programs || Object.keys(programs)) {
+  for (const name of Object.keys(programs)) {
     note(`--- ${name}`, {})
     await programs[name](rpc)
   }
