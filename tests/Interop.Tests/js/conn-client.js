@@ -348,7 +348,7 @@ const programs = {
   async stranger (rpc) {
     const stranger = await client(strangerKeys)
     note('a stranger has a manifest', { answer: Object.keys(stranger.conn).includes('stagedPeers') })
-    const hub = watch('peers', rpc.conn.peers())
+    const hub = watch('callers', rpc.conn.peers())
     await hub.newest('a stranger is there', (entries) => entries.some(([, data]) => data.key === strangerKeys.id))
     const { conn, lan } = stranger
     for (const name of ['remember', 'forget', 'dbPeers', 'connect', 'disconnect', 'stage', 'unstage', 'start', 'stop', 'db', 'hub', 'staging', 'query']) {
