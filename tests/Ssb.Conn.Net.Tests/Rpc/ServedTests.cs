@@ -179,12 +179,12 @@ public sealed class ServedTests : IAsyncDisposable
         await Call(control, "conn.stage", address, """{"type":"lan"}""");
         AssertEvent(await Next(events), "staging", "staged", address);
         await Call(control, "conn.connect", address);
-        Dictionary<string, JsonElement> dialled = await Until(events, "connected");
+        Dictionary<string, JsonElement> dialled = await Until(events, "connecting", "unstaged", "connected");
         AssertEvent(dialled["connecting"], "hub", "connecting", address, "requested", isClient: true);
         AssertEvent(dialled["unstaged"], "staging", "unstaged", address, "promoted");
         AssertEvent(dialled["connected"], "hub", "connected", address, "requested", isClient: true);
         await Call(control, "conn.disconnect", address);
-        Dictionary<string, JsonElement> left = await Until(events, "staged");
+        Dictionary<string, JsonElement> left = await Until(events, "disconnected", "staged");
         Assert.Contains("disconnecting", left.Keys);
         AssertEvent(left["disconnected"], "hub", "disconnected", address, "requested", isClient: true);
         await Call(control, "conn.unstage", address);
@@ -286,11 +286,11 @@ public sealed class ServedTests : IAsyncDisposable
         return events.Current.AsJson();
     }
 
-    // By type, up to one of this type.
-    private static async Task<Dictionary<string, JsonElement>> Until(IAsyncEnumerator<RpcValue> events, string type)
+    // By type, until there is one of each of these types. The two pools' events are in order each, not with each other.
+    private static async Task<Dictionary<string, JsonElement>> Until(IAsyncEnumerator<RpcValue> events, params string[] types)
     {
         var told = new Dictionary<string, JsonElement>();
-        while (!told.ContainsKey(type))
+        while (!types.All(told.ContainsKey))
         {
             JsonElement next = await Next(events);
             told[next.GetProperty("type").GetString()!] = next;

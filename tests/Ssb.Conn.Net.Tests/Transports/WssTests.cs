@@ -44,7 +44,10 @@ public sealed class WssTests : IAsyncDisposable
     [Fact]
     public async Task Connect_NoTlsThere_Fails()
     {
-        PeerNetwork bob = Open(new PeerNetworkOptions { Keys = _bob, Listen = ["ws:127.0.0.1:0~shs"] });
+        // It waits for the rest of a request, in vain.
+        var limits = new PeerNetworkLimits { HandshakeDeadline = TimeSpan.FromMilliseconds(200) };
+        PeerNetwork bob = Open(new PeerNetworkOptions { Keys = _bob, Listen = ["ws:127.0.0.1:0~shs"], Limits = limits });
+        _running.Add(AcceptAsync(bob));
         MultiserverRoute route = bob.Addresses[0].Routes[0];
         ConnectFailedException e = await Assert.ThrowsAsync<ConnectFailedException>(() => Open(new PeerNetworkOptions { Keys = _alice })
             .ConnectAsync(MultiserverAddress.Parse($"wss://127.0.0.1:{route.Port}~shs:{_bob.Id.ToBase64()}"), Token).WaitAsync(s_guard, Token));
