@@ -11,8 +11,9 @@ namespace Interop.Tests.Peer;
 /// <summary>The stock command line, ssb-server 16.0.1, steers our peer as it steers one with ssb-conn 6.0.4: what it prints, and how it ends.</summary>
 public partial class CommandLineTests
 {
-    private const string Somebody = "net:127.0.0.1:9752~shs:pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=";
-    private const string Key = "@pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=.ed25519";
+    private const string Key = "pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=";
+    private const string Somebody = $"net:127.0.0.1:9752~shs:{Key}";
+    private const string Nameless = "net:127.0.0.1:9752~noauth"; // whose key our bench cannot tell
 
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
@@ -20,9 +21,9 @@ public partial class CommandLineTests
     private static readonly string[][] s_same =
     [
         ["whoami"],
-        ["conn.stage", Somebody, "--type", "lan", "--key", Key, "--note", "snow ☃"],
+        ["conn.stage", Nameless, "--type", "lan", "--note", "snow ☃"],
         ["conn.stagedPeers"],
-        ["conn.unstage", Somebody],
+        ["conn.unstage", Nameless],
         ["conn.stage", "!!no address"],
         ["conn.remember", Somebody, "--type", "pub", "--hops", "1e21"],
         ["conn.dbPeers"],
@@ -56,7 +57,7 @@ public partial class CommandLineTests
         // On purpose: data that are text. There each of its characters becomes a field of the peer.
         Assert.Contains("The given connection data should have been an object", await RunAsync(ours.Path, port, peer.Id, "conn.stage", Somebody, """{"type":"lan"}"""), StringComparison.Ordinal);
         // And why a dial failed.
-        string failed = await RunAsync(ours.Path, port, peer.Id, "conn.connect", $"net:127.0.0.1:{Loopback.FreePort()}~shs:{Key[1..^8]}");
+        string failed = await RunAsync(ours.Path, port, peer.Id, "conn.connect", $"net:127.0.0.1:{Loopback.FreePort()}~shs:{Key}");
         Assert.StartsWith("1: ", failed, StringComparison.Ordinal);
         Assert.Contains("could not be reached", failed, StringComparison.Ordinal);
 

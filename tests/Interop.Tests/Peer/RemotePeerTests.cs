@@ -74,6 +74,7 @@ public sealed class RemotePeerTests : IAsyncDisposable
         Assert.Null(ours.Conn.Staging.Get(address));
         IAsyncEnumerable<StagingEvent> bench = ours.Conn.Staging.Listen(Cancellation);
 
+        _open.Remove(there);
         await there.DisposeAsync();
         StagingEvent back = await bench.FirstAsync(e => e.Type == StagingEventType.Staged, Cancellation).AsTask().WaitAsync(s_patience, Cancellation);
         Assert.Equal(address, back.Address);

@@ -30,8 +30,8 @@ const times = new Set(['birth', 'stagingBirth', 'stagingUpdated', 'hubBirth', 'h
 const normal = (value, field) => {
   if (typeof value === 'number' && times.has(field)) return value > 1.6e12 && value < 1e14 ? 'TIME' : value
   if (typeof value === 'string') {
-    return value.split(options.third).join('THIRD').split(options.nobody).join('NOBODY')
-      .replace(/net:127\.0\.0\.1:\d+(?=~)/g, (found) => value.includes(shsOf(strangerKeys)) ? 'net:127.0.0.1:STRANGER' : found)
+    return value.split(`:${options.third}~`).join(':THIRD~').split(`:${options.nobody}~`).join(':NOBODY~')
+      .replace(/net:127\.0\.0\.1:\d{4,5}(?=~)/g, 'net:127.0.0.1:PORT')
   }
   if (Array.isArray(value)) return value.map((item) => normal(item))
   if (value === null || typeof value !== 'object') return value
@@ -312,7 +312,7 @@ const programs = {
     await new Promise((resolve, reject) => peer.connect(options.address, (err, rpc) => err ? reject(err) : resolve(rpc)))
     await hub.newest('the third called', (entries) => entries.length === 1 && entries[0][1].state === 'connected')
     await ask('stop while a peer is connected', (cb) => rpc.conn.stop(cb))
-    await hub.newest('stopped', () => true)
+    await hub.newest('stopped', gone)
     await hub.end()
     await staged.end()
     await new Promise((resolve) => peer.close(true, resolve))
