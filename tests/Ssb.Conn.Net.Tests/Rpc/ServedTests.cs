@@ -13,6 +13,7 @@ public sealed class ServedTests : IAsyncDisposable
     private const string Somebody = "net:127.0.0.1:9752~shs:pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=";
 
     private static readonly TimeSpan s_guard = TimeSpan.FromSeconds(30);
+    private static readonly PeerNetworkLimits s_unhurried = new() { HandshakeDeadline = s_guard }; // a loaded machine shakes hands slowly
 
     private readonly KeyPair _own = KeyPair.Generate(), _other = KeyPair.Generate();
     private readonly List<IAsyncDisposable> _open = [];
@@ -260,7 +261,7 @@ public sealed class ServedTests : IAsyncDisposable
 
     private async Task<SsbPeer> Start(Func<SsbPeerOptions, SsbPeerOptions>? with = null, KeyPair? keys = null)
     {
-        var options = new SsbPeerOptions { Keys = keys ?? _own, Listen = ["net:127.0.0.1:0~shs"], Conn = new ConnPluginOptions { Autostart = false } };
+        var options = new SsbPeerOptions { Keys = keys ?? _own, Listen = ["net:127.0.0.1:0~shs"], Limits = s_unhurried, Conn = new ConnPluginOptions { Autostart = false } };
         SsbPeer peer = await SsbPeer.StartAsync(with?.Invoke(options) ?? options, Token);
         _open.Insert(0, peer);
         return peer;
@@ -268,7 +269,7 @@ public sealed class ServedTests : IAsyncDisposable
 
     private async Task<RpcConnection> Connect(SsbPeer peer, KeyPair keys, NetworkKey? network = null)
     {
-        PeerNetwork client = PeerNetwork.Open(new PeerNetworkOptions { Keys = keys, NetworkKey = network ?? NetworkKey.Main });
+        PeerNetwork client = PeerNetwork.Open(new PeerNetworkOptions { Keys = keys, NetworkKey = network ?? NetworkKey.Main, Limits = s_unhurried });
         _open.Insert(0, client);
         return (await client.ConnectAsync(peer.Addresses[0], Token).WaitAsync(s_guard, Token)).Rpc;
     }

@@ -11,6 +11,7 @@ public sealed class OnionTests : IAsyncDisposable
     private const string Host = "abcdefghijklmnop.onion";
 
     private static readonly TimeSpan s_guard = TimeSpan.FromSeconds(30);
+    private static readonly PeerNetworkLimits s_unhurried = new() { HandshakeDeadline = s_guard }; // a loaded machine shakes hands slowly
 
     private readonly KeyPair _alice = KeyPair.Generate(), _bob = KeyPair.Generate();
     private readonly TcpListener _proxy = new(IPAddress.Loopback, 0);
@@ -29,7 +30,7 @@ public sealed class OnionTests : IAsyncDisposable
     [MemberData(nameof(Addresses))]
     public async Task Connect_ProxyAgrees_TalksToThePeer(byte[] address)
     {
-        PeerNetwork bob = Open(new PeerNetworkOptions { Keys = _bob, Listen = ["net:127.0.0.1:0~shs"] });
+        PeerNetwork bob = Open(new PeerNetworkOptions { Keys = _bob, Listen = ["net:127.0.0.1:0~shs"], Limits = s_unhurried });
         _running.Add(AcceptAsync(bob));
         PeerNetwork alice = Behind(async stream =>
         {
@@ -99,7 +100,7 @@ public sealed class OnionTests : IAsyncDisposable
         _proxy.Start();
         var nowhere = (IPEndPoint)_proxy.LocalEndpoint;
         _proxy.Stop();
-        PeerNetwork alice = Open(new PeerNetworkOptions { Keys = _alice, SocksProxy = nowhere });
+        PeerNetwork alice = Open(new PeerNetworkOptions { Keys = _alice, SocksProxy = nowhere, Limits = s_unhurried });
         await Assert.ThrowsAsync<ConnectFailedException>(() => alice.ConnectAsync(Address, Token).WaitAsync(s_guard, Token));
     }
 
@@ -129,7 +130,7 @@ public sealed class OnionTests : IAsyncDisposable
     {
         _proxy.Start();
         _running.Add(ServeAsync());
-        return Open(new PeerNetworkOptions { Keys = _alice, SocksProxy = _proxy.LocalEndpoint });
+        return Open(new PeerNetworkOptions { Keys = _alice, SocksProxy = _proxy.LocalEndpoint, Limits = s_unhurried });
 
         async Task ServeAsync()
         {
