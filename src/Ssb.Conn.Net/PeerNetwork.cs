@@ -225,7 +225,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         Stream raw;
         try
         {
-            raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, _options.SocksProxy, cancellationToken).ConfigureAwait(false)
+            raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, _options.SocksProxy, _options.Certificates, cancellationToken).ConfigureAwait(false)
                 : route.Problem is { } problem ? throw new ConnectFailedException($"it makes no sense: {problem}.")
                 : OpenTunnel is { } open ? await open(route, cancellationToken).ConfigureAwait(false)
                 : throw new ConnectFailedException("nobody here knows rooms, through which a tunnel goes.");

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Security;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Ssb.Wire;
@@ -42,6 +43,9 @@ public sealed record PeerNetworkOptions
 
     /// <summary>Is the api given by <see cref="PeerNetwork.Serve"/>, because it needs the network itself?</summary>
     internal bool IsServedLater { get; init; }
+
+    /// <summary>Decides about certificates of <c>wss</c> routes, instead of the system. Default null.</summary>
+    internal RemoteCertificateValidationCallback? Certificates { get; init; }
 
     internal PeerNetworkOptions Checked()
     {

@@ -97,8 +97,8 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
 
         UpdateDb(peer.Address, peer.State == HubState.Connected ? data => StateChanged(data).With(PeerField.Of("failure", 0)) : StateChanged);
         PeerData known = db.Get(peer.Address) ?? PeerData.Empty;
-        if (away.Routes.Find(r => r.Peer.Text == peer.Address.Text) is { } staged)
-            known = known.Merge(PeerData.Of(staged.Peer));
+        if (dialled is not null) // as there: once it is connected, the book has the last word
+            known = known.Merge(PeerData.Of(dialled));
         if (known.Raw.Length > 0)
             hub.TryUpdate(peer.Address, known);
     }

@@ -50,7 +50,7 @@ internal static class PeerKinds
         },
     };
 
-    /// <summary>What an address alone tells, for a caller of whom nobody told anything: the field <c>inferredType</c>.</summary>
+    /// <summary>What an address alone tells, for a connected peer of whom nobody told a type: the field <c>inferredType</c>.</summary>
     public static string? Infer(MultiserverAddress address)
     {
         if (address.Text.StartsWith("bt:", StringComparison.Ordinal))

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Ssb.Conn.Tests;
 
 /// <summary>What is kept aside of peers that are in the hub: bounded, checked, and in one place.</summary>
@@ -35,6 +37,24 @@ public class InterpoolTests : PluginTestBase
         Assert.Throws<ArgumentException>(() => conn.Stage(s_one, new StagedData { Key = Given.FeedId(2) }));
         await conn.DisconnectAsync(s_one).Guarded();
         Assert.Equal(Given.FeedId(1), Assert.Single(conn.Staging.Entries()).Key);
+    }
+
+    [Fact]
+    public async Task Connect_PeerOfBookAndBench_IsDialledAsOnTheBench_AndThenAsInTheBook()
+    {
+        ConnPlugin conn = await Open(s_options);
+        conn.Remember(s_one, PeerData.Parse("""{"type":"pub","note":"book"}"""));
+        conn.Stage(s_one, Data("""{"type":"lan","note":"bench","more":1}"""));
+        conn.ConnectAsync(s_one).Forget();
+        Assert.Equal(("lan", "bench", "1"), Told());
+        Network.Dials[0].Succeed();
+        Assert.Equal(("pub", "book", "1"), Told());
+
+        (string? Type, string Note, string More) Told()
+        {
+            PeerData data = Assert.Single(conn.Hub.Entries()).Data;
+            return (data.Type, data.TryGet("note", out JsonElement note) ? $"{note}" : "", data.TryGet("more", out JsonElement more) ? $"{more}" : "");
+        }
     }
 
     [Theory]

@@ -1,6 +1,8 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Net.WebSockets;
+using System.Security.Authentication;
 
 namespace Ssb.Conn.Net;
 
@@ -12,9 +14,10 @@ internal static class Transport
 
     /// <param name="route">Where to. A <c>tunnel</c> has no stream of its own: the room's connection gives it.</param>
     /// <param name="socksProxy">What <c>onion</c> routes go through.</param>
+    /// <param name="certificates">What decides about certificates of <c>wss</c> routes; null: the system does, as for any HTTPS client, and for JavaScript peers.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <exception cref="ConnectFailedException">It cannot be reached, or not in this way. The message says why, without the route.</exception>
-    public static async Task<Stream> OpenAsync(MultiserverRoute route, EndPoint socksProxy, CancellationToken cancellationToken)
+    public static async Task<Stream> OpenAsync(MultiserverRoute route, EndPoint socksProxy, RemoteCertificateValidationCallback? certificates, CancellationToken cancellationToken)
     {
         if (route.Problem is { } problem)
             throw new ConnectFailedException($"it makes no sense: {problem}.");
@@ -25,7 +28,7 @@ internal static class Transport
                 "net" => await OpenTcpAsync(new DnsEndPoint(route.Host!, route.Port!.Value), cancellationToken).ConfigureAwait(false), // no problem: it has both
                 "unix" => await OpenSocketAsync(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified),
                     new UnixDomainSocketEndPoint(route.Path!), cancellationToken).ConfigureAwait(false), // no problem: it has one
-                "ws" or "wss" => await OpenWebSocketAsync(route, cancellationToken).ConfigureAwait(false),
+                "ws" or "wss" => await OpenWebSocketAsync(route, certificates, cancellationToken).ConfigureAwait(false),
                 "onion" => await OpenOnionAsync(route, socksProxy, cancellationToken).ConfigureAwait(false),
                 _ => throw new ConnectFailedException($"'{route.Transport}' is no transport that can be dialled here."),
             };
@@ -37,7 +40,12 @@ internal static class Transport
     }
 
     // A failed WebSocket keeps its cause inside.
-    private static string ReasonOf(Exception e) => e is WebSocketException && e.GetBaseException() is SocketException cause ? cause.Message : e.Message;
+    private static string ReasonOf(Exception e) => e is not WebSocketException ? e.Message : e.GetBaseException() switch
+    {
+        SocketException cause => cause.Message,
+        AuthenticationException cause => $"its certificate is not trusted here. {cause.Message}",
+        _ => e.Message,
+    };
 
     private static Task<Stream> OpenTcpAsync(EndPoint to, CancellationToken cancellationToken)
     {
@@ -65,7 +73,7 @@ internal static class Transport
         }
     }
 
-    private static async Task<Stream> OpenWebSocketAsync(MultiserverRoute route, CancellationToken cancellationToken)
+    private static async Task<Stream> OpenWebSocketAsync(MultiserverRoute route, RemoteCertificateValidationCallback? certificates, CancellationToken cancellationToken)
     {
         string host = route.HostKind == MultiserverHostKind.IPv6 ? $"[{route.Host}]" : route.Host!; // no problem: it has one
         string rest = string.Join(':', route.Protocols[0].Data);
@@ -76,6 +84,7 @@ internal static class Transport
         try
         {
             socket.Options.KeepAliveInterval = TimeSpan.Zero;
+            socket.Options.RemoteCertificateValidationCallback = certificates;
             await socket.ConnectAsync(uri, cancellationToken).ConfigureAwait(false);
             return new WebSocketByteStream(socket);
         }

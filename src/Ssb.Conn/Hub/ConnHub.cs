@@ -508,8 +508,7 @@ public sealed class ConnHub : IAsyncDisposable
             if (_entries.Count >= _options.Capacity || _entries.TryGet(connection.Address, out _))
                 return null;
             dropped = null;
-            PeerData data = PeerKinds.Infer(connection.Address) is { } inferred ? PeerData.Empty.With("inferredType", inferred) : PeerData.Empty;
-            entry = new Entry(new HubPeer(connection.Address, HubState.Connected, connection.Id, data, isCaller: true, Now())) { HasDialled = true, Incoming = connection };
+            entry = new Entry(new HubPeer(connection.Address, HubState.Connected, connection.Id, Inferred(connection.Address, PeerData.Empty), isCaller: true, Now())) { HasDialled = true, Incoming = connection };
             Add_NeedsLock(entry);
             Tell_NeedsLock(new HubEvent(HubEventType.Connected, entry.View, ConnReason.Called) { Connection = connection });
             return entry;
@@ -730,7 +729,16 @@ public sealed class ConnHub : IAsyncDisposable
         Changed_NeedsLock();
     }
 
-    private void Become_NeedsLock(Entry entry, HubState state) => entry.View = entry.View with { State = state, HubUpdated = Now() };
+    private void Become_NeedsLock(Entry entry, HubState state) => entry.View = entry.View with
+    {
+        State = state,
+        HubUpdated = Now(),
+        Data = state == HubState.Connected ? Inferred(entry.View.Address, entry.View.Data) : entry.View.Data,
+    };
+
+    // Of whom nobody told a type, the address tells one.
+    private static PeerData Inferred(MultiserverAddress address, PeerData data) =>
+        data.Type is null && PeerKinds.Infer(address) is { } inferred ? data.With("inferredType", inferred) : data;
 
     private void Tell_NeedsLock(HubEvent e)
     {

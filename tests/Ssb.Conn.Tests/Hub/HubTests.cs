@@ -233,6 +233,18 @@ public class HubTests
         Assert.Equal((HubState.Connected, Given.FeedId(1), type, true), (peer.State, peer.Key, peer.Data.InferredType, peer.IsCaller));
     }
 
+    [Theory]
+    [InlineData("{}", "lan"), InlineData("""{"type":"pub"}""", null)]
+    public async Task Connect_Connected_HasAnInferredType_UnlessItHasOne(string data, string? type)
+    {
+        var address = MultiserverAddress.Parse($"net:192.168.1.7:50000~shs:{Given.Base64(1)}");
+        Task<IPeerConnection> connecting = _hub.ConnectAsync(address, PeerData.Parse(data));
+        Assert.Null(Assert.Single(_hub.Entries()).Data.InferredType);
+        _network.Dials[0].Succeed();
+        await connecting.Guarded();
+        Assert.Equal(type, Assert.Single(_hub.Entries()).Data.InferredType);
+    }
+
     [Fact]
     public async Task Accept_PeerThatIsBeingDialled_IsConnectedUnderThatAddress_AndBothConnectionsCount()
     {

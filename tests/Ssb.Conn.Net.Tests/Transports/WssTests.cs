@@ -1,0 +1,112 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Net.Tests.Transports;
+
+/// <summary>Dialling <c>wss</c>: a peer's WebSocket behind a TLS server with a certificate of its own making, on loopback.</summary>
+public sealed class WssTests : IAsyncDisposable
+{
+    private static readonly TimeSpan s_guard = TimeSpan.FromSeconds(30);
+    private static readonly PeerNetworkLimits s_unhurried = new() { HandshakeDeadline = s_guard }; // a loaded machine shakes hands slowly
+
+    private readonly KeyPair _alice = KeyPair.Generate(), _bob = KeyPair.Generate();
+    private readonly List<PeerNetwork> _networks = [];
+    private readonly CancellationTokenSource _over = new();
+    private readonly TcpListener _tls = new(IPAddress.Loopback, 0);
+    private readonly X509Certificate2 _certificate = SelfMade();
+    private readonly List<Task> _running = [];
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Connect_CertificateIsTrusted_Talks()
+    {
+        MultiserverAddress address = Serve();
+        RemoteCertificateValidationCallback trusting = (_, certificate, _, _) => certificate!.GetCertHashString() == _certificate.GetCertHashString();
+        PeerConnection connection = await Open(new PeerNetworkOptions { Keys = _alice, Certificates = trusting, Limits = s_unhurried }).ConnectAsync(address, Token).WaitAsync(s_guard, Token);
+        Assert.Equal(_bob.Id, connection.Remote);
+        Assert.NotEqual(default, (await connection.Rpc.CallAsync("manifest", cancellationToken: Token).WaitAsync(s_guard, Token)).AsJson().ValueKind);
+    }
+
+    [Fact]
+    public async Task Connect_CertificateIsNotTrusted_FailsInPlainWords()
+    {
+        MultiserverAddress address = Serve();
+        ConnectFailedException e = await Assert.ThrowsAsync<ConnectFailedException>(() =>
+            Open(new PeerNetworkOptions { Keys = _alice, Limits = s_unhurried }).ConnectAsync(address, Token).WaitAsync(s_guard, Token));
+        Assert.Contains("could not be reached: its certificate is not trusted here.", e.Message, StringComparison.Ordinal);
+        Assert.Empty(_networks[0].Connections);
+    }
+
+    [Fact]
+    public async Task Connect_NoTlsThere_Fails()
+    {
+        // It waits for the rest of a request, in vain.
+        var limits = new PeerNetworkLimits { HandshakeDeadline = TimeSpan.FromMilliseconds(200) };
+        PeerNetwork bob = Open(new PeerNetworkOptions { Keys = _bob, Listen = ["ws:127.0.0.1:0~shs"], Limits = limits });
+        _running.Add(AcceptAsync(bob));
+        MultiserverRoute route = bob.Addresses[0].Routes[0];
+        ConnectFailedException e = await Assert.ThrowsAsync<ConnectFailedException>(() => Open(new PeerNetworkOptions { Keys = _alice, Limits = s_unhurried })
+            .ConnectAsync(MultiserverAddress.Parse($"wss://127.0.0.1:{route.Port}~shs:{_bob.Id.ToBase64()}"), Token).WaitAsync(s_guard, Token));
+        Assert.DoesNotContain("certificate", e.Message, StringComparison.Ordinal);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _over.CancelAsync();
+        _tls.Stop();
+        foreach (PeerNetwork network in _networks)
+            await network.DisposeAsync().AsTask().WaitAsync(s_guard);
+        await Task.WhenAll(_running).WaitAsync(s_guard).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _alice.Dispose();
+        _bob.Dispose();
+        _certificate.Dispose();
+        _over.Dispose();
+    }
+
+    private static X509Certificate2 SelfMade()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=127.0.0.1", key, HashAlgorithmName.SHA256);
+        DateTimeOffset now = TimeProvider.System.GetUtcNow();
+        using X509Certificate2 made = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
+        return X509CertificateLoader.LoadPkcs12(made.Export(X509ContentType.Pfx), null); // some systems serve no key that was never in a file
+    }
+
+    private PeerNetwork Open(PeerNetworkOptions options)
+    {
+        PeerNetwork network = PeerNetwork.Open(options);
+        _networks.Add(network);
+        return network;
+    }
+
+    // A proxy that ends TLS before a peer's WebSocket, as such peers are run.
+    private MultiserverAddress Serve()
+    {
+        PeerNetwork bob = Open(new PeerNetworkOptions { Keys = _bob, Listen = ["ws:127.0.0.1:0~shs"], Limits = s_unhurried });
+        _running.Add(AcceptAsync(bob));
+        _tls.Start();
+        _running.Add(ForwardAsync(bob.Addresses[0].Routes[0].Port!.Value)); // it has one
+        return MultiserverAddress.Parse($"wss://127.0.0.1:{((IPEndPoint)_tls.LocalEndpoint).Port}~shs:{_bob.Id.ToBase64()}");
+    }
+
+    private async Task AcceptAsync(PeerNetwork network)
+    {
+        await foreach (IPeerConnection caller in network.AcceptAsync(_ => true, _over.Token))
+            Assert.Equal(_alice.Id.ToString(), caller.Id);
+    }
+
+    private async Task ForwardAsync(int port)
+    {
+        using TcpClient caller = await _tls.AcceptTcpClientAsync(_over.Token);
+        await using var tls = new SslStream(caller.GetStream());
+        await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = _certificate }, _over.Token);
+        using var peer = new TcpClient();
+        await peer.ConnectAsync(IPAddress.Loopback, port, _over.Token);
+        await Task.WhenAny(tls.CopyToAsync(peer.GetStream(), _over.Token), peer.GetStream().CopyToAsync(tls, _over.Token));
+    }
+}
