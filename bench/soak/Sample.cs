@@ -7,7 +7,7 @@ namespace Ssb.Conn.Soak;
 /// <param name="RssMiB">Resident memory.</param>
 /// <param name="HeapMiB">Managed heap, garbage included.</param>
 /// <param name="LiveMiB">Managed heap after a full collection; NaN where none was made.</param>
-/// <param name="Handles">Open file descriptors, or handles on Windows.</param>
+/// <param name="Handles">Open file descriptors but for those of assemblies, which are loaded when they are first needed; elsewhere, handles.</param>
 /// <param name="Threads">Of the process.</param>
 /// <param name="Timers">Active ones.</param>
 /// <param name="Pending">Work items that wait for a thread.</param>
@@ -43,7 +43,7 @@ internal sealed record Sample(
         using var process = System.Diagnostics.Process.GetCurrentProcess();
         ConnPlugin conn = host.Peer.Conn;
         return new Sample(seconds, process.WorkingSet64 / 1048576.0, GC.GetTotalMemory(forceFullCollection: false) / 1048576.0, live,
-            OperatingSystem.IsLinux() ? Directory.GetFileSystemEntries("/proc/self/fd").Length : process.HandleCount,
+            OperatingSystem.IsLinux() ? CountDescriptors() : process.HandleCount,
             process.Threads.Count, CountTimers(), ThreadPool.PendingWorkItemCount, host.Peer.Network.RunningTasks, host.Peer.Network.Connections.Count,
             conn.Hub.Count, conn.Staging.Count, conn.Db.Count, process.TotalProcessorTime.TotalSeconds, ReadLoad());
     }
@@ -51,6 +51,9 @@ internal sealed record Sample(
 #pragma warning disable RS0030 // counted, not used
     private static long CountTimers() => Timer.ActiveCount;
 #pragma warning restore RS0030
+
+    private static int CountDescriptors() => Directory.EnumerateFileSystemEntries("/proc/self/fd")
+        .Count(fd => new FileInfo(fd).LinkTarget is { } target && !target.EndsWith(".dll", StringComparison.Ordinal));
 
     private static double ReadLoad() => OperatingSystem.IsLinux() ? double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture) : double.NaN;
 }

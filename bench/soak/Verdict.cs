@@ -22,7 +22,7 @@ internal sealed class Verdict
     // At rest there is nobody any more, and so nothing that varies with them.
     private static readonly Rule[] s_restRules =
     [
-        new("live heap", "MiB", s => s.LiveMiB, 0, 4, "code, the histories, the address book, pools of buffers"),
+        new("live heap", "MiB", s => s.LiveMiB, 0, 12, "the histories and the address book are full, and the pool keeps buffers"),
         new("handles", "", s => s.Handles, 0, 6, "what the runtime opens when it first needs it"),
         new("timers", "", s => s.Timers, 0, 2, "of the runtime, which come late"),
         new("network tasks", "", s => s.Tasks, 0, 0, "nobody is there"),

@@ -170,8 +170,8 @@ public sealed class HostilePeerTests
     public async Task Output_WhatThePeerDoesNotTake_CountsAsHeldWhileItIsWritten()
     {
         using var pair = new DuplexPair(capacity: 1000);
-        var output = new RpcOutput(pair.A, TimeProvider.System, _ => { });
-        const int Frames = RpcOutput.Overfull / Mebibyte + 1;
+        var output = new RpcOutput(pair.A, TimeProvider.System, 16 * Mebibyte, _ => { });
+        const int Frames = 17;
         for (int i = 0; i < Frames; i++)
             output.Add(Json, -1, new byte[Mebibyte]);
         output.Flush();
@@ -181,6 +181,24 @@ public sealed class HostilePeerTests
         await pair.B.ReadExactlyAsync(new byte[Frames * (9 + Mebibyte) + 9]).Guarded(); // and the goodbye
         await written.Guarded();
         Assert.False(output.IsOverfull);
+    }
+
+    [Fact]
+    public void Output_WhatGrewLarge_IsNotKeptByThePool()
+    {
+        byte[] mark = "what a peer that never reads made grow"u8.ToArray();
+        using var pair = new DuplexPair(capacity: 1000);
+        var output = new RpcOutput(pair.A, TimeProvider.System, 16 * Mebibyte, _ => { });
+        byte[] body = new byte[Mebibyte];
+        mark.CopyTo(body, 0);
+        for (int i = 0; i < 6; i++)
+            output.Add(Json, -1, body);
+        output.Abandon();
+        for (int size = Mebibyte; size <= 16 * Mebibyte; size *= 2)
+        {
+            byte[] next = System.Buffers.ArrayPool<byte>.Shared.Rent(size); // what this thread gave back last, if it did
+            Assert.Equal(-1, next.AsSpan().IndexOf(mark));
+        }
     }
 
     [Fact]
