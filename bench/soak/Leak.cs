@@ -49,7 +49,7 @@ internal sealed class Leaks(Leak leak)
         Leak.Timers => TimeProvider.System.CreateTimer(static _ => { }, null, TimeSpan.FromHours(3), Timeout.InfiniteTimeSpan),
         Leak.Tasks => peer.Network.ConnectAsync(peer.Addresses[0]), // ourselves; nobody hangs up
         Leak.Threads => StartThread(),
-        _ => new byte[8 * 1024],
+        _ => new byte[64 * 1024],
     };
 
     private static Thread StartThread()

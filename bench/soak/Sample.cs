@@ -7,7 +7,7 @@ namespace Ssb.Conn.Soak;
 /// <param name="RssMiB">Resident memory.</param>
 /// <param name="HeapMiB">Managed heap, garbage included.</param>
 /// <param name="LiveMiB">Managed heap after a full collection; NaN where none was made.</param>
-/// <param name="Handles">Open file descriptors but for those of assemblies, which are loaded when they are first needed; elsewhere, handles.</param>
+/// <param name="Handles">Open file descriptors but for those of assemblies and their symbols, which are opened when they are first needed; elsewhere, handles.</param>
 /// <param name="Threads">Of the process.</param>
 /// <param name="Timers">Active ones.</param>
 /// <param name="Pending">Work items that wait for a thread.</param>
@@ -53,7 +53,7 @@ internal sealed record Sample(
 #pragma warning restore RS0030
 
     private static int CountDescriptors() => Directory.EnumerateFileSystemEntries("/proc/self/fd")
-        .Count(fd => new FileInfo(fd).LinkTarget is { } target && !target.EndsWith(".dll", StringComparison.Ordinal));
+        .Count(fd => new FileInfo(fd).LinkTarget is { } target && !target.EndsWith(".dll", StringComparison.Ordinal) && !target.EndsWith(".pdb", StringComparison.Ordinal));
 
     private static double ReadLoad() => OperatingSystem.IsLinux() ? double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture) : double.NaN;
 }
