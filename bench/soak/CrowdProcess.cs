@@ -38,6 +38,9 @@ internal sealed class CrowdProcess : IDisposable
         return crowd;
     }
 
+    /// <summary>Has it ended? Unasked it must not.</summary>
+    public bool HasEnded => _process.HasExited;
+
     /// <summary>After each start of the peer.</summary>
     public void TellAddress() => _process.StandardInput.WriteLine($"at {_host.Address.Text}");
 

@@ -15,15 +15,15 @@ internal static class RawLife
         bool isDialled = random.NextDouble() < 0.5, goesDeaf = random.NextDouble() < 0.5;
         using Socket socket = isDialled ? await BeDialledAsync(keys.Id, random, cancellationToken) : await DialAsync(crowd.Target!, cancellationToken); // nobody plays without
         crowd.Count(isDialled ? "raw lives, dialled" : "raw lives, calling");
-        var ear = new DeafStream(new NetworkStream(socket));
+        var ear = new TapStream(new NetworkStream(socket));
         var options = new HandshakeOptions { Network = crowd.Cast.Network };
         BoxStream stream = isDialled
             ? await SecretHandshake.AcceptAsync(ear, keys, static (_, _) => ValueTask.FromResult(true), options, cancellationToken)
             : await SecretHandshake.ConnectAsync(ear, keys, FeedId.Parse(crowd.Target!.Key!), options, cancellationToken); // our peer has a key
         var rpc = RpcConnection.Start(stream, new RpcOptions { Api = GossipPing.AddTo(new RpcApi()), Permissions = RpcPermissions.All, CloseTimeout = TimeSpan.FromSeconds(1) });
-        using (var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken))
+        using (var death = new CancellationTokenSource(TimeSpan.FromSeconds(life), TimeProvider.System))
+        using (var over = CancellationTokenSource.CreateLinkedTokenSource(death.Token, cancellationToken))
         {
-            using ITimer death = TimeProvider.System.CreateTimer(static o => ((CancellationTokenSource)o!).Cancel(), over, TimeSpan.FromSeconds(life), Timeout.InfiniteTimeSpan);
             try
             {
                 await Chat.RunAsync(crowd, rpc, identity < Cast.Masters, random, over.Token);

@@ -115,7 +115,9 @@ internal sealed class SoakRun : IDisposable
             _samples.Add(sample);
             await csv.WriteLineAsync(sample.ToCsv());
         }
-        while (now < seconds);
+        while (now < seconds && !crowd.HasEnded);
+        if (crowd.HasEnded)
+            _verdict.Fail($"The others have ended by themselves after {now:0} s.");
     }
 
     private async Task RestartAsync(CrowdProcess crowd)

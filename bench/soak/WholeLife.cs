@@ -24,8 +24,8 @@ internal static class WholeLife
             Conn = new ConnPluginOptions { Autostart = false },
         }, cancellationToken);
         crowd.Count("whole lives");
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using ITimer death = TimeProvider.System.CreateTimer(static o => ((CancellationTokenSource)o!).Cancel(), over, TimeSpan.FromSeconds(life), Timeout.InfiniteTimeSpan);
+        using var death = new CancellationTokenSource(TimeSpan.FromSeconds(life), TimeProvider.System);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(death.Token, cancellationToken);
         await using LanAnnouncer? announcer = lanPort is null ? null
             : new LanAnnouncer(new LanOptions { NetworkKey = crowd.Cast.Network, NormalPort = lanPort.Value, Legacy = false, Loopback = true }, keys, peer.Addresses);
         announcer?.Start();

@@ -1,11 +1,14 @@
 namespace Ssb.Conn.Soak;
 
-/// <summary>A stream that at some time reads nothing any more, though it stays open.</summary>
-internal sealed class DeafStream(Stream inner) : Stream
+/// <summary>A stream that at some time reads nothing any more, though it stays open, and can keep a copy of what is written.</summary>
+internal sealed class TapStream(Stream inner) : Stream
 {
     private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public bool IsDeaf { get; set; }
+
+    /// <summary>Gets what is written, too.</summary>
+    public MemoryStream? Copy { get; init; }
 
     public override bool CanRead => true;
 
@@ -30,9 +33,13 @@ internal sealed class DeafStream(Stream inner) : Stream
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => inner.WriteAsync(buffer, cancellationToken);
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        Copy?.Write(buffer.Span);
+        return inner.WriteAsync(buffer, cancellationToken);
+    }
 
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => inner.WriteAsync(buffer, offset, count, cancellationToken);
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public override Task FlushAsync(CancellationToken cancellationToken) => inner.FlushAsync(cancellationToken);
 
