@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using Microsoft.Extensions.Time.Testing;
+using Ssb.Wire.Tests.Muxrpc;
 
 namespace Ssb.Wire.Tests.Faults;
 
@@ -181,6 +182,18 @@ public sealed class HostilePeerTests
         await pair.B.ReadExactlyAsync(new byte[Frames * (9 + Mebibyte) + 9]).Guarded(); // and the goodbye
         await written.Guarded();
         Assert.False(output.IsOverfull);
+    }
+
+    [Fact]
+    public async Task Read_APeerWhoseBytesNeverRunOut_DoesNotKeepTheThread()
+    {
+        await using var peer = new Peer(new RpcOptions());
+        var flood = new Flood();
+        using var reader = new RpcReader(peer.Connection, flood, new RpcServer(peer.Connection));
+        (Task read, int before) = await Task.Run(() => (reader.ReadToEndAsync(), flood.Reads)).Guarded(); // what it reads before it lets others have their turn
+        Assert.InRange(before, 1, 10);
+        await read.Guarded();
+        Assert.InRange(flood.Reads, Flood.Most, int.MaxValue);
     }
 
     [Fact]
@@ -384,6 +397,24 @@ public sealed class HostilePeerTests
                 Dispose();
                 return default;
             }
+        }
+    }
+
+    /// <summary>Frames that are always here already, until there were many.</summary>
+    private sealed class Flood : MemoryStream
+    {
+        public const int Most = 1_000;
+
+        private static readonly byte[] s_late = RpcRawPeer.Frame(Json, -1, "late"u8);
+
+        public int Reads { get; private set; }
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (buffer.IsEmpty || ++Reads > Most)
+                return ValueTask.FromResult(0);
+            s_late.CopyTo(buffer.Span);
+            return ValueTask.FromResult(s_late.Length);
         }
     }
 }
