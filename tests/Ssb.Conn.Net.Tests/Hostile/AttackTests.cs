@@ -60,7 +60,7 @@ public sealed class AttackTests : IAsyncDisposable
         BoxStream stream = await SecretHandshake.ConnectAsync(recording, _attacker, peer.Id, cancellationToken: Token).WaitAsync(s_guard, Token);
         await stream.WriteAsync(Frame(Json, 1, s_manifest), Token);
         Assert.True(await stream.ReadAsync(new byte[100], Token) > 0);
-        await stream.DisposeAsync();
+        first.Dispose();
 
         using Socket second = await Dial(peer.Addresses[0]);
         await second.SendAsync(recording.Written.ToArray(), Token);
