@@ -61,6 +61,16 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     /// <summary>What became of those who called.</summary>
     public PeerNetworkCounters Counters => _limits.Counters;
 
+    /// <summary>How many greetings run, and how much else that lasts as long as a connection.</summary>
+    internal int RunningTasks
+    {
+        get
+        {
+            lock (_gate)
+                return _running.Count;
+        }
+    }
+
     /// <summary>Opens the raw stream of a <c>tunnel</c> route; whoever knows the rooms sets it.</summary>
     internal Func<MultiserverRoute, CancellationToken, Task<Stream>>? OpenTunnel { get; set; }
 

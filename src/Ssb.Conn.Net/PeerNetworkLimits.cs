@@ -6,7 +6,8 @@ namespace Ssb.Conn.Net;
 public sealed record PeerNetworkLimits
 {
     /// <summary>The bounds of each connection; its api, its permissions and its clock come from here. Default: those of
-    /// <see cref="RpcOptions"/>, with bodies of up to 1 MiB, 256 open requests, windows of 1,024 frames and 2 MiB, 8 MiB held in all, and 100,000 frames a second.</summary>
+    /// <see cref="RpcOptions"/>, with bodies of up to 1 MiB, 256 open requests, windows of 1,024 frames and 2 MiB, 8 MiB held in all, 1 MiB unsent,
+    /// and 100,000 frames a second.</summary>
     public RpcOptions Rpc { get; init; } = new()
     {
         MaxBodySize = 1024 * 1024,
@@ -15,6 +16,7 @@ public sealed record PeerNetworkLimits
         WindowFrames = 1_024,
         WindowBytes = 2 * 1024 * 1024,
         MaxHeldBytes = 8 * 1024 * 1024,
+        MaxUnsentBytes = 1024 * 1024,
     };
 
     /// <summary>How many callers may be connected. Default: 200.</summary>

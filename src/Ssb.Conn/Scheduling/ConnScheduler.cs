@@ -340,8 +340,9 @@ public sealed class ConnScheduler : IConnScheduler
     // let go calls somebody else, so that letting go of more would never end. Those go first who call from where most do: the oldest of one
     // machine, or of one room.
     private static HubPeer[] ByCrowd(HubPeer[] callers) => [.. callers.GroupBy(p => PlaceOf(p.Address))
-        .SelectMany(place => place.Reverse().Select((Peer, Rank) => (Peer, Rank)))
+        .SelectMany(place => place.Reverse().Select((Peer, Rank) => (Peer, Rank, Size: place.Count())))
         .OrderByDescending(c => c.Rank)
+        .ThenByDescending(c => c.Size) // the last of a crowd before one that came alone
         .Select(c => c.Peer)];
 
     // Where a call came from: the host without its port, the room without the attendant.

@@ -33,7 +33,7 @@ public sealed class RpcConnection : IAsyncDisposable
         Options = options;
         Remote = options.Remote ?? (stream as BoxStream)?.Remote;
         Held = new RpcHeld(options.MaxHeldBytes);
-        Output = new RpcOutput(stream, options.TimeProvider, e => End(new RpcEnd(RpcEndReason.Lost, e)));
+        Output = new RpcOutput(stream, options.TimeProvider, options.MaxUnsentBytes, e => End(new RpcEnd(RpcEndReason.Lost, e)));
         Exchanges = new RpcExchanges(options.MaxOpenRequests);
         _server = new RpcServer(this);
         _reader = new RpcReader(this, stream, _server);

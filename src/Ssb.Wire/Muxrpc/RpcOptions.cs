@@ -35,6 +35,10 @@ public sealed record RpcOptions
     /// 64 KiB counts as full, and calls are refused as too many. Default: 64 MiB.</summary>
     public long MaxHeldBytes { get; init; } = 64 * 1024 * 1024;
 
+    /// <summary>How many bytes may wait for the peer to take them; while there are more, answers to what it asked, nothing is read from it. 256 KiB, which streams and calls
+    /// of ours may fill, to 1 GiB. Default: 16 MiB.</summary>
+    public int MaxUnsentBytes { get; init; } = 16 * 1024 * 1024;
+
     /// <summary>How long the connection may be silent in both directions before it is closed, with a goodbye; or infinite. Default: 10
     /// minutes.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(10);
@@ -64,6 +68,8 @@ public sealed record RpcOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(WindowFrames, 1, nameof(WindowFrames));
         ArgumentOutOfRangeException.ThrowIfLessThan(WindowBytes, 1, nameof(WindowBytes));
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxHeldBytes, 1, nameof(MaxHeldBytes));
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxUnsentBytes, RpcOutput.Room, nameof(MaxUnsentBytes));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(MaxUnsentBytes, 1024 * 1024 * 1024, nameof(MaxUnsentBytes));
         ArgumentOutOfRangeException.ThrowIfNegative(CloseTimeout.Ticks, nameof(CloseTimeout));
         CheckTimeout(IdleTimeout, nameof(IdleTimeout));
         CheckTimeout(SendTimeout, nameof(SendTimeout));

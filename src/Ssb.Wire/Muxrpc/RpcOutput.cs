@@ -7,12 +7,14 @@ namespace Ssb.Wire;
 /// <para>Thread-safe. Who adds a frame while nobody writes, writes; what is added meanwhile goes out together with the next write. So
 /// a single call costs no change of thread, and many cost one write.</para>
 /// <para>Bounded: a stream or a call waits while <see cref="Room"/> bytes are unsent, and the reader, whose replies cannot wait, stops
-/// reading while <see cref="Overfull"/> are. More than both together and one body is never held, in arrays of up to twice that.</para>
+/// reading while <paramref name="overfull"/> are. More than both together and one body is never held, in arrays of up to twice that.</para>
 /// </remarks>
-internal sealed class RpcOutput(Stream stream, TimeProvider timeProvider, Action<Exception> onFault)
+internal sealed class RpcOutput(Stream stream, TimeProvider timeProvider, int overfull, Action<Exception> onFault)
 {
     public const int Room = 256 * 1024;
-    public const int Overfull = 16 * 1024 * 1024;
+
+    // Arrays that are larger are left to the collector: a peer that does not read makes them grow, and the pool would keep dozens for minutes.
+    private const int Pooled = 2 * Room;
 
     // What a box stream seals in one piece. Between pieces it is seen that the peer still reads.
     private const int Piece = 15 * BoxStream.MaxPacketSize;
@@ -32,7 +34,7 @@ internal sealed class RpcOutput(Stream stream, TimeProvider timeProvider, Action
 
     public bool IsWriting => Volatile.Read(ref _writing);
 
-    public bool IsOverfull => Volatile.Read(ref _length) + Volatile.Read(ref _sending) > Overfull;
+    public bool IsOverfull => Volatile.Read(ref _length) + Volatile.Read(ref _sending) > overfull;
 
     /// <summary>Adds a frame however much is unsent: only for what ends something, or opens it.</summary>
     public void Add(byte flags, int request, ReadOnlySpan<byte> body)
@@ -123,7 +125,7 @@ internal sealed class RpcOutput(Stream stream, TimeProvider timeProvider, Action
         {
             byte[] larger = ArrayPool<byte>.Shared.Rent(Math.Max(_length + length, 2 * _unsent.Length));
             _unsent.AsSpan(0, _length).CopyTo(larger);
-            ArrayPool<byte>.Shared.Return(_unsent);
+            Return(_unsent);
             _unsent = larger;
         }
 
@@ -151,14 +153,14 @@ internal sealed class RpcOutput(Stream stream, TimeProvider timeProvider, Action
                 }
 
                 await stream.FlushAsync().ConfigureAwait(false);
-                ArrayPool<byte>.Shared.Return(sending);
+                Return(sending);
                 sending = null;
             }
         }
         catch (Exception e)
         {
             if (sending is not null)
-                ArrayPool<byte>.Shared.Return(sending);
+                Return(sending);
             lock (_gate)
             {
                 _completed = true;
@@ -195,10 +197,16 @@ internal sealed class RpcOutput(Stream stream, TimeProvider timeProvider, Action
         return true;
     }
 
+    private static void Return(byte[] array)
+    {
+        if (array.Length <= Pooled)
+            ArrayPool<byte>.Shared.Return(array);
+    }
+
     private void DropUnsent()
     {
         if (_unsent is not null)
-            ArrayPool<byte>.Shared.Return(_unsent);
+            Return(_unsent);
         (_unsent, _length) = (null, 0);
         _taken?.TrySetResult();
         _taken = null;

@@ -17,13 +17,19 @@ internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServ
         int wanted = RpcFrame.HeaderSize;
         while (true)
         {
-            if (!await _received.FillAsync(stream, wanted, CancellationToken.None).ConfigureAwait(false))
+            ValueTask<bool> filling = _received.FillAsync(stream, wanted, CancellationToken.None);
+            bool isHere = filling.IsCompleted;
+            if (!await filling.ConfigureAwait(false))
             {
                 return stream is BoxStream // whose end is a goodbye of its own
                     ? new RpcEnd(RpcEndReason.Goodbye)
                     : new RpcEnd(RpcEndReason.Lost, new EndOfStreamException("The stream ended without a goodbye."));
             }
 
+            // A peer whose bytes never run out would keep a thread of the pool, and a few of them all there are: others have their turn. (This goes to the end of
+            // the pool's common queue; ForceYielding would go to the front of the thread's own.)
+            if (isHere)
+                await Task.Yield();
             LastReceived = connection.Options.TimeProvider.GetTimestamp();
             rate.Refill(LastReceived);
             while (TryReadFrame(out RpcFrame frame, out wanted))

@@ -42,7 +42,7 @@ public class RpcFrameOracleTests
     {
         Meant[] meant = Generate(seed);
         using var written = new MemoryStream();
-        var output = new RpcOutput(written, TimeProvider.System, e => Assert.Fail(e.ToString()));
+        var output = new RpcOutput(written, TimeProvider.System, RpcOutput.Room, e => Assert.Fail(e.ToString()));
         foreach (Meant m in meant)
         {
             RpcValue value = m.Value();

@@ -194,6 +194,21 @@ public class SchedulerTests : PluginTestBase
     }
 
     [Fact]
+    public async Task Look_AllPlacesOfCallersAreTaken_ACrowdPushesOutNobody()
+    {
+        ConnPlugin conn = await Open(s_on);
+        for (int i = 50; i < 58; i++)
+            Network.Call(i);
+        Guards.Until(() => conn.Hub.Count == 8);
+        Seconds(10);
+        for (int i = 60; i < 72; i++)
+            Network.Call(i, $"net:10.66.66.66:{50_000 + i}~shs:{Given.Base64(i)}");
+        Guards.Until(() => conn.Hub.Count == 20);
+        Seconds(300);
+        Assert.Equal(8, conn.Hub.Entries().Count(p => p.Address.Text.StartsWith("net:10.9.0.", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public async Task Look_RoomsAndPeers_HaveTheirTurnsApart()
     {
         Reachable();

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using Microsoft.Extensions.Time.Testing;
+using Ssb.Wire.Tests.Muxrpc;
 
 namespace Ssb.Wire.Tests.Faults;
 
@@ -170,8 +171,8 @@ public sealed class HostilePeerTests
     public async Task Output_WhatThePeerDoesNotTake_CountsAsHeldWhileItIsWritten()
     {
         using var pair = new DuplexPair(capacity: 1000);
-        var output = new RpcOutput(pair.A, TimeProvider.System, _ => { });
-        const int Frames = RpcOutput.Overfull / Mebibyte + 1;
+        var output = new RpcOutput(pair.A, TimeProvider.System, 16 * Mebibyte, _ => { });
+        const int Frames = 17;
         for (int i = 0; i < Frames; i++)
             output.Add(Json, -1, new byte[Mebibyte]);
         output.Flush();
@@ -181,6 +182,36 @@ public sealed class HostilePeerTests
         await pair.B.ReadExactlyAsync(new byte[Frames * (9 + Mebibyte) + 9]).Guarded(); // and the goodbye
         await written.Guarded();
         Assert.False(output.IsOverfull);
+    }
+
+    [Fact]
+    public async Task Read_APeerWhoseBytesNeverRunOut_DoesNotKeepTheThread()
+    {
+        await using var peer = new Peer(new RpcOptions());
+        var flood = new Flood();
+        using var reader = new RpcReader(peer.Connection, flood, new RpcServer(peer.Connection));
+        (Task read, int before) = await Task.Run(() => (reader.ReadToEndAsync(), flood.Reads)).Guarded(); // what it reads before it lets others have their turn
+        Assert.InRange(before, 1, 10);
+        await read.Guarded();
+        Assert.InRange(flood.Reads, Flood.Most, int.MaxValue);
+    }
+
+    [Fact]
+    public void Output_WhatGrewLarge_IsNotKeptByThePool()
+    {
+        byte[] mark = "what a peer that never reads made grow"u8.ToArray();
+        using var pair = new DuplexPair(capacity: 1000);
+        var output = new RpcOutput(pair.A, TimeProvider.System, 16 * Mebibyte, _ => { });
+        byte[] body = new byte[Mebibyte];
+        mark.CopyTo(body, 0);
+        for (int i = 0; i < 6; i++)
+            output.Add(Json, -1, body);
+        output.Abandon();
+        for (int size = Mebibyte; size <= 16 * Mebibyte; size *= 2)
+        {
+            byte[] next = System.Buffers.ArrayPool<byte>.Shared.Rent(size); // what this thread gave back last, if it did
+            Assert.Equal(-1, next.AsSpan().IndexOf(mark));
+        }
     }
 
     [Fact]
@@ -366,6 +397,24 @@ public sealed class HostilePeerTests
                 Dispose();
                 return default;
             }
+        }
+    }
+
+    /// <summary>Frames that are always here already, until there were many.</summary>
+    private sealed class Flood : MemoryStream
+    {
+        public const int Most = 1_000;
+
+        private static readonly byte[] s_late = RpcRawPeer.Frame(Json, -1, "late"u8);
+
+        public int Reads { get; private set; }
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (buffer.IsEmpty || ++Reads > Most)
+                return ValueTask.FromResult(0);
+            s_late.CopyTo(buffer.Span);
+            return ValueTask.FromResult(s_late.Length);
         }
     }
 }
