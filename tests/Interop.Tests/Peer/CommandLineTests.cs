@@ -78,7 +78,14 @@ public partial class CommandLineTests
     private static async Task<string> RunProgramAsync(string folder, FeedId id, string[] command)
     {
         using var guard = new CancellationTokenSource(s_patience, TimeProvider.System);
-        var start = new ProcessStartInfo(command[0], command.Skip(1)) { WorkingDirectory = folder, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(command[0], command.Skip(1))
+        {
+            UseShellExecute = false,
+            WorkingDirectory = folder,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         using Process process = Process.Start(start)!; // null only with UseShellExecute
         try
         {
@@ -126,9 +133,9 @@ public partial class CommandLineTests
         _ => node?.DeepClone(),
     };
 
-    [GeneratedRegex(@"\b1[0-9]{12}\b")]
+    [GeneratedRegex(@"\b1[0-9]{12}\b", RegexOptions.None, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Time();
 
-    [GeneratedRegex(@"(message|name): '[^']*'|^\w*Error: .*$", RegexOptions.Multiline)]
+    [GeneratedRegex(@"(message|name): '[^']*'|^\w*Error: .*$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Error();
 }

@@ -78,9 +78,11 @@ public sealed class RemotePeerTests : IAsyncDisposable
         await there.DisposeAsync();
         StagingEvent back = await bench.FirstAsync(e => e.Type == StagingEventType.Staged, Cancellation).AsTask().WaitAsync(s_patience, Cancellation);
         Assert.Equal(address, back.Address);
+        await ours.Conn.StopAsync(); // else each dial in vain makes it wait longer for the next
 
         await using JavaScriptPeer again = await JavaScriptPeer.StartAsync(_theirs.Path, Theirs, there.Port);
         ours.Conn.Stage(address, new StagedData { Type = "lan", Verified = true }); // as when it announces itself again
+        ours.Conn.Start();
         Assert.True(SpinWait.SpinUntil(() => ours.Conn.Hub.GetState(address) == HubState.Connected, s_patience));
     }
 
