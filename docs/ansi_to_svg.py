@@ -41,8 +41,8 @@ def main():
     lines = sys.stdin.read().split("\n")[:rows]
     width, height = columns * CELL_WIDTH + 2 * PADDING, rows * CELL_HEIGHT + BAR + PADDING
     print(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" role="img"'
-          ' aria-label="ssb-conn discover: a live table of the peers nearby">')
-    print('  <title>ssb-conn discover --neighbours 9</title>')
+          ' aria-label="ssb-conn start: bench, connections and address book, live">')
+    print('  <title>ssb-conn start --neighbours 9</title>')
     print(f'  <rect width="{width:g}" height="{height:g}" rx="9" fill="{GROUND}"/>')
     for i, colour in enumerate(("#ff5f57", "#febc2e", "#28c840")):
         print(f'  <circle cx="{PADDING + 6 + i * 19}" cy="18" r="5.5" fill="{colour}"/>')

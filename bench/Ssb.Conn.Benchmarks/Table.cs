@@ -30,6 +30,9 @@ internal sealed class Table
     /// <summary>A figure of ours that nothing is compared with here.</summary>
     public static void WriteFigure(string what, string ours) => Console.WriteLine($"| {what} | {ours} | | | | |");
 
+    /// <summary>A figure of ours and one of a baseline, without a ratio to reach.</summary>
+    public static void WritePair(string what, string ours, string baseline, string ratio) => Console.WriteLine($"| {what} | {ours} | {baseline} | {ratio} | | |");
+
     public void Row(string what, string ours, string baseline, string ratio, string limit, bool isReached)
     {
         _rows++;

@@ -1,5 +1,6 @@
 using Ssb.Conn.Cli.Commands;
 using Ssb.Conn.Cli.Pinging;
+using Ssb.Conn.Cli.Starting;
 using Ssb.Conn.Cli.Watching;
 
 namespace Ssb.Conn.Cli;
@@ -9,6 +10,7 @@ internal static class AllCommands
 {
     public static IReadOnlyList<CliCommand> Make(TimeProvider time) =>
     [
+        new StartCommand((options, console) => StartRun.RunAsync(options, console, time)),
         new DiscoverCommand(options => DiscoverRun.RunAsync(options, time)),
         new WatchCommand(time),
         ListCommand.Staged(time),

@@ -13,7 +13,8 @@ internal sealed class CommandLine
     private const string More =
         """
         Examples:
-          ssb-conn discover --neighbours 5      See peers come and go; these live on this computer only.
+          ssb-conn start --neighbours 5         Run a peer among others that live on this computer only.
+          ssb-conn start                        Run a peer of your own.
           ssb-conn watch                        Attach to the SSB peer that runs here, and steer it.
           ssb-conn ping net:HOST:8008~shs:KEY   Does this address work, and where does it stop?
           ssb-conn staged --json | jq .         What the peer could connect to, one entry a line.
@@ -94,7 +95,7 @@ internal sealed class CommandLine
 
         foreach (OptionResult given in command.Options.Select(parsed.GetResult).OfType<OptionResult>())
         {
-            if (given.IdentifierTokenCount > 1)
+            if (given.IdentifierTokenCount > 1 && given.Option.Arity.MaximumNumberOfValues <= 1)
                 return $"{given.Option.Name} was given {given.IdentifierTokenCount} times: once is enough";
             if (given.Tokens.Count == 0 && given.Option.HelpName is { } value)
                 return $"{given.Option.Name} needs a value: {given.Option.Name} {value}";

@@ -67,10 +67,10 @@ internal sealed record DiscoverOptions : IDisposable
             {
                 Json = typed.Json,
                 Neighbours = ReadNeighbours(typed),
-                Seed = ReadSeed(typed),
-                Interface = ReadInterface(typed.Interface, interfaces),
+                Seed = Typed.Seed(typed.Seed, typed.Neighbours),
+                Interface = Typed.Interface(typed.Interface, interfaces),
                 NetworkKey = Typed.NetworkKey(typed.NetworkKey),
-                Duration = ReadDuration(typed.Duration),
+                Duration = Typed.Duration(typed.Duration),
                 Announce = ReadAnnounce(typed, out keys),
                 Keys = keys,
             };
@@ -94,9 +94,7 @@ internal sealed record DiscoverOptions : IDisposable
     {
         if (typed.Neighbours is null)
             return 0;
-        if (!int.TryParse(typed.Neighbours, NumberStyles.None, CultureInfo.InvariantCulture, out int count) || count is < 1 or > MostNeighbours)
-            throw Typed.Wrong($"--neighbours {Typed.Quote(typed.Neighbours)}", $"it takes a whole number from 1 to {MostNeighbours:N0}, such as --neighbours 5");
-
+        int count = Typed.Number("--neighbours", typed.Neighbours, 1, MostNeighbours, 5);
         string? clash = typed.Announce is not null ? "--announce"
             : typed.Secret is not null ? "--secret"
             : typed.Interface is not null ? "--interface"
@@ -105,38 +103,6 @@ internal sealed record DiscoverOptions : IDisposable
         return clash is null ? count : throw Typed.Wrong(
             $"--neighbours together with {clash}",
             $"neighbours live on this computer, with a network key and a port of their own; leave out either --neighbours or {clash}");
-    }
-
-    private static int? ReadSeed(DiscoverArguments typed)
-    {
-        if (typed.Seed is null)
-            return null;
-        if (typed.Neighbours is null)
-            throw Typed.Wrong("--seed without --neighbours", "it makes the neighbours the same in each run: --neighbours 5 --seed 1");
-        return int.TryParse(typed.Seed, NumberStyles.None, CultureInfo.InvariantCulture, out int seed)
-            ? seed
-            : throw Typed.Wrong($"--seed {Typed.Quote(typed.Seed)}", $"it takes a whole number from 0 to {int.MaxValue:N0}");
-    }
-
-    private static string? ReadInterface(string? typed, Func<IReadOnlyList<KnownInterface>> interfaces)
-    {
-        if (typed is null)
-            return null;
-        IReadOnlyList<KnownInterface> known = interfaces();
-        if (known.Any(card => card.Name == typed || card.Addresses.Contains(typed)))
-            return typed;
-
-        string all = known.Count == 0 ? "none" : string.Join(", ", known.Select(card => card.ToString()));
-        throw Typed.Wrong($"--interface {Typed.Quote(typed)}", $"no interface has that name or IPv4 address; this computer has {all}");
-    }
-
-    private static TimeSpan? ReadDuration(string? typed)
-    {
-        if (typed is null)
-            return null;
-        return Durations.TryParse(typed, out TimeSpan duration)
-            ? duration
-            : throw Typed.Wrong($"--duration {Typed.Quote(typed)}", "it takes 30s, 2m, 1h or a number of seconds, from 1s to 720h");
     }
 
     private static MultiserverAddress? ReadAnnounce(DiscoverArguments typed, out KeyPair? keys)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security;
 using Ssb.Conn.Cli.View;
 using Ssb.Wire;
@@ -68,6 +69,54 @@ internal static class Typed
         return address.Problem is { } problem
             ? throw Wrong($"{what} {Quote(address.ToString())}", $"{problem}; it takes something like 'net:192.168.1.4:8008~shs:KEY'")
             : address;
+    }
+
+    /// <summary>A whole number.</summary>
+    /// <param name="option">What it is the value of.</param>
+    /// <param name="typed">What was typed.</param>
+    /// <param name="least">The least that is right.</param>
+    /// <param name="most">The most.</param>
+    /// <param name="example">One that would have been right.</param>
+    /// <exception cref="MisuseException">It is none, or out of its range.</exception>
+    public static int Number(string option, string typed, int least, int most, int example) =>
+        int.TryParse(typed, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= least && number <= most
+            ? number
+            : throw Wrong($"{option} {Quote(typed)}", $"it takes a whole number from {least:N0} to {most:N0}, such as {option} {example}");
+
+    /// <summary>The value of <c>--seed</c>; null if there is none.</summary>
+    /// <exception cref="MisuseException">It is none, or there are no neighbours to give it to.</exception>
+    public static int? Seed(string? typed, string? neighbours)
+    {
+        if (typed is null)
+            return null;
+        if (neighbours is null)
+            throw Wrong("--seed without --neighbours", "it makes the neighbours the same in each run: --neighbours 5 --seed 1");
+        return Number("--seed", typed, 0, int.MaxValue, 1);
+    }
+
+    /// <summary>The value of <c>--interface</c>; null if there is none.</summary>
+    /// <exception cref="MisuseException">This computer has no such interface.</exception>
+    public static string? Interface(string? typed, Func<IReadOnlyList<KnownInterface>> interfaces)
+    {
+        if (typed is null)
+            return null;
+        IReadOnlyList<KnownInterface> known = interfaces();
+        if (known.Any(card => card.Name == typed || card.Addresses.Contains(typed)))
+            return typed;
+
+        string all = known.Count == 0 ? "none" : string.Join(", ", known.Select(card => card.ToString()));
+        throw Wrong($"--interface {Quote(typed)}", $"no interface has that name or IPv4 address; this computer has {all}");
+    }
+
+    /// <summary>The value of <c>--duration</c>; null if there is none.</summary>
+    /// <exception cref="MisuseException">It is none.</exception>
+    public static TimeSpan? Duration(string? typed)
+    {
+        if (typed is null)
+            return null;
+        return Durations.TryParse(typed, out TimeSpan duration)
+            ? duration
+            : throw Wrong($"--duration {Quote(typed)}", "it takes 30s, 2m, 1h or a number of seconds, from 1s to 720h");
     }
 
     /// <summary>What to throw.</summary>

@@ -222,10 +222,19 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
 
     private async Task<PeerConnection> ConnectAsync(MultiserverAddress address, MultiserverRoute route, CancellationToken cancellationToken)
     {
-        Stream raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, _options.SocksProxy, cancellationToken).ConfigureAwait(false)
-            : route.Problem is { } problem ? throw new ConnectFailedException($"{route} makes no sense: {problem}.")
-            : OpenTunnel is { } open ? await open(route, cancellationToken).ConfigureAwait(false)
-            : throw new ConnectFailedException("Nobody here knows rooms, through which a tunnel goes.");
+        Stream raw;
+        try
+        {
+            raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, _options.SocksProxy, cancellationToken).ConfigureAwait(false)
+                : route.Problem is { } problem ? throw new ConnectFailedException($"it makes no sense: {problem}.")
+                : OpenTunnel is { } open ? await open(route, cancellationToken).ConfigureAwait(false)
+                : throw new ConnectFailedException("nobody here knows rooms, through which a tunnel goes.");
+        }
+        catch (ConnectFailedException e)
+        {
+            throw new ConnectFailedException($"{route} could not be reached: {e.Message}", e.InnerException);
+        }
+
         if (route.Key is { } key)
             return Start(await ShakeAsync(raw, route, FeedId.Parse(key), cancellationToken).ConfigureAwait(false), null, address, isClient: true);
         if (route is { Transport: "unix", Protocols: [_, { Name: "noauth" }] })

@@ -28,7 +28,7 @@ public sealed record PeerNetworkOptions
     public PeerNetworkLimits Limits { get; init; } = new();
 
     /// <summary>The SOCKS 5 proxy that <c>onion</c> routes go through. Default: Tor's, 127.0.0.1:9050.</summary>
-    public EndPoint SocksProxy { get; init; } = new IPEndPoint(IPAddress.Loopback, 9_050);
+    public EndPoint SocksProxy { get; init; } = Transport.Tor;
 
     /// <summary>Told of each connection as it stands, before the manager is. Quick, and throws nothing; more than that is a task of its own, for as long as
     /// <see cref="PeerConnection.Closed"/> has not completed.</summary>

@@ -13,10 +13,11 @@ public sealed class SsbPeer : IAsyncDisposable
     private readonly KeyPair? _ownKeys; // ours to dispose of
     private readonly LanService? _lan;
     private readonly RoomClient? _rooms;
+    private readonly RpcApi _api;
 
-    private SsbPeer(SsbPeerOptions options, KeyPair? ownKeys, PeerNetwork network, ConnPlugin conn, LanService? lan, RoomClient? rooms, FeedId id)
+    private SsbPeer(SsbPeerOptions options, KeyPair? ownKeys, PeerNetwork network, ConnPlugin conn, RpcApi api, LanService? lan, RoomClient? rooms, FeedId id)
     {
-        (_options, _ownKeys, _lan, _rooms) = (options, ownKeys, lan, rooms);
+        (_options, _ownKeys, _api, _lan, _rooms) = (options, ownKeys, api, lan, rooms);
         (Network, Conn, Id) = (network, conn, id);
     }
 
@@ -28,6 +29,9 @@ public sealed class SsbPeer : IAsyncDisposable
 
     /// <summary>The network.</summary>
     public PeerNetwork Network { get; }
+
+    /// <summary>What it serves, the procedures of the host included.</summary>
+    public RpcManifest Manifest => _api.Manifest;
 
     /// <summary>Where we can be called.</summary>
     public IReadOnlyList<MultiserverAddress> Addresses => Network.Addresses;
@@ -76,7 +80,7 @@ public sealed class SsbPeer : IAsyncDisposable
                 LanApi.AddTo(api, lan.Start, lan.Stop, lan.Discovered);
             rooms = options.Rooms ? new RoomClient(network, conn, keys.Id, options.TimeProvider, options.Logger) : null;
             rooms?.AddTo(api);
-            peer = new SsbPeer(options, ownKeys, network, conn, lan, rooms, keys.Id);
+            peer = new SsbPeer(options, ownKeys, network, conn, api, lan, rooms, keys.Id);
             network.Serve(api);
             lan?.Start();
             if (options.Conn.Autostart)

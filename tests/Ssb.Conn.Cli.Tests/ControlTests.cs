@@ -372,15 +372,22 @@ public class ControlTests
     }
 
     [Theory]
-    [InlineData(null, null, null, ".ssb")]
-    [InlineData("/a/b", null, null, "/a/b")]
-    [InlineData("/a/b", "test", null, ".test")]
-    [InlineData("/a/b", "test", "/c", "/c")]
-    [InlineData("", "", null, ".ssb")]
-    public void DefaultFolder_AsSsbConfigDoesIt(string? path, string? app, string? testPath, string expected)
+    [InlineData(null, null, null, "", ".ssb")]
+    [InlineData("/a/b", null, null, "", "/a/b")]
+    [InlineData("/a/b", "test", null, "", ".test")]
+    [InlineData("/a/b", "test", "/c", "", "/c")]
+    [InlineData("", "", null, "", ".ssb")]
+    [InlineData(null, null, null, ".ssb-conn", ".ssb-conn")] // ours, while it runs
+    [InlineData(null, null, null, ".ssb-conn/neighbours", ".ssb-conn/neighbours")]
+    [InlineData("/a/b", null, null, ".ssb-conn", "/a/b")]
+    [InlineData(null, "test", null, ".ssb-conn", ".test")]
+    public void ToSteer_AsSsbConfigDoesIt_UnlessOursRuns(string? path, string? app, string? testPath, string running, string expected)
     {
-        string folder = RemoteOptions.DefaultFolder(name => name switch { "ssb_path" => path, "ssb_appname" => app, "test_path" => testPath, _ => null });
-        Assert.Equal(expected.StartsWith('/') ? expected : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), expected), folder);
+        string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+        string folder = SsbFolder.ToSteer(
+            name => name switch { "ssb_path" => path, "ssb_appname" => app, "test_path" => testPath, _ => null },
+            candidate => running.Length > 0 && candidate == Path.Combine(home, running));
+        Assert.Equal(Path.Combine(home, expected), folder);
     }
 
     private static async Task<string> NextCallAsync(PeerStandIn peer) =>

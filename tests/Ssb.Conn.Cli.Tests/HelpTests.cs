@@ -11,7 +11,7 @@ public class HelpTests
 
         Assert.Equal((0, ""), (code, error));
         Assert.All(AllCommands.Make(TimeProvider.System), command => Assert.Contains($"  {command.Name} ", output, StringComparison.Ordinal));
-        Assert.Contains("ssb-conn discover --neighbours 5", output, StringComparison.Ordinal);
+        Assert.Contains("ssb-conn start --neighbours 5", output, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Ssb.Conn.Cli.Remote;
+using Ssb.Conn.Net;
 using Ssb.Wire;
 
 namespace Ssb.Conn.Cli.Pinging;
@@ -43,7 +44,7 @@ internal sealed class PingRun
         Stream? stream = null;
         if (!Tell(await StepAsync(route.Transport == "net" ? "tcp" : route.Transport, async () =>
         {
-            stream = await Dialling.OpenAsync(route, cancellationToken);
+            stream = await Transport.OpenAsync(route, Transport.Tor, cancellationToken);
             return (PingOutcome.Ok, route.Path is { } path ? $"connected to {path}" : $"connected to {route.Host}:{route.Port}", null);
         })))
         {
@@ -178,7 +179,7 @@ internal sealed class PingRun
 
     private static (PingOutcome, string, string?) Failed(Exception e)
     {
-        SocketError? error = (e as SocketException ?? e.InnerException as SocketException)?.SocketErrorCode;
+        SocketError? error = (e.GetBaseException() as SocketException)?.SocketErrorCode;
         return error switch
         {
             SocketError.ConnectionRefused => (PingOutcome.Failed, "refused: nobody listens there", IsItRunning),

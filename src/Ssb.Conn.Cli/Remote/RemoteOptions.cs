@@ -10,8 +10,9 @@ internal static class RemoteOptions
         """
         Which peer:
           The one of the folder --path: by its 'socket' there if it has one, else at 127.0.0.1:8008 with
-          the 'secret' there. Without --path, the folder that ssb_path names, else ~/.ssb (or, as in
-          JavaScript, that of the app that ssb_appname names). Another one: --remote ADDRESS --secret FILE
+          the 'secret' there. Without --path, the folder that ssb_path names; else that of 'ssb-conn start',
+          if it runs; else ~/.ssb (or, as in JavaScript, that of the app that ssb_appname names).
+          Another one: --remote ADDRESS --secret FILE
         """;
 
     /// <summary>What help says of the end.</summary>
@@ -23,7 +24,7 @@ internal static class RemoteOptions
 
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
 
-    private static readonly Option<string?> s_path = Text("--path", "DIR", "The SSB folder of the peer (default: $ssb_path, else ~/.ssb)");
+    private static readonly Option<string?> s_path = Text("--path", "DIR", "The SSB folder of the peer (default: $ssb_path, else see below)");
     private static readonly Option<string?> s_remote = Text("--remote", "ADDRESS", "A peer elsewhere, by its multiserver address");
     private static readonly Option<string?> s_secret = Text("--secret", "FILE", "Who we are to it (default: secret in the SSB folder)");
     private static readonly Option<string?> s_networkKey = Text("--network-key", "BASE64", "Another SSB network than the main one");
@@ -71,23 +72,11 @@ internal static class RemoteOptions
     {
         TimeSpan timeout = Timeout(parsed);
         Wire.NetworkKey network = NetworkKey(parsed);
-        string folder = parsed.GetValue(s_path) ?? DefaultFolder(Environment.GetEnvironmentVariable);
+        string folder = parsed.GetValue(s_path) ?? SsbFolder.ToSteer(Environment.GetEnvironmentVariable, SsbFolder.IsAlive);
         string? secret = parsed.GetValue(s_secret);
         return parsed.GetValue(s_remote) is { } remote
             ? RemoteTarget.At(Typed.Address("--remote", remote), folder, secret, network, timeout)
             : RemoteTarget.In(folder, secret, network, timeout);
-    }
-
-    /// <summary>The SSB folder when none is named.</summary>
-    /// <param name="variable">Reads a variable of the environment.</param>
-    /// <remarks>npm ssb-config 3.4: a folder in the home folder called as the app, which is <c>ssb</c> unless <c>ssb_appname</c> says
-    /// otherwise; and any setting may come from a variable with the app's name before it, such as <c>ssb_path</c>.</remarks>
-    internal static string DefaultFolder(Func<string, string?> variable)
-    {
-        string app = variable("ssb_appname") is { Length: > 0 } name ? name : "ssb";
-        return variable($"{app}_path") is { Length: > 0 } path
-            ? path
-            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), $".{app}");
     }
 
     private static Option<string?> Text(string name, string value, string description) => new(name) { HelpName = value, Description = description };

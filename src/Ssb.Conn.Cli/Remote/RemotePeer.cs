@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Ssb.Conn.Net;
 using Ssb.Wire;
 
 namespace Ssb.Conn.Cli.Remote;
@@ -121,7 +122,7 @@ internal sealed class RemotePeer : IAsyncDisposable
 
     private static async Task<RpcConnection> ConnectAsync(MultiserverRoute route, RemoteTarget target, CancellationToken cancellationToken)
     {
-        Stream stream = await Dialling.OpenAsync(route, cancellationToken);
+        Stream stream = await Transport.OpenAsync(route, Transport.Tor, cancellationToken);
         if (RemoteTarget.IsOpen(route))
             return RpcConnection.Start(stream);
         FeedId server = FeedId.Parse(route.Key!); // a route that is not open has a key, and then we have one: RemoteTarget sees to both

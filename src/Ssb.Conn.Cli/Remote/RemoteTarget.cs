@@ -30,7 +30,7 @@ internal sealed class RemoteTarget : IDisposable
     /// <exception cref="FailedException">Nothing in the folder says how to find it.</exception>
     public static RemoteTarget In(string folder, string? secret, NetworkKey network, TimeSpan timeout)
     {
-        string name = TerminalText.Clean(folder), socket = Path.GetFullPath(Path.Combine(folder, "socket")), own = Path.Combine(folder, "secret");
+        string name = TerminalText.Clean(folder), socket = SsbFolder.Socket(folder), own = Path.Combine(folder, "secret");
         var routes = new List<MultiserverRoute>();
         if (File.Exists(socket))
             routes.Add(new MultiserverRoute(new MultiserverProtocol("unix", [socket]), new MultiserverProtocol("noauth", [])));
@@ -68,6 +68,14 @@ internal sealed class RemoteTarget : IDisposable
         KeyPair keys = secret is null ? Typed.Secret("the secret", own) : Typed.Secret("--secret", secret);
         return new RemoteTarget(name, routes, keys, network, timeout);
     }
+
+    /// <summary>A peer that runs in this process.</summary>
+    /// <param name="name">What to call it.</param>
+    /// <param name="addresses">Where it listens; the first is tried first.</param>
+    /// <param name="keys">Its own identity, disposed of with this.</param>
+    /// <param name="network">Its network.</param>
+    public static RemoteTarget Here(string name, IEnumerable<MultiserverAddress> addresses, KeyPair keys, NetworkKey network) =>
+        new(name, [.. addresses.SelectMany(address => address.Routes)], keys, network, TimeSpan.FromSeconds(30));
 
     public void Dispose() => Keys?.Dispose();
 

@@ -20,6 +20,9 @@ internal sealed record WatchPanel(IReadOnlyList<string> Lines, int Scroll);
 /// <summary>All that a frame of <c>watch</c> shows, apart from the size of the terminal.</summary>
 internal sealed record WatchModel
 {
+    /// <summary>The command that shows it.</summary>
+    public required string Command { get; init; }
+
     /// <summary>Which peer, and how it stands with it.</summary>
     public required string Peer { get; init; }
 

@@ -44,7 +44,7 @@ internal static class WatchScreen
     private static string Title(StyledLine line, WatchModel model, int width)
     {
         string clock = Durations.Clock(model.Elapsed);
-        line.Skip(1).Put("ssb-conn watch", Style.Heading);
+        line.Skip(1).Put($"ssb-conn {model.Command}", Style.Heading);
         if (width - line.Used > clock.Length + 8)
             line.Skip(3).Cell(model.Peer, width - line.Used - clock.Length - 3, model.IsGone ? Style.Warning : Style.Quiet);
         return line.Skip(width - line.Used - clock.Length - 1).Put(clock, Style.Quiet).ToString();

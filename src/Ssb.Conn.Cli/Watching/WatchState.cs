@@ -45,6 +45,8 @@ internal sealed class WatchState
     private readonly Lock _gate = new();
     private readonly Pane[] _panes = [new("conn.stagedPeers", "Nobody is staged."), new("conn.peers", "Nobody is connected."), new("conn.dbPeers", "The address book is empty.")];
     private WatchEvent.Attached? _peer;
+    private readonly string _command;
+    private string? _title;
     private string _where;
     private string _gone = "";
     private DateTimeOffset _retryAt;
@@ -54,7 +56,25 @@ internal sealed class WatchState
     private WatchPanel? _panel;
 
     /// <param name="target">What is to be attached to, for a person.</param>
-    public WatchState(string target) => _where = target;
+    /// <param name="command">The command that shows it.</param>
+    public WatchState(string target, string command = "watch") => (_where, _command) = (target, command);
+
+    /// <summary>How to call it once it is attached to; null: by where it is.</summary>
+    public string? Title
+    {
+        get => Volatile.Read(ref _title);
+        set => Volatile.Write(ref _title, value);
+    }
+
+    /// <summary>Says something, in the place of how the last action went.</summary>
+    public void Say(string message, bool isBad)
+    {
+        lock (_gate)
+        {
+            if (!_isBusy)
+                (_message, _isBad) = (message, isBad);
+        }
+    }
 
     /// <summary>Takes in what happened.</summary>
     public void Apply(WatchEvent happened, DateTimeOffset now)
@@ -64,7 +84,7 @@ internal sealed class WatchState
             switch (happened)
             {
                 case WatchEvent.Attached attached:
-                    (_peer, _where, _gone) = (attached, attached.Where, "");
+                    (_peer, _where, _gone) = (attached, Title ?? attached.Where, "");
                     break;
                 case WatchEvent.Gone gone:
                     (_peer, _gone, _retryAt) = (null, gone.Reason, now + gone.Pause);
@@ -147,6 +167,7 @@ internal sealed class WatchState
             TimeSpan left = _retryAt - now;
             return new WatchModel
             {
+                Command = _command,
                 Peer = _peer is not null ? _where
                     : _gone.Length == 0 ? $"{_where}: attaching"
                     : $"{_where} is gone ({_gone}); trying again in {Durations.Short(TimeSpan.FromSeconds(Math.Ceiling(left.TotalSeconds)))}",

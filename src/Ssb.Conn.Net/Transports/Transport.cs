@@ -7,14 +7,17 @@ namespace Ssb.Conn.Net;
 /// <summary>Opens the raw stream of a route, below the handshake: <c>net</c>, <c>unix</c>, <c>ws</c>, <c>wss</c> and <c>onion</c>.</summary>
 internal static class Transport
 {
+    /// <summary>Where Tor's SOCKS proxy is, unless somebody moved it.</summary>
+    public static readonly EndPoint Tor = new IPEndPoint(IPAddress.Loopback, 9_050);
+
     /// <param name="route">Where to. A <c>tunnel</c> has no stream of its own: the room's connection gives it.</param>
     /// <param name="socksProxy">What <c>onion</c> routes go through.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
-    /// <exception cref="ConnectFailedException">It cannot be reached, or not in this way.</exception>
+    /// <exception cref="ConnectFailedException">It cannot be reached, or not in this way. The message says why, without the route.</exception>
     public static async Task<Stream> OpenAsync(MultiserverRoute route, EndPoint socksProxy, CancellationToken cancellationToken)
     {
         if (route.Problem is { } problem)
-            throw new ConnectFailedException($"{route} makes no sense: {problem}.");
+            throw new ConnectFailedException($"it makes no sense: {problem}.");
         try
         {
             return route.Transport switch
@@ -29,7 +32,7 @@ internal static class Transport
         }
         catch (Exception e) when (e is SocketException or IOException or WebSocketException or ArgumentException)
         {
-            throw new ConnectFailedException($"{route} could not be reached: {ReasonOf(e)}", e);
+            throw new ConnectFailedException(ReasonOf(e), e);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Threading.Channels;
@@ -17,6 +18,7 @@ internal sealed class LineProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly Task _reading;
     private readonly Task _complaining;
+    private bool _isDisposed;
 
     private LineProcess(Process process)
     {
@@ -82,8 +84,19 @@ internal sealed class LineProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Asks it to end by a signal, as a person or a system does, and waits until it has. Not on Windows.</summary>
+    public async Task TerminateAsync(CancellationToken cancellationToken)
+    {
+        using Process kill = Process.Start("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]);
+        await kill.WaitForExitAsync(cancellationToken);
+        await _process.WaitForExitAsync(cancellationToken);
+    }
+
     public async ValueTask DisposeAsync()
     {
+        if (_isDisposed)
+            return;
+        _isDisposed = true;
         using var guard = new CancellationTokenSource(s_patience, TimeProvider.System);
         try
         {

@@ -39,6 +39,9 @@ internal sealed class PeerProcess(LineProcess process, CancellationToken cancell
         }
     }
 
+    /// <summary>Asks it to end by a signal, and waits until it has.</summary>
+    public Task TerminateAsync() => process.TerminateAsync(cancellationToken);
+
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => process.DisposeAsync();
 }

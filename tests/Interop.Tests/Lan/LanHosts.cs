@@ -23,19 +23,39 @@ internal sealed class LanHosts : IAsyncDisposable
 
     public NetworkNamespaces Network => _network;
 
-    /// <summary>What a peer of this seed announces from this host.</summary>
-    public static string Address(int host, int seed)
+    /// <summary>Who a peer of this seed is.</summary>
+    public static string Id(int seed)
     {
         using var keys = Ssb.Wire.KeyPair.FromSeed([.. Enumerable.Repeat((byte)seed, Ssb.Wire.KeyPair.SeedSize)]);
-        return $"net:{NetworkNamespaces.Address(host)}:8008~shs:{keys.Id.ToString()[1..45]}";
+        return keys.Id.ToString();
     }
+
+    /// <summary>What a peer of this seed announces from this host.</summary>
+    public static string Address(int host, int seed) => $"net:{NetworkNamespaces.Address(host)}:8008~shs:{Id(seed)[1..45]}";
 
     /// <summary>A peer of ours, see Interop.LanPeer.</summary>
     public PeerProcess StartOurs(int host) =>
         Add(LineProcess.Start(_network.On(host, "dotnet", Path.Combine(AppContext.BaseDirectory, "Interop.LanPeer.dll")), _folder.Path));
 
+    /// <summary>Our tool's peer, with its line-JSON; its seed is the number of its host. It runs when this returns.</summary>
+    public async Task<PeerProcess> StartToolAsync(int host, params string[] options)
+    {
+        string folder = Path.Combine(_folder.Path, $"tool-{host}");
+        string secret = Path.Combine(folder, "secret");
+        Directory.CreateDirectory(folder);
+        byte[] seed = [.. Enumerable.Repeat((byte)host, Ssb.Wire.KeyPair.SeedSize)];
+        string id = Id(host), open = id[1..45];
+        string hidden = Convert.ToBase64String([.. seed, .. Convert.FromBase64String(open)]);
+        await File.WriteAllTextAsync(secret, JsonSerializer.Serialize(new { curve = "ed25519", @public = $"{open}.ed25519", @private = $"{hidden}.ed25519", id }), Cancellation);
+        string[] command = ["dotnet", Path.Combine(AppContext.BaseDirectory, "ssb-conn.dll"), "start", "--json", "--path", folder, "--port", "8008", .. options];
+        PeerProcess peer = Add(LineProcess.Start(_network.On(host, command), _folder.Path));
+        JsonElement started = await peer.FindAsync(line => line.TryGetProperty("addresses", out _));
+        Assert.Contains(started.GetProperty("addresses").EnumerateArray(), address => address.GetString() == Address(host, host));
+        return peer;
+    }
+
     /// <summary>A real JavaScript peer, see peer.js; its seed is the number of its host. It is ready, and announces, when this returns.</summary>
-    public async Task<PeerProcess> StartTheirsAsync(int host, string? network = null, bool normal = true, bool legacy = true)
+    public async Task<PeerProcess> StartTheirsAsync(int host, string? network = null, bool normal = true, bool legacy = true, params int[] knows)
     {
         string options = JsonSerializer.Serialize(new
         {
@@ -46,6 +66,7 @@ internal sealed class LanHosts : IAsyncDisposable
             network,
             normal,
             legacy,
+            hops = knows.Length == 0 ? null : knows.ToDictionary(Id, _ => 1),
         });
         PeerProcess peer = Add(LineProcess.Start(_network.On(host, "node", "peer.js", options), NodeModules.Scripts, ("NODE_PATH", _modules)));
         JsonElement ready = await peer.FindAsync(line => line.TryGetProperty("ready", out _));

@@ -1,0 +1,21 @@
+using Microsoft.Extensions.Logging;
+
+namespace Ssb.Conn.Cli.Starting;
+
+/// <summary>Hands warnings and errors to a person, one sentence each.</summary>
+internal sealed class ProblemLog(Action<string> tell) : ILogger
+{
+    /// <summary>Hands one over.</summary>
+    public void Tell(string problem) => tell(problem);
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        if (IsEnabled(logLevel))
+            tell(exception is null ? formatter(state, exception) : $"{formatter(state, exception)} ({exception.Message})");
+    }
+}

@@ -1,0 +1,192 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.ExceptionServices;
+using Ssb.Conn.Cli.Remote;
+using Ssb.Conn.Cli.Terminals;
+using Ssb.Conn.Cli.View;
+using Ssb.Conn.Cli.Watching;
+using Ssb.Conn.Net;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Cli.Starting;
+
+/// <summary>One run of <c>ssb-conn start</c>, from its options to its exit code.</summary>
+internal sealed class StartRun
+{
+    /// <summary>Where SSB programs listen unless told otherwise.</summary>
+    private const int UsualPort = 8008;
+
+    private readonly StartOptions _options;
+    private readonly CliConsole _console;
+    private readonly TimeProvider _time;
+    private readonly bool _isView;
+    private readonly WatchState? _state; // of the view
+    private readonly ProblemLog _log;
+
+    private StartRun(StartOptions options, CliConsole console, TimeProvider time)
+    {
+        (_options, _console, _time) = (options, console, time);
+        _isView = !options.Json && !options.Quiet && Terminal.IsThere;
+        _state = _isView ? new WatchState(TerminalText.Clean(options.Folder), "start") : null;
+        _log = new ProblemLog(problem =>
+        {
+            if (_state is not null)
+                _state.Say(problem, isBad: true);
+            else
+                Complain(problem);
+        });
+    }
+
+    /// <summary>Runs a peer until the duration is over, a signal comes, the person quits or the reader goes away.</summary>
+    /// <exception cref="FailedException">It could not run.</exception>
+    public static async Task<int> RunAsync(StartOptions options, CliConsole console, TimeProvider time)
+    {
+        using var stop = options.Duration is { } duration ? new CancellationTokenSource(duration, time) : new CancellationTokenSource();
+        using var signals = new StopSignals(stop);
+        return await new StartRun(options, console, time).RunAsync(stop);
+    }
+
+    private async Task<int> RunAsync(CancellationTokenSource stop)
+    {
+        long start = _time.GetTimestamp();
+        await using NeighbourPeers? neighbours = _options.Neighbours > 0 ? new NeighbourPeers(_options.Neighbours, _options.Seed, _options.NetworkKey, _time) : null;
+        SsbPeer peer = await OpenAsync(neighbours?.Lan);
+        var tally = new StartTally();
+        await using (peer)
+        {
+            Task counting = tally.CountAsync(peer.Conn, stop.Token);
+            try
+            {
+                Task living = neighbours?.LiveAsync(stop.Token) ?? Task.Delay(Timeout.InfiniteTimeSpan, _time, stop.Token);
+                Task showing = ShowAsync(peer, stop);
+                Task first = await Task.WhenAny(living, showing);
+                await stop.CancelAsync();
+                await Task.WhenAll(living, showing, counting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                if (first.Exception?.InnerException is { } fault and not OperationCanceledException)
+                    ExceptionDispatchInfo.Throw(fault);
+            }
+            catch (SocketException e)
+            {
+                throw new FailedException($"the neighbours cannot live here: {e.Message}", e);
+            }
+        }
+
+        if (!_options.Quiet)
+            await tally.WriteAsync(_isView ? _console.Output : _console.Error, _time.GetElapsedTime(start), peer);
+        return ExitCode.Success;
+    }
+
+    /// <summary>Starts the peer, and leaves what tells others how to reach it.</summary>
+    private async Task<SsbPeer> OpenAsync(LanOptions? neighbours)
+    {
+        string folder = Path.GetFullPath(_options.Folder);
+        if (SsbFolder.IsAlive(folder))
+            throw new FailedException($"a peer runs in {folder} already: 'ssb-conn watch --path {folder}' shows it; another one needs a folder of its own (--path DIR)");
+        try
+        {
+            Directory.CreateDirectory(folder);
+            if (_options.IsScratch)
+            {
+                foreach (string name in (string[])["conn.json", "conn-rules.json"]) // of neighbours who are gone
+                    File.Delete(Path.Combine(folder, name));
+            }
+
+            string socket = SsbFolder.Socket(folder);
+            bool hasSocket = IsSocketPath(socket);
+            if (!hasSocket)
+                _log.Tell($"{folder} is too long a name for a socket: commands reach this peer by --remote ADDRESS only");
+            SsbPeer peer = await SsbPeer.StartAsync(new SsbPeerOptions
+            {
+                Folder = folder,
+                NetworkKey = _options.NetworkKey,
+                Listen = hasSocket ? [$"unix:{socket}~noauth", .. Places()] : Places(),
+                Lan = neighbours ?? (_options.HasLan ? new LanOptions { Interface = _options.Interface } : null),
+                Masters = _options.Masters,
+                Limits = _options.Limits,
+                Conn = new ConnPluginOptions
+                {
+                    Autostart = _options.Dials,
+                    Hub = new HubOptions { Capacity = Math.Max(new HubOptions().Capacity, 2 * _options.Limits.MaxCallers) }, // room for those whom we dial
+                },
+                TimeProvider = _time,
+                Logger = _log,
+            });
+            string manifest = Path.Combine(folder, "manifest.json"), unfinished = manifest + ".new";
+            await File.WriteAllBytesAsync(unfinished, peer.Manifest.ToJson());
+            File.Move(unfinished, manifest, overwrite: true);
+            return peer;
+        }
+        catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException or FormatException)
+        {
+            throw new FailedException($"the peer cannot run: {e.Message}", e);
+        }
+    }
+
+    private string[] Places()
+    {
+        IPAddress host = _options.Host ?? (Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any);
+        int port = _options.Port ?? (IsFree(host, UsualPort) ? UsualPort : 0);
+        string name = host.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{host}]" : host.ToString();
+        return _options.WsPort is { } wsPort ? [$"net:{name}:{port}~shs", $"ws:{name}:{wsPort}~shs"] : [$"net:{name}:{port}~shs"];
+    }
+
+    private static bool IsFree(IPAddress host, int port)
+    {
+        using var probe = new Socket(host.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            if (host.Equals(IPAddress.IPv6Any))
+                probe.DualMode = true;
+            probe.Bind(new IPEndPoint(host, port));
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
+    private static bool IsSocketPath(string path)
+    {
+        try
+        {
+            _ = new UnixDomainSocketEndPoint(path);
+            return true;
+        }
+        catch (ArgumentOutOfRangeException)
+        {
+            return false;
+        }
+    }
+
+    private async Task ShowAsync(SsbPeer peer, CancellationTokenSource stop)
+    {
+        if (_options.Quiet)
+        {
+            await _console.Output.WriteLineAsync($"{peer.Id} runs at {string.Join(", ", peer.Addresses.Select(address => address.ToString()))}");
+            await Task.Delay(Timeout.InfiniteTimeSpan, _time, stop.Token);
+        }
+
+        using RemoteTarget here = RemoteTarget.Here("this peer", peer.Addresses, SecretFile.Load(Path.Combine(_options.Folder, "secret")), _options.NetworkKey);
+        var session = new WatchSession(cancellationToken => RemotePeer.AttachAsync(here, cancellationToken), here.Timeout, _time);
+        if (_state is null)
+        {
+            await _console.Output.WriteLineAsync($"{{\"change\":\"started\",\"at\":{_time.GetUtcNow().ToUnixTimeMilliseconds()},\"id\":{JsonText.Quoted(peer.Id.ToString())},"
+                + $"\"addresses\":[{string.Join(',', peer.Addresses.Select(address => JsonText.Quoted(address.Text)))}],\"path\":{JsonText.Quoted(Path.GetFullPath(_options.Folder))}}}");
+            var lines = new WatchLines(_console.Output, _time);
+            await foreach (WatchEvent happened in session.RunAsync(stop.Token))
+                await lines.WriteAsync(happened);
+        }
+        else
+        {
+            MultiserverRoute place = peer.Addresses.Select(address => address.Routes[0]).First(route => route.Transport == "net"); // it always listens there
+            _state.Title = $"{TerminalText.Fit(peer.Id.ToString(), 10)} at net:{place.Host}:{place.Port}";
+            if (_options.Neighbours > 0)
+                _state.Say($"{(_options.Neighbours == 1 ? "One peer lives" : $"{_options.Neighbours} peers live")} on this computer, and nobody else hears of them. The keys below steer.", isBad: false);
+            var view = new WatchView(_state, here.Timeout, _time, Terminal.WantsColour);
+            await view.RunAsync(session.RunAsync, stop.Cancel, stop.Token);
+        }
+    }
+
+    private void Complain(string problem) => _console.Error.WriteLine($"ssb-conn: {TerminalText.Clean(problem)}");
+}

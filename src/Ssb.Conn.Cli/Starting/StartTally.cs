@@ -1,0 +1,66 @@
+using Ssb.Conn.Net;
+
+namespace Ssb.Conn.Cli.Starting;
+
+/// <summary>What a run of <c>start</c> has come to.</summary>
+internal sealed class StartTally
+{
+    private readonly HashSet<string> _peers = []; // identities; grows with those that prove one
+    private long _connected, _called, _failed, _staged;
+
+    /// <summary>Counts until cancelled.</summary>
+    public Task CountAsync(ConnPlugin conn, CancellationToken cancellationToken)
+    {
+        IAsyncEnumerable<HubEvent> hub = conn.Hub.Listen(cancellationToken);
+        IAsyncEnumerable<StagingEvent> bench = conn.Staging.Listen(cancellationToken);
+        return Task.WhenAll(CountAsync(hub), CountAsync(bench));
+    }
+
+    /// <summary>Writes it as a few lines of plain text.</summary>
+    public async Task WriteAsync(TextWriter output, TimeSpan elapsed, SsbPeer peer)
+    {
+        string calls = _called > 0 ? $", {_called:N0} of them called us" : "";
+        try
+        {
+            await output.WriteLineAsync($"ssb-conn start ended after {Durations.Clock(TimeSpan.FromSeconds(Math.Round(elapsed.TotalSeconds)))}");
+            await LineAsync("peers staged", _staged);
+            await LineAsync("connections", _connected, _connected > 0 ? $"with {_peers.Count:N0} {(_peers.Count == 1 ? "peer" : "different peers")}{calls}" : "");
+            await LineAsync("failed dials", _failed);
+            await LineAsync("callers refused", Refused(peer.Network.Counters));
+        }
+        catch (IOException)
+        {
+            // The terminal was closed, which is why we ended: nobody is there to read it.
+        }
+
+        Task LineAsync(string name, long figure, string remark = "") =>
+            output.WriteLineAsync($"  {name,-16}{figure,8:N0}{(remark.Length > 0 ? $"   {remark}" : "")}");
+    }
+
+    private static long Refused(PeerNetworkCounters calls) =>
+        calls.RefusedFull + calls.RefusedSource + calls.RefusedIdentity + calls.RefusedHandshakes + calls.Evicted + calls.FailedHandshakes + calls.Unwelcome;
+
+    private async Task CountAsync(IAsyncEnumerable<HubEvent> events)
+    {
+        await foreach (HubEvent happened in events)
+        {
+            if (happened.Type == HubEventType.ConnectingFailed)
+                _failed++;
+            if (happened is not { Type: HubEventType.Connected, Connection: { } connection })
+                continue;
+            _connected++;
+            _peers.Add(connection.Id);
+            if (connection is PeerConnection { IsClient: false })
+                _called++;
+        }
+    }
+
+    private async Task CountAsync(IAsyncEnumerable<StagingEvent> events)
+    {
+        await foreach (StagingEvent happened in events)
+        {
+            if (happened.Type == StagingEventType.Staged)
+                _staged++;
+        }
+    }
+}

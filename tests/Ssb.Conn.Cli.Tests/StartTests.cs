@@ -1,0 +1,161 @@
+using System.Text.Json;
+using Ssb.Conn.Cli.Starting;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Cli.Tests;
+
+/// <summary><c>start</c>: the real process with its real peer and neighbours, on loopback, in folders of the test's own.</summary>
+public sealed class StartTests : IDisposable
+{
+    private const int TwoMinutes = 120_000;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("ssb-conn-start").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact(Timeout = TwoMinutes)]
+    public async Task Start_Neighbours_AreStagedDialledConnectedAndLost()
+    {
+        using Tool tool = Tool.Start($"start --neighbours 3 --path {_folder}", TestContext.Current.CancellationToken);
+        var connected = new HashSet<string>();
+        List<JsonElement> lines = await tool.ReadUntilAsync(line =>
+        {
+            if (Pool(line) == "hub" && line.TryGetProperty("entry", out JsonElement entry) && entry[1].GetProperty("state").GetString() == "connected")
+                connected.Add(entry[0].GetString()!);
+            return connected.Count == 3;
+        });
+
+        Assert.Equal("started", Change(lines[0]));
+        Assert.Contains(lines[0].GetProperty("addresses").EnumerateArray(), address => address.GetString() == $"unix:{_folder}/socket~noauth");
+        Assert.DoesNotContain(lines[0].GetProperty("addresses").EnumerateArray(), address => address.GetString()!.StartsWith("net:", StringComparison.Ordinal)
+            && !address.GetString()!.StartsWith("net:127.0.0.1:", StringComparison.Ordinal));
+        Assert.Contains(lines, line => Change(line) == "added" && Pool(line) == "staging"); // who is dialled at once may not be seen there
+
+        // The first of them leaves within seconds.
+        await tool.ReadUntilAsync(line => Change(line) == "removed" && Pool(line) == "hub");
+        await tool.SignalAsync("INT");
+        await tool.ReadUntilAsync(_ => false);
+        (int code, string error) = await tool.EndAsync();
+        Assert.Equal(0, code);
+        Assert.StartsWith("ssb-conn start ended after ", error, StringComparison.Ordinal);
+        Assert.Matches(@"connections +\d+   with 3 different peers", error);
+        Assert.False(File.Exists(Path.Combine(_folder, "socket")));
+    }
+
+    [Fact(Timeout = TwoMinutes)]
+    public async Task Start_FolderOfItsOwn_IsMadeKeptAndSteeredByOtherCommands()
+    {
+        string folder = Path.Combine(_folder, "new", "peer");
+        string start = $"start --path {folder} --no-lan --host 127.0.0.1 --port 0 --ws-port 0 --no-dial";
+        string id;
+        const string Friend = "net:127.0.0.1:9~shs:pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=";
+        using (Tool tool = Tool.Start(start, TestContext.Current.CancellationToken))
+        {
+            JsonElement started = Assert.Single(await tool.ReadUntilAsync(_ => true));
+            id = started.GetProperty("id").GetString()!;
+            Assert.Equal(["unix", "net", "ws"], started.GetProperty("addresses").EnumerateArray().Select(address => address.GetString()!.Split(':')[0]));
+            string[] files = ["conn.lock", "manifest.json", "secret", "socket"];
+            Assert.Equal(files, Directory.GetFiles(folder).Select(Path.GetFileName).Where(name => name != "conn.json").Order(StringComparer.Ordinal));
+            JsonElement manifest = JsonElement.Parse(await File.ReadAllBytesAsync(Path.Combine(folder, "manifest.json"), TestContext.Current.CancellationToken));
+            Assert.Equal("source", manifest.GetProperty("conn").GetProperty("stagedPeers").GetString());
+
+            (int code, _, string error) = await Cli.RunAsync("remember", Friend, "--path", folder);
+            Assert.Equal((0, ""), (code, error));
+            (code, _, error) = await Cli.RunAsync("stage", Friend, "--path", folder);
+            Assert.Equal((0, ""), (code, error));
+            (_, string staged, _) = await Cli.RunAsync("staged", "--json", "--path", folder);
+            Assert.Contains(Friend, staged, StringComparison.Ordinal);
+            (code, _, error) = await Cli.RunAsync("start", "--path", folder, "--no-lan", "--host", "127.0.0.1", "--port", "0");
+            Assert.Equal(1, code);
+            Assert.Contains("a peer runs in", error, StringComparison.Ordinal);
+            await tool.SignalAsync("TERM");
+            await tool.ReadUntilAsync(_ => false);
+            Assert.Equal(0, (await tool.EndAsync()).Code);
+        }
+
+        using (Tool again = Tool.Start(start + " --quiet", TestContext.Current.CancellationToken))
+        {
+            (_, string known, _) = (0, "", "");
+            for (int attempt = 0; known.Length == 0 && attempt < 200; attempt++)
+            {
+                (_, known, _) = await Cli.RunAsync("db", "--json", "--path", folder);
+                await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, TestContext.Current.CancellationToken);
+            }
+
+            Assert.Contains(Friend, known, StringComparison.Ordinal);
+            using KeyPair keys = SecretFile.Load(Path.Combine(folder, "secret"));
+            Assert.Equal(id, keys.Id.ToString());
+            await again.SignalAsync("TERM");
+            Assert.Equal((0, ""), await again.EndAsync());
+        }
+    }
+
+    [Fact(Timeout = TwoMinutes)]
+    public async Task Start_InATerminal_ShowsItselfAndTakesKeys()
+    {
+        using TerminalPane pane = await TerminalPane.OpenAsync(100, 30, TestContext.Current.CancellationToken);
+        string modes = await pane.ModesAsync();
+        await pane.TypeAsync($"dotnet '{Tool.Assembly}' start --neighbours 2 --seed 1 --path {_folder}; echo gave $?", "Enter");
+        string[] screen = await pane.UntilAsync(rows => Has(rows, "  Hub 2"));
+        Assert.StartsWith(" ssb-conn start   @", screen[0], StringComparison.Ordinal);
+        Assert.Contains(" at net:127.0.0.1:", screen[0], StringComparison.Ordinal);
+
+        await pane.TypeAsync("Tab");
+        await pane.UntilAsync(rows => rows.Any(row => row.StartsWith("> Hub", StringComparison.Ordinal)));
+        await pane.TypeAsync("d");
+        await pane.UntilAsync(rows => rows.Any(row => row.StartsWith(" dismiss @", StringComparison.Ordinal) && row.Contains(": done", StringComparison.Ordinal)));
+        await pane.TypeAsync("q");
+        await pane.UntilAsync(rows => Has(rows, "gave 0") && rows.Any(row => row.StartsWith("ssb-conn start ended after", StringComparison.Ordinal)));
+        Assert.Equal(modes, await pane.ModesAsync());
+    }
+
+    [Theory]
+    [InlineData("--port x", "'x'", "--port 8008")]
+    [InlineData("--ws-port 65536", "'65,536'|'65536'", "--ws-port 8989")]
+    [InlineData("--callers 0", "'0'", "from 1 to 100,000")]
+    [InlineData("--callers 50 --callers-per-source 51", "'51'", "from 1 to 50")]
+    [InlineData("--host pub.example", "IP address", "127.0.0.1")]
+    [InlineData("--master somebody", "'somebody'", "@KEY.ed25519")]
+    [InlineData("--neighbours 201", "'201'", "from 1 to 200")]
+    [InlineData("--neighbours 5 --no-lan", "--no-lan", "leave out")]
+    [InlineData("--neighbours 5 --host 127.0.0.1", "--host", "leave out")]
+    [InlineData("--neighbours 5 --network-key k", "--network-key", "leave out")]
+    [InlineData("--no-lan --interface lo", "--interface", "leave out")]
+    [InlineData("--json --quiet", "--quiet", "leave out")]
+    [InlineData("--seed 1", "--seed without --neighbours", "--neighbours 5 --seed 1")]
+    [InlineData("--path /dev/null/x --no-lan --host 127.0.0.1 --port 0", "cannot run", "", 1)]
+    public async Task Start_Mistakes_AreExplained(string options, string what, string right, int expected = 2)
+    {
+        (int code, string output, string error) = await Cli.RunAsync(["start", .. options.Split(' ')]);
+
+        Assert.Equal((expected, ""), (code, output));
+        Assert.Contains(what.Split('|'), part => error.Contains(part, StringComparison.Ordinal));
+        Assert.Contains(right, error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_Nothing_IsAPeerOfOurOwnInItsOwnFolder()
+    {
+        StartOptions options = StartOptions.Read(new StartArguments(), () => []);
+
+        Assert.Equal(Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".ssb-conn"), options.Folder);
+        Assert.Equal((false, true, true, null, null), (options.IsScratch, options.HasLan, options.Dials, options.Port, options.Host));
+        Assert.Equal(NetworkKey.Main, options.NetworkKey);
+    }
+
+    [Fact]
+    public void Read_Neighbours_LiveInANetworkOfTheirOwnOnThisComputer()
+    {
+        StartOptions options = StartOptions.Read(new StartArguments { Neighbours = "5" }, () => []);
+
+        Assert.Equal(Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".ssb-conn", "neighbours"), options.Folder);
+        Assert.Equal((true, System.Net.IPAddress.Loopback), (options.IsScratch, options.Host));
+        Assert.NotEqual(NetworkKey.Main, options.NetworkKey);
+    }
+
+    private static string? Change(JsonElement line) => line.GetProperty("change").GetString();
+
+    private static string? Pool(JsonElement line) => line.TryGetProperty("pool", out JsonElement pool) ? pool.GetString() : null;
+
+    private static bool Has(string[] rows, string start) => rows.Any(row => row.StartsWith(start, StringComparison.Ordinal));
+}
