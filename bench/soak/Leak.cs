@@ -13,7 +13,7 @@ internal enum Leak
     Tasks,
     Threads,
 
-    /// <summary>The address book loses a peer.</summary>
+    /// <summary>The address book loses a peer, now and then.</summary>
     Book,
 }
 
@@ -38,7 +38,7 @@ internal sealed class Leaks(Leak leak)
         lock (_kept)
         {
             _kept.Add(address);
-            if (_kept.Count == 100)
+            if (_kept.Count % 100 == 0)
                 peer.Conn.Db.Delete(address);
         }
     }

@@ -60,6 +60,7 @@ public sealed class SsbPeer : IAsyncDisposable
                 Listen = options.Listen,
                 Access = ConnApi.Access(options.Masters, options.Rooms ? [.. options.AllowStrangers, .. RoomClient.ForStrangers] : options.AllowStrangers),
                 Limits = options.Limits,
+                SocksProxy = options.SocksProxy,
                 IsServedLater = true,
                 OnConnected = connection => peer?.OnConnected(connection), // there is none before Serve
                 TimeProvider = options.TimeProvider,

@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Ssb.Wire;
@@ -41,6 +42,9 @@ public sealed record SsbPeerOptions
 
     /// <summary>What the host does with a connection; its token is cancelled when that ends. What it throws is logged. Default: nothing.</summary>
     public Func<PeerConnection, CancellationToken, Task>? OnConnected { get; init; }
+
+    /// <summary>The SOCKS 5 proxy that <c>onion</c> routes go through. Default: Tor's, 127.0.0.1:9050.</summary>
+    public EndPoint SocksProxy { get; init; } = Transport.Tor;
 
     /// <summary>What strangers may make us do and hold.</summary>
     public PeerNetworkLimits Limits { get; init; } = new();
