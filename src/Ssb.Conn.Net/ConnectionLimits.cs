@@ -52,7 +52,7 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
             {
                 List<Place> most = _handshakes.Values.MaxBy(h => h.Count)!; // there are some
                 bool isElsewhere = most.Count > ofSource + 1;
-                evicted = isElsewhere || shaking is null ? most[0] : shaking[0];
+                evicted = isElsewhere ? most[0] : shaking?[0] ?? _handshakes.Values.Select(h => h[0]).MinBy(p => p.Since)!; // there are some
                 if (!isElsewhere && options.TimeProvider.GetElapsedTime(evicted.Since) < s_time)
                 {
                     _refusedHandshakes++;

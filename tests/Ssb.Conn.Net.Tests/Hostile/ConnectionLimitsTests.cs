@@ -31,7 +31,7 @@ public sealed class ConnectionLimitsTests : IDisposable
     }
 
     [Fact]
-    public void Enter_EachPlaceIsHeldByAnother_OneOfThemGivesWayAfterASecond()
+    public void Enter_EachPlaceIsHeldByAnother_TheOldestGivesWayAfterASecond()
     {
         ConnectionLimits limits = Limits(2);
         limits.Enter("a");
@@ -39,7 +39,9 @@ public sealed class ConnectionLimitsTests : IDisposable
         Assert.Null(limits.Enter("c"));
         _time.Advance(TimeSpan.FromSeconds(1));
         Assert.NotNull(limits.Enter("c"));
-        Assert.Equal(2, limits.Counters.Handshakes);
+        Assert.NotNull(limits.Enter("d")); // of those that are left, the oldest
+        Assert.Null(limits.Enter("e"));
+        Assert.Equal((2, 2), (limits.Counters.Handshakes, limits.Counters.Evicted));
     }
 
     public void Dispose() => _own.Dispose();
