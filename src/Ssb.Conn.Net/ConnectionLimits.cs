@@ -6,9 +6,12 @@ namespace Ssb.Conn.Net;
 
 /// <summary>How many callers there may be: in all, of a source, of an identity, and how many that still shake hands. Bounded by its numbers. Thread-safe.</summary>
 /// <remarks>A source is an IPv4 address, the first 64 bits of an IPv6 address, or a room. When too many shake hands, the oldest handshake of the source
-/// that has most of them gives way, unless that is the newcomer's own: who opens thousands costs itself its own.</remarks>
+/// that has most of them gives way: who opens thousands costs itself its own. To a newcomer of that source, or where all have as many, it gives way only when it
+/// has had its time, as it may be as honest.</remarks>
 internal sealed class ConnectionLimits(PeerNetworkOptions options)
 {
+    private static readonly TimeSpan s_time = TimeSpan.FromSeconds(1); // an honest handshake takes two round trips
+
     private readonly Lock _gate = new();
     private readonly Dictionary<string, List<Place>> _handshakes = []; // by source, oldest first
     private readonly Dictionary<string, int> _bySource = []; // connections
@@ -39,7 +42,7 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
     public Place? Enter(string source)
     {
         Place? evicted = null;
-        var place = new Place(this, source);
+        var place = new Place(this, source, options.TimeProvider.GetTimestamp());
         lock (_gate)
         {
             int ofSource = _handshakes.TryGetValue(source, out List<Place>? shaking) ? shaking.Count : 0;
@@ -48,13 +51,14 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
             if (_shaking >= options.Limits.MaxHandshakes)
             {
                 List<Place> most = _handshakes.Values.MaxBy(h => h.Count)!; // there are some
-                if (most.Count <= ofSource + 1)
+                bool isElsewhere = most.Count > ofSource + 1;
+                evicted = isElsewhere ? most[0] : shaking?[0] ?? _handshakes.Values.Select(h => h[0]).MinBy(p => p.Since)!; // there are some
+                if (!isElsewhere && options.TimeProvider.GetElapsedTime(evicted.Since) < s_time)
                 {
                     _refusedHandshakes++;
                     return null;
                 }
 
-                evicted = most[0];
                 Remove_NeedsLock(evicted);
                 _evicted++;
             }
@@ -160,11 +164,14 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
     }
 
     /// <summary>The place of one caller, from its first byte until it has gone.</summary>
-    public sealed class Place(ConnectionLimits limits, string source) : IDisposable
+    public sealed class Place(ConnectionLimits limits, string source, long since) : IDisposable
     {
         private readonly CancellationTokenSource _evicted = new();
 
         public string Source => source;
+
+        /// <summary>When it came: a timestamp of the clock.</summary>
+        public long Since => since;
 
         /// <summary>Cancelled when it has to give way to another.</summary>
         public CancellationToken Evicted => _evicted.Token;

@@ -28,7 +28,8 @@ public sealed record PeerNetworkLimits
     /// <summary>How many connections one identity may have made to us. Default: 4.</summary>
     public int MaxCallersPerIdentity { get; init; } = 4;
 
-    /// <summary>How many callers may shake hands at a time. One more pushes out the oldest of the source that has most of them. Default: 64.</summary>
+    /// <summary>How many callers may shake hands at a time. One more pushes out the oldest of the source that has most of them; if
+    /// that is its own, only one that has taken a second already. Default: 64.</summary>
     public int MaxHandshakes { get; init; } = 64;
 
     /// <summary>How long a caller, or a peer that we dial, may take until the end of the handshake. Default: 5 s.</summary>

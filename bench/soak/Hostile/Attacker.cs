@@ -9,7 +9,7 @@ namespace Ssb.Conn.Soak.Hostile;
 /// <summary>The attacks, all from one address of this machine, in a process of their own.</summary>
 internal sealed class Attacker(Cast cast, MultiserverAddress target, IPAddress from)
 {
-    private const byte Json = 2, StreamFlag = 8;
+    private const byte Json = 2, End = 4, StreamFlag = 8;
 
     private static readonly byte[] s_manifest = """{"name":["manifest"],"type":"async","args":[]}"""u8.ToArray();
     private static readonly byte[] s_ping = """{"name":["conn","ping"],"type":"duplex","args":[{"timeout":300000}]}"""u8.ToArray();
@@ -21,17 +21,17 @@ internal sealed class Attacker(Cast cast, MultiserverAddress target, IPAddress f
     /// <summary>Each by its name, and what it is.</summary>
     public static IReadOnlyList<(string Name, string What)> All { get; } =
     [
-        ("half-open", "connections without a byte, 5,000 in waves of 500"),
+        ("half-open", "5,000 connections without a byte, in waves of 500"),
         ("slow", "200 handshakes at a time, a byte a second each"),
-        ("garbage", "random bytes of every length from 1 to 8,192, 32 at a time"),
-        ("streams", "an identity with 4 connections: 1,000 streams on each, then items to them without end"),
-        ("deaf", "10 identities with 4 connections each: manifest calls without end, no answer is read"),
-        ("network", "handshakes with another network key, 32 at a time"),
-        ("replay", "the bytes of an honest peer's connection sent again, 32 at a time"),
-        ("oversized", "after the handshake a frame that announces 1 MiB and a byte, or 4 GiB; then anew, 16 at a time"),
-        ("large", "frames of 1 MiB, the largest there are, that are no request, 4 connections"),
-        ("calls", "manifest and conn.ping calls without end, 4 identities with 4 connections each"),
-        ("forbidden", "calls of conn.stage, which strangers may not, without end, 4 identities with 4 connections each"),
+        ("garbage", "random bytes of every length from 1 to 8,192, 32 connections at a time"),
+        ("streams", "one identity, 4 connections: 1,000 streams on each, then items to them without end"),
+        ("deaf", "10 identities, 4 connections each: `manifest` without end, no answer is read"),
+        ("network", "another network key, 32 at a time"),
+        ("replay", "the bytes of an honest peer's connection again, 32 at a time"),
+        ("oversized", "after the handshake a frame of more than 1 MiB, or of 4 GiB; then anew, 16 at a time"),
+        ("large", "frames of 1 MiB that are no request, 4 connections"),
+        ("calls", "4 identities, 4 connections each: `manifest` and `conn.ping` without end"),
+        ("forbidden", "4 identities, 4 connections each: `conn.stage`, which strangers may not call, without end"),
     ];
 
     public static async Task<int> RunAsync(Cast cast, MultiserverAddress target, IPAddress from, string name, double seconds)
@@ -54,7 +54,7 @@ internal sealed class Attacker(Cast cast, MultiserverAddress target, IPAddress f
         "large" => token => ManyKnown(1, 4, (stream, t) => FloodAsync(stream, 1, new byte[1024 * 1024], StreamFlag, t), token),
         "streams" => token => ManyKnown(1, 4, StreamsAsync, token),
         "deaf" => token => ManyKnown(10, 4, (stream, t) => FloodAsync(stream, 1000, s_manifest, Json, t), token, isDeaf: true),
-        "calls" => token => ManyKnown(4, 4, (stream, t) => FloodAsync(stream, 1000, s_manifest, Json, t), token),
+        "calls" => token => ManyKnown(4, 4, CallsAsync, token),
         "forbidden" => token => ManyKnown(4, 4, (stream, t) => FloodAsync(stream, 1000, s_forbidden, Json, t), token),
         _ => throw new ArgumentException($"No attack is called {name}.", nameof(name)),
     };
@@ -185,6 +185,16 @@ internal sealed class Attacker(Cast cast, MultiserverAddress target, IPAddress f
         while (true)
         {
             await stream.WriteAsync(items, cancellationToken);
+            Interlocked.Add(ref _sent, 1000);
+        }
+    }
+
+    private async Task CallsAsync(Stream stream, CancellationToken cancellationToken)
+    {
+        for (int next = 1; ; next += 500)
+        {
+            await stream.WriteAsync(Enumerable.Range(next, 500).SelectMany(i => i % 2 == 0 ? Frame(Json, i, s_manifest)
+                : [.. Frame(StreamFlag | Json, i, s_ping), .. Frame(StreamFlag | Json, i, "1"u8.ToArray()), .. Frame(StreamFlag | End | Json, i, "true"u8.ToArray())]).ToArray(), cancellationToken);
             Interlocked.Add(ref _sent, 1000);
         }
     }

@@ -21,12 +21,12 @@ internal static class HostileRun
         Console.WriteLine("| attack | tries; frames | honest of 8 | newcomer: try, ms | from the attacker's address | owner's calls without, ms | with, ms | CPU s per s | memory before, highest, after, MiB | counted |");
         Console.WriteLine("|---|---:|---:|---:|---:|---:|---:|---:|---:|---|");
         bool isGood = true;
-        foreach ((string name, _) in Attacker.All.Where(a => only.Length == 0 || only.Contains(a.Name)))
-            isGood &= await RunAsync(name);
+        foreach ((string name, string what) in Attacker.All.Where(a => only.Length == 0 || only.Contains(a.Name)))
+            isGood &= await RunAsync(name, what);
         return isGood ? 0 : 1;
     }
 
-    private static async Task<bool> RunAsync(string name)
+    private static async Task<bool> RunAsync(string name, string what)
     {
         var cast = new Cast(seed: 1);
         using AttackedPeer attacked = await AttackedPeer.StartAsync(cast);
@@ -61,7 +61,7 @@ internal static class HostileRun
         string[] figures = did.Trim().Split(' ');
         string counters = await attacked.CountersAsync();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"| {name} | {long.Parse(figures[0], CultureInfo.InvariantCulture):N0}; {long.Parse(figures[^1], CultureInfo.InvariantCulture):N0} | {stayed} | {Words(first)} | {Words(second)} | {without[without.Length / 2]:0.0}, worst {without[^1]:0} | {with[with.Length / 2]:0.0}, worst {with[^1]:0} | {cpu:0.00} | {memory:0}, {highest:0}, {after:0} | {counters} |"));
+            $"| {name}: {what} | {long.Parse(figures[0], CultureInfo.InvariantCulture):N0}; {long.Parse(figures[^1], CultureInfo.InvariantCulture):N0} | {stayed} | {Words(first)} | {Words(second)} | {without[without.Length / 2]:0.0}, worst {without[^1]:0} | {with[with.Length / 2]:0.0}, worst {with[^1]:0} | {cpu:0.00} | {memory:0}, {highest:0}, {after:0} | {counters} |"));
         foreach (RpcConnection connection in honest)
             await connection.DisposeAsync();
         await owner.DisposeAsync();

@@ -3,6 +3,10 @@ namespace Ssb.Wire;
 /// <summary>Reads the frames of one connection and gives each to what it belongs to.</summary>
 internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServer server) : IDisposable
 {
+    // So many frames are handled at a time. A peer whose bytes never run out would keep a thread of the pool, and a few of them all there are; so others have their
+    // turn. (Task.Yield goes to the end of the pool's common queue; ForceYielding would go to the front of the thread's own.)
+    private const int Turn = 100;
+
     private readonly ReceiveBuffer _received = new(65_536);
 
     /// <summary>When the last bytes came: a timestamp of the clock.</summary>
@@ -26,13 +30,11 @@ internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServ
                     : new RpcEnd(RpcEndReason.Lost, new EndOfStreamException("The stream ended without a goodbye."));
             }
 
-            // A peer whose bytes never run out would keep a thread of the pool, and a few of them all there are: others have their turn. (This goes to the end of
-            // the pool's common queue; ForceYielding would go to the front of the thread's own.)
             if (isHere)
-                await Task.Yield();
+                await Task.Yield(); // see Turn
             LastReceived = connection.Options.TimeProvider.GetTimestamp();
             rate.Refill(LastReceived);
-            while (TryReadFrame(out RpcFrame frame, out wanted))
+            for (int handled = 1; TryReadFrame(out RpcFrame frame, out wanted); handled++)
             {
                 if (frame.IsGoodbye)
                     return new RpcEnd(RpcEndReason.Goodbye);
@@ -49,6 +51,8 @@ internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServ
                 _received.Consume(RpcFrame.HeaderSize + length);
                 if (connection.Output.IsOverfull)
                     await connection.Output.WaitForRoomAsync(CancellationToken.None).ConfigureAwait(false);
+                if (handled % Turn == 0)
+                    await Task.Yield();
             }
 
             connection.Output.Flush(); // the answers to all that came together go out together

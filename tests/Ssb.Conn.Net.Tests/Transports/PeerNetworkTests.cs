@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.Extensions.Time.Testing;
 using Ssb.Wire;
 
 namespace Ssb.Conn.Net.Tests.Transports;
@@ -91,7 +92,8 @@ public sealed class PeerNetworkTests : IAsyncDisposable
     [Fact]
     public async Task Accept_SilentCallers_GiveWayToWhoComesFromElsewhere()
     {
-        PeerNetwork bob = Open(_bob, "net:127.0.0.1:0~shs", new PeerNetworkLimits { MaxHandshakes = 8 });
+        var limits = new PeerNetworkLimits { MaxHandshakes = 8 };
+        PeerNetwork bob = Open(_bob, limits, new FakeTimeProvider(), "net:127.0.0.1:0~shs"); // nobody has had its second yet
         Task<IPeerConnection> called = Accept(bob);
         var to = new IPEndPoint(IPAddress.Loopback, bob.Addresses[0].Routes[0].Port!.Value);
         var silent = new List<Socket>();
@@ -180,7 +182,9 @@ public sealed class PeerNetworkTests : IAsyncDisposable
 
     private PeerNetwork Open(KeyPair keys, string listen, PeerNetworkLimits limits) => Open(keys, limits, listen);
 
-    private PeerNetwork Open(KeyPair keys, PeerNetworkLimits limits, params string[] listen)
+    private PeerNetwork Open(KeyPair keys, PeerNetworkLimits limits, params string[] listen) => Open(keys, limits, TimeProvider.System, listen);
+
+    private PeerNetwork Open(KeyPair keys, PeerNetworkLimits limits, TimeProvider time, params string[] listen)
     {
         var api = new RpcApi();
         api.Sync("greet", _ => RpcValue.RawJson("\"hello\""u8.ToArray()));
@@ -192,6 +196,7 @@ public sealed class PeerNetworkTests : IAsyncDisposable
             Api = GossipPing.AddTo(api),
             Access = new RpcAccess(new RpcPermissions(allow: ["manifest", "greet", "gossip.ping"])),
             Limits = limits,
+            TimeProvider = time,
         });
         _networks.Add(network);
         return network;

@@ -184,16 +184,24 @@ public sealed class HostilePeerTests
         Assert.False(output.IsOverfull);
     }
 
-    [Fact]
-    public async Task Read_APeerWhoseBytesNeverRunOut_DoesNotKeepTheThread()
+    [Theory]
+    [InlineData(1, 1_000)]
+    [InlineData(1_000, 20)]
+    public async Task Read_APeerWhoseBytesNeverRunOut_DoesNotKeepTheThread(int framesPerRead, int reads)
     {
-        await using var peer = new Peer(new RpcOptions());
-        var flood = new Flood();
+        int served = 0;
+        await using var peer = new Peer(Serving(new RpcApi().Sync("count", _ => ++served)));
+        var flood = new Flood(framesPerRead, reads);
         using var reader = new RpcReader(peer.Connection, flood, new RpcServer(peer.Connection));
-        (Task read, int before) = await Task.Run(() => (reader.ReadToEndAsync(), flood.Reads)).Guarded(); // what it reads before it lets others have their turn
-        Assert.InRange(before, 1, 10);
+        Task read = reader.ReadToEndAsync();
+        int turn = await Task.Run(() =>
+        {
+            flood.Begin(); // the reader goes on within this, until it lets others have their turn
+            return Volatile.Read(ref served);
+        }).Guarded();
+        Assert.InRange(turn, 1, 200);
         await read.Guarded();
-        Assert.InRange(flood.Reads, Flood.Most, int.MaxValue);
+        Assert.Equal(framesPerRead * reads, served);
     }
 
     [Fact]
@@ -400,21 +408,23 @@ public sealed class HostilePeerTests
         }
     }
 
-    /// <summary>Frames that are always here already, until there were many.</summary>
-    private sealed class Flood : MemoryStream
+    /// <summary>Requests that are always here already, until there were many.</summary>
+    private sealed class Flood(int framesPerRead, int reads) : MemoryStream
     {
-        public const int Most = 1_000;
+        private readonly byte[] _frames = [.. Enumerable.Repeat(RpcRawPeer.Frame(Json, 1, """{"name":["count"],"args":[]}"""u8), framesPerRead).SelectMany(f => f)];
 
-        private static readonly byte[] s_late = RpcRawPeer.Frame(Json, -1, "late"u8);
+        private readonly TaskCompletionSource<int> _first = new();
 
-        public int Reads { get; private set; }
+        private int _read;
+
+        public void Begin() => _first.SetResult(_frames.Length);
 
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
-            if (buffer.IsEmpty || ++Reads > Most)
+            if (buffer.IsEmpty || ++_read > reads)
                 return ValueTask.FromResult(0);
-            s_late.CopyTo(buffer.Span);
-            return ValueTask.FromResult(s_late.Length);
+            _frames.CopyTo(buffer);
+            return _read == 1 ? new ValueTask<int>(_first.Task) : ValueTask.FromResult(_frames.Length);
         }
     }
 }
