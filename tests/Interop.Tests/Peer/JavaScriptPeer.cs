@@ -68,6 +68,7 @@ internal static class OurPeer
     {
         var options = new SsbPeerOptions
         {
+            Rooms = false, // theirs is without ssb-room-client, too
             Keys = keys,
             Folder = folder,
             Listen = ["net:127.0.0.1:0~shs", "ws:127.0.0.1:0~shs"],
