@@ -22,9 +22,10 @@ await using SsbPeer peer = await SsbPeer.StartAsync(new SsbPeerOptions
         await foreach (RpcValue message in connection.Rpc.Source("createHistoryStream", [missing]).WithCancellation(ended))
         {
             connection.NotifyDownload(); // nobody is disconnected in the middle of it
-            if (!feeds.TryAdd(connection.Remote, message.AsJson(), out string result))
-                await connection.CloseAsync(ended);
+            bool isTaken = feeds.TryAdd(connection.Remote, message.AsJson(), out string result);
             Console.WriteLine(result);
+            if (!isTaken)
+                await connection.CloseAsync(ended);
         }
     },
 });

@@ -178,8 +178,9 @@ internal sealed class RoomClient : IAsyncDisposable
         }
     }
 
-    private PeerConnection? Find(FeedId portal) => _rooms.TryGetValue(portal, out Room? room) ? room.Connection
-        : _network.Find(portal) is { IsOurs: false } connection ? connection : null;
+    // One that has just ended may still be there.
+    private PeerConnection? Find(FeedId portal) => _rooms.TryGetValue(portal, out Room? room) && !room.Connection.Closed.IsCompleted ? room.Connection
+        : _network.Find(portal) is { IsOurs: false, Closed.IsCompleted: false } connection ? connection : null;
 
     private async Task<PeerConnection> ReachAsync(FeedId portal, FeedId target, CancellationToken cancellationToken)
     {
