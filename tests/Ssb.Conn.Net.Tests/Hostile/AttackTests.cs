@@ -7,6 +7,7 @@ namespace Ssb.Conn.Net.Tests.Hostile;
 
 /// <summary>One peer with an honest one connected and its owner at work, attacked from another address of this machine. The attacks in full, with figures:
 /// bench/soak, command <c>hostile</c>.</summary>
+[Collection(nameof(Alone))]
 public sealed class AttackTests : IAsyncDisposable
 {
     private const byte Json = 2, StreamFlag = 8;

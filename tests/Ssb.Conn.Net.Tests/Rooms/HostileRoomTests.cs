@@ -6,6 +6,7 @@ using Ssb.Wire;
 namespace Ssb.Conn.Net.Tests.Rooms;
 
 /// <summary>Rooms that send what they like.</summary>
+[Collection(nameof(Alone))]
 public sealed class HostileRoomTests : RoomPeers
 {
     private readonly Channel<RpcValue> _news = Channel.CreateUnbounded<RpcValue>();
@@ -36,7 +37,7 @@ public sealed class HostileRoomTests : RoomPeers
     [Fact]
     public async Task Attendants_AHundredThousand_AreNoMoreThan500()
     {
-        SsbPeer alice = await StartPeer(options => options with { Limits = new PeerNetworkLimits { Rpc = options.Limits.Rpc with { MaxBodySize = 8 * 1024 * 1024, WindowBytes = 16 * 1024 * 1024 } } });
+        SsbPeer alice = await StartPeer(options => options with { Limits = options.Limits with { Rpc = options.Limits.Rpc with { MaxBodySize = 8 * 1024 * 1024, WindowBytes = 16 * 1024 * 1024 } } });
         (PeerNetwork room, FeedId id) = await Attend(alice);
         Tell($$"""{"type":"state","ids":[{{string.Join(',', Enumerable.Range(0, 100_000).Select(i => $"\"{Somebody(i)}\""))}}]}""");
         Until(() => alice.Conn.Staging.Count == Room.MaxAttendants);

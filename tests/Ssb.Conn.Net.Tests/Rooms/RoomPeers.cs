@@ -48,6 +48,7 @@ public abstract class RoomPeers : IAsyncDisposable
             Keys = NewKeys(),
             NetworkKey = Network,
             Listen = ["net:127.0.0.1:0~shs"],
+            Limits = new PeerNetworkLimits { HandshakeDeadline = Guard }, // a loaded machine shakes hands slowly
             Conn = new ConnPluginOptions { Autostart = false },
         };
         return Own(await SsbPeer.StartAsync(with?.Invoke(options) ?? options, Token));
@@ -63,7 +64,7 @@ public abstract class RoomPeers : IAsyncDisposable
             Listen = ["net:127.0.0.1:0~shs"],
             Api = GossipPing.AddTo(api),
             Access = new RpcAccess(RpcPermissions.All),
-            Limits = new PeerNetworkLimits { Rpc = new RpcOptions() }, // which let it send much
+            Limits = new PeerNetworkLimits { HandshakeDeadline = Guard, Rpc = new RpcOptions() }, // which let it send much
         });
         _ = AcceptAll();
         return Own(network);
