@@ -35,12 +35,9 @@ internal sealed class Neighbours : IDisposable
         _time = time;
         _to = new IPEndPoint(IPAddress.Loopback, lan.NormalPort);
         _socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        Span<byte> keySeed = stackalloc byte[KeyPair.SeedSize];
         for (int i = 0; i < count; i++)
         {
-            // Identities of a demonstration, worth nothing: they need not be secret, only the same again for the same seed.
-            _random.NextBytes(keySeed);
-            using KeyPair keys = KeyPair.FromSeed(keySeed);
+            using KeyPair keys = NextIdentity(_random);
             var address = MultiserverAddress.Parse($"net:127.0.0.1:{FirstPort + i}~shs:{keys.Id.ToBase64()}");
             byte[] datagram = LanDatagram.EncodeNormal(address, keys, lan.NetworkKey);
 
@@ -49,6 +46,14 @@ internal sealed class Neighbours : IDisposable
             TimeSpan falls = i == 0 ? arrival + s_interval / 2 : arrival + Between(6, 40);
             _next.Enqueue(new Neighbour(datagram) { FallsSilent = falls }, arrival);
         }
+    }
+
+    /// <summary>An identity of a demonstration, worth nothing: it need not be secret, only the same again for the same seed.</summary>
+    public static KeyPair NextIdentity(Random random)
+    {
+        Span<byte> seed = stackalloc byte[KeyPair.SeedSize];
+        random.NextBytes(seed);
+        return KeyPair.FromSeed(seed);
     }
 
     /// <summary>Options for a network of their own on this computer.</summary>

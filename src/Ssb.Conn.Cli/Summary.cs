@@ -34,27 +34,34 @@ internal sealed record Summary
     /// <summary>Writes it as a few lines of plain text.</summary>
     public void Write(TextWriter output)
     {
-        output.WriteLine($"ssb-conn discover ended after {Durations.Clock(TimeSpan.FromSeconds(Math.Round(Elapsed.TotalSeconds)))}");
-        Line("peers staged", Staged, Staged > 0 ? $"{Seen} different" : "");
-        Line("refreshed", Refreshed);
-        Line("expired", Expired);
+        output.WriteLine(Head("discover", Elapsed));
+        Write("peers staged", Staged, Staged > 0 ? $"{Seen} different" : "");
+        Write("refreshed", Refreshed);
+        Write("expired", Expired);
         if (Evicted > 0)
-            Line("evicted", Evicted, "made room while the bench was full");
+            Write("evicted", Evicted, "made room while the bench was full");
         if (Refused > 0)
-            Line("refused", Refused, "their sender, or the bench, was full");
+            Write("refused", Refused, "their sender, or the bench, was full");
         if (Missed > 0)
-            Line("uncounted", Missed, "changes that came too fast to be told apart");
-        Line("still there", StillThere);
-        Line("datagrams heard", Lan.Datagrams);
+            Write("uncounted", Missed, "changes that came too fast to be told apart");
+        Write("still there", StillThere);
+        Write("datagrams heard", Lan.Datagrams);
         IReadOnlyDictionary<string, long> rejected = Rejected(Lan);
-        Line("rejected", rejected.Values.Sum(), string.Join(", ", rejected.Select(reason => $"{reason.Value:N0} {reason.Key}")));
+        Write("rejected", rejected.Values.Sum(), string.Join(", ", rejected.Select(reason => $"{reason.Value:N0} {reason.Key}")));
         if (Lan.Rejected.TryGetValue(LanReject.OwnKey, out long echo) && echo > 0)
-            Line("our own echo", echo, "ignored");
-        Line("rate-limited", Lan.RateLimited + Lan.OverBudget);
+            Write("our own echo", echo, "ignored");
+        Write("rate-limited", Lan.RateLimited + Lan.OverBudget);
 
-        void Line(string name, long figure, string remark = "") =>
-            output.WriteLine($"  {name,-16}{figure,8:N0}{(remark.Length > 0 ? $"   {remark}" : "")}");
+        void Write(string name, long figure, string remark = "") =>
+            output.WriteLine(Line(name, figure, remark));
     }
+
+    /// <summary>The first line of a summary.</summary>
+    public static string Head(string command, TimeSpan elapsed) =>
+        $"ssb-conn {command} ended after {Durations.Clock(TimeSpan.FromSeconds(Math.Round(elapsed.TotalSeconds)))}";
+
+    /// <summary>Another one: a figure, and what is to be said of it.</summary>
+    public static string Line(string name, long figure, string remark) => $"  {name,-16}{figure,8:N0}{(remark.Length > 0 ? $"   {remark}" : "")}";
 
     /// <summary>The datagrams that were no announcement for us, by reason. Our own echo is none of them.</summary>
     public static IReadOnlyDictionary<string, long> Rejected(LanCounters lan)

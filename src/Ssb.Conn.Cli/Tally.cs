@@ -3,13 +3,8 @@ namespace Ssb.Conn.Cli;
 /// <summary>Counts what happens on the bench during one run. Thread-safe.</summary>
 internal sealed class Tally
 {
-    // Different peers are told apart up to this many; their number is then "10,000+".
-    private const int MostTold = 10_000;
-
-    private readonly Lock _gate = new();
-    private readonly HashSet<string> _told = new(StringComparer.Ordinal);
+    private readonly Distinct _told = new();
     private long _staged, _refreshed, _refused, _expired, _evicted, _missed;
-    private bool _toldMore;
 
     public long Staged => Interlocked.Read(ref _staged);
 
@@ -26,14 +21,7 @@ internal sealed class Tally
     public long Missed => Interlocked.Read(ref _missed);
 
     /// <summary>How many different peers were staged.</summary>
-    public string Seen
-    {
-        get
-        {
-            lock (_gate)
-                return $"{_told.Count:N0}{(_toldMore ? "+" : "")}";
-        }
-    }
+    public string Seen => _told.ToString();
 
     /// <param name="key">Who was announced.</param>
     /// <param name="result">What the bench did; null if the announcement was weaker than what it knew already.</param>
@@ -43,14 +31,7 @@ internal sealed class Tally
         {
             case StageOutcome.Inserted:
                 Interlocked.Increment(ref _staged);
-                lock (_gate)
-                {
-                    if (_told.Count < MostTold)
-                        _ = _told.Add(key);
-                    else
-                        _toldMore |= !_told.Contains(key);
-                }
-
+                _told.Add(key);
                 break;
             case StageOutcome.Updated:
                 Interlocked.Increment(ref _refreshed);

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Ssb.Conn.Net;
 
 namespace Ssb.Conn.Cli.Remote;
 
@@ -16,22 +17,25 @@ internal static class SsbFolder
     /// <summary>The unix socket of a peer's folder, as npm ssb-unix-socket has it.</summary>
     public static string Socket(string folder) => Path.GetFullPath(Path.Combine(folder, "socket"));
 
+    /// <summary>Can a socket have this path? Its length is bounded.</summary>
+    public static bool IsSocketPath(string path)
+    {
+        try
+        {
+            _ = new UnixDomainSocketEndPoint(path);
+            return true;
+        }
+        catch (ArgumentOutOfRangeException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Does a peer answer at the folder's socket?</summary>
     public static bool IsAlive(string folder)
     {
         string path = Socket(folder);
-        if (!File.Exists(path))
-            return false;
-        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            probe.Connect(new UnixDomainSocketEndPoint(path));
-            return true;
-        }
-        catch (Exception e) when (e is SocketException or ArgumentException) // nobody listens, or the path is longer than one may be
-        {
-            return false;
-        }
+        return File.Exists(path) && IsSocketPath(path) && Listener.Probe(path) == SocketError.Success;
     }
 
     /// <summary>The folder of the peer that commands are for: what the environment names, else one that <c>start</c> runs a peer in at the moment, else that of

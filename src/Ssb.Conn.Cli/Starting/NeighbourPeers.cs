@@ -6,7 +6,7 @@ namespace Ssb.Conn.Cli.Starting;
 
 /// <summary>Embedded peers on this computer that announce themselves, take calls, leave and return, so that there is somebody to meet where no SSB is near.</summary>
 /// <remarks>They are whole peers, on 127.0.0.1, in a network of their own. They dial nobody.</remarks>
-internal sealed class NeighbourPeers : IAsyncDisposable
+internal sealed class NeighbourPeers : IDisposable
 {
     private readonly KeyPair[] _keys;
     private readonly Random[] _habits;
@@ -24,12 +24,9 @@ internal sealed class NeighbourPeers : IAsyncDisposable
         var random = seed is { } given ? new Random(given) : new Random();
         _keys = new KeyPair[count];
         _habits = new Random[count];
-        Span<byte> keySeed = stackalloc byte[KeyPair.SeedSize];
         for (int i = 0; i < count; i++)
         {
-            // Identities of a demonstration, worth nothing: they need not be secret, only the same again for the same seed.
-            random.NextBytes(keySeed);
-            _keys[i] = KeyPair.FromSeed(keySeed);
+            _keys[i] = Neighbours.NextIdentity(random);
             _habits[i] = new Random(random.Next()); // one for each, as they live at the same time
         }
     }
@@ -40,11 +37,10 @@ internal sealed class NeighbourPeers : IAsyncDisposable
     /// <summary>Lets them live until cancelled.</summary>
     public Task LiveAsync(CancellationToken cancellationToken) => Task.WhenAll(Enumerable.Range(0, _keys.Length).Select(i => LiveAsync(i, cancellationToken)));
 
-    public ValueTask DisposeAsync()
+    public void Dispose()
     {
         foreach (KeyPair keys in _keys)
             keys.Dispose();
-        return ValueTask.CompletedTask;
     }
 
     private async Task LiveAsync(int index, CancellationToken cancellationToken)
@@ -69,6 +65,7 @@ internal sealed class NeighbourPeers : IAsyncDisposable
 
         Task PauseAsync(double least, double most) => Task.Delay(TimeSpan.FromSeconds(least + habits.NextDouble() * (most - least)), _time, cancellationToken);
     }
+
     private async Task<SsbPeer> StartAsync(KeyPair keys, int port, CancellationToken cancellationToken)
     {
         var options = new SsbPeerOptions

@@ -49,7 +49,7 @@ internal sealed class StartRun
     private async Task<int> RunAsync(CancellationTokenSource stop)
     {
         long start = _time.GetTimestamp();
-        await using NeighbourPeers? neighbours = _options.Neighbours > 0 ? new NeighbourPeers(_options.Neighbours, _options.Seed, _options.NetworkKey, _time) : null;
+        using NeighbourPeers? neighbours = _options.Neighbours > 0 ? new NeighbourPeers(_options.Neighbours, _options.Seed, _options.NetworkKey, _time) : null;
         SsbPeer peer = await OpenAsync(neighbours?.Lan);
         var tally = new StartTally();
         await using (peer)
@@ -92,7 +92,7 @@ internal sealed class StartRun
             }
 
             string socket = SsbFolder.Socket(folder);
-            bool hasSocket = IsSocketPath(socket);
+            bool hasSocket = SsbFolder.IsSocketPath(socket);
             if (!hasSocket)
                 _log.Tell($"{folder} is too long a name for a socket: commands reach this peer by --remote ADDRESS only");
             SsbPeer peer = await SsbPeer.StartAsync(new SsbPeerOptions
@@ -111,10 +111,18 @@ internal sealed class StartRun
                 TimeProvider = _time,
                 Logger = _log,
             });
-            string manifest = Path.Combine(folder, "manifest.json"), unfinished = manifest + ".new";
-            await File.WriteAllBytesAsync(unfinished, peer.Manifest.ToJson());
-            File.Move(unfinished, manifest, overwrite: true);
-            return peer;
+            try
+            {
+                string manifest = Path.Combine(folder, "manifest.json"), unfinished = manifest + ".new";
+                await File.WriteAllBytesAsync(unfinished, peer.Manifest.ToJson());
+                File.Move(unfinished, manifest, overwrite: true);
+                return peer;
+            }
+            catch
+            {
+                await peer.DisposeAsync();
+                throw;
+            }
         }
         catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException or FormatException)
         {
@@ -141,19 +149,6 @@ internal sealed class StartRun
             return true;
         }
         catch (SocketException)
-        {
-            return false;
-        }
-    }
-
-    private static bool IsSocketPath(string path)
-    {
-        try
-        {
-            _ = new UnixDomainSocketEndPoint(path);
-            return true;
-        }
-        catch (ArgumentOutOfRangeException)
         {
             return false;
         }

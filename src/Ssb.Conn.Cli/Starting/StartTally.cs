@@ -5,7 +5,7 @@ namespace Ssb.Conn.Cli.Starting;
 /// <summary>What a run of <c>start</c> has come to.</summary>
 internal sealed class StartTally
 {
-    private readonly HashSet<string> _peers = []; // identities; grows with those that prove one
+    private readonly Distinct _peers = new(); // identities
     private long _connected, _called, _failed, _staged;
 
     /// <summary>Counts until cancelled.</summary>
@@ -22,9 +22,9 @@ internal sealed class StartTally
         string calls = _called > 0 ? $", {_called:N0} of them called us" : "";
         try
         {
-            await output.WriteLineAsync($"ssb-conn start ended after {Durations.Clock(TimeSpan.FromSeconds(Math.Round(elapsed.TotalSeconds)))}");
+            await output.WriteLineAsync(Summary.Head("start", elapsed));
             await LineAsync("peers staged", _staged);
-            await LineAsync("connections", _connected, _connected > 0 ? $"with {_peers.Count:N0} {(_peers.Count == 1 ? "peer" : "different peers")}{calls}" : "");
+            await LineAsync("connections", _connected, _connected > 0 ? $"with {_peers} {(_peers.Count == 1 ? "peer" : "different peers")}{calls}" : "");
             await LineAsync("failed dials", _failed);
             await LineAsync("callers refused", Refused(peer.Network.Counters));
         }
@@ -34,7 +34,7 @@ internal sealed class StartTally
         }
 
         Task LineAsync(string name, long figure, string remark = "") =>
-            output.WriteLineAsync($"  {name,-16}{figure,8:N0}{(remark.Length > 0 ? $"   {remark}" : "")}");
+            output.WriteLineAsync(Summary.Line(name, figure, remark));
     }
 
     private static long Refused(PeerNetworkCounters calls) =>

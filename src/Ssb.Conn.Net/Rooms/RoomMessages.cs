@@ -20,16 +20,8 @@ internal sealed record RoomMetadata(string? Name, PeerData Data)
     /// <returns>null if the answer is that this is no room.</returns>
     public static RoomMetadata? Read(RpcValue answer, bool isRoom1)
     {
-        JsonElement json;
-        try
-        {
-            json = answer.AsJson();
-        }
-        catch (FormatException)
-        {
+        if (RoomNews.Json(answer) is not { } json)
             return null;
-        }
-
         if (json.ValueKind == JsonValueKind.True)
             return new RoomMetadata(null, PeerData.Empty); // a room without a configuration
         if (json.ValueKind != JsonValueKind.Object)
@@ -73,16 +65,8 @@ internal readonly record struct RoomNews(IReadOnlyCollection<FeedId>? All, FeedI
     /// <returns>null if it is none of these.</returns>
     public static RoomNews? Read(RpcValue item, int most)
     {
-        JsonElement json;
-        try
-        {
-            json = item.AsJson();
-        }
-        catch (FormatException)
-        {
+        if (Json(item) is not { } json)
             return null;
-        }
-
         if (json.ValueKind == JsonValueKind.Array)
             return new RoomNews(Ids(json, most), null, null);
         if (json.ValueKind != JsonValueKind.Object || !json.TryGetProperty("type", out JsonElement type) || type.ValueKind != JsonValueKind.String)
@@ -92,6 +76,19 @@ internal readonly record struct RoomNews(IReadOnlyCollection<FeedId>? All, FeedI
         if (!json.TryGetProperty("id", out JsonElement told) || Id(told) is not { } id)
             return null;
         return type.ValueEquals("joined") ? new RoomNews(null, id, null) : type.ValueEquals("left") ? new RoomNews(null, null, id) : null;
+    }
+
+    /// <summary>What a room sent as JSON; null if it is something else.</summary>
+    public static JsonElement? Json(RpcValue value)
+    {
+        try
+        {
+            return value.AsJson();
+        }
+        catch (FormatException)
+        {
+            return null;
+        }
     }
 
     /// <summary>A feed id; null if it is none.</summary>

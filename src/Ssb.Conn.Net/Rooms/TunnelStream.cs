@@ -6,7 +6,7 @@ namespace Ssb.Conn.Net;
 /// <remarks>One reader and one writer at a time. What breaks is an <see cref="IOException"/>. What comes and is not read is bounded by the window of the room's
 /// connection (<see cref="RpcOptions.WindowFrames"/>, <see cref="RpcOptions.WindowBytes"/>); a tunnel that is read too slowly ends, and the room's connection
 /// goes on. A cancelled read loses nothing. Disposing sends our end; the other's end is read as 0 bytes.</remarks>
-internal sealed class TunnelStream(RpcDuplex duplex) : Stream
+internal sealed class TunnelStream(RpcDuplex duplex) : AsyncStream
 {
     private const int MaxItem = 64 * 1024; // what a box stream seals in one piece fits
 
@@ -17,20 +17,6 @@ internal sealed class TunnelStream(RpcDuplex duplex) : Stream
 
     /// <summary>What the room said as it ended the tunnel with an error; null if it did not.</summary>
     public RpcException? Refusal { get; private set; }
-
-    public override bool CanRead => true;
-
-    public override bool CanWrite => true;
-
-    public override bool CanSeek => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <remarks>As with a socket, a read of 0 bytes waits until there are some.</remarks>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -62,27 +48,6 @@ internal sealed class TunnelStream(RpcDuplex duplex) : Stream
             throw new IOException("The tunnel was closed.", e);
         }
     }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("It is read asynchronously.");
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("It is written asynchronously.");
-
-    public override void Flush()
-    {
-        // Each item is sent at once.
-    }
-
-    public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     public override async ValueTask DisposeAsync()
     {

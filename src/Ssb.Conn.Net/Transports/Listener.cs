@@ -96,6 +96,23 @@ internal sealed class Listener : IDisposable
         ? TcpAddress(HostOf(ip.Address), ip.Port, remote)
         : Address("unix", [_path ?? ""], HasHandshake ? remote : null);
 
+    /// <summary>Calls a unix socket, and hangs up.</summary>
+    /// <returns>How that went: <see cref="SocketError.ConnectionRefused"/> of a socket that a process left behind.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The path is longer than that of a socket can be.</exception>
+    public static SocketError Probe(string path)
+    {
+        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            probe.Connect(new UnixDomainSocketEndPoint(path));
+            return SocketError.Success;
+        }
+        catch (SocketException e)
+        {
+            return e.SocketErrorCode;
+        }
+    }
+
     public void Dispose()
     {
         _socket.Dispose();
@@ -131,7 +148,7 @@ internal sealed class Listener : IDisposable
     {
         if (path.Length == 0)
             throw new FormatException("'unix' needs a path.");
-        if (new FileInfo(path) is { Exists: true, Length: 0 } && IsDead(path)) // a socket has no length; what has one is somebody's file
+        if (new FileInfo(path) is { Exists: true, Length: 0 } && Probe(path) == SocketError.ConnectionRefused) // a socket has no length; what has one is somebody's file
             TryDelete(path); // a process that was killed left it
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
@@ -151,20 +168,6 @@ internal sealed class Listener : IDisposable
         {
             socket.Dispose();
             throw;
-        }
-    }
-
-    private static bool IsDead(string path)
-    {
-        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            probe.Connect(new UnixDomainSocketEndPoint(path));
-            return false;
-        }
-        catch (SocketException e)
-        {
-            return e.SocketErrorCode == SocketError.ConnectionRefused;
         }
     }
 

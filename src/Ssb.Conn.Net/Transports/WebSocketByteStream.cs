@@ -4,22 +4,8 @@ namespace Ssb.Conn.Net;
 
 /// <summary>The bytes of a WebSocket's messages as one stream, as npm pull-ws has it: where a message ends means nothing. Owns the socket.</summary>
 /// <remarks>One reader and one writer at a time. What breaks is an <see cref="IOException"/>.</remarks>
-internal sealed class WebSocketByteStream(WebSocket socket) : Stream
+internal sealed class WebSocketByteStream(WebSocket socket) : AsyncStream
 {
-    public override bool CanRead => true;
-
-    public override bool CanWrite => true;
-
-    public override bool CanSeek => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         try
@@ -50,27 +36,6 @@ internal sealed class WebSocketByteStream(WebSocket socket) : Stream
             throw new IOException(e.Message, e);
         }
     }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("It is read asynchronously.");
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("It is written asynchronously.");
-
-    public override void Flush()
-    {
-        // Each message is sent at once.
-    }
-
-    public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {
