@@ -16,7 +16,7 @@ public sealed class StartTests : IDisposable
     [Fact(Timeout = TwoMinutes)]
     public async Task Start_Neighbours_AreStagedDialledConnectedAndLost()
     {
-        using Tool tool = Tool.Start($"start --neighbours 3 --path {_folder}", TestContext.Current.CancellationToken);
+        using Tool tool = Tool.Start($"start --neighbours 3 --port 0 --path {_folder}", TestContext.Current.CancellationToken);
         var connected = new HashSet<string>();
         List<JsonElement> lines = await tool.ReadUntilAsync(line =>
         {
@@ -95,7 +95,7 @@ public sealed class StartTests : IDisposable
     {
         using TerminalPane pane = await TerminalPane.OpenAsync(100, 30, TestContext.Current.CancellationToken);
         string modes = await pane.ModesAsync();
-        await pane.TypeAsync($"dotnet '{Tool.Assembly}' start --neighbours 2 --seed 1 --path {_folder}; echo gave $?", "Enter");
+        await pane.TypeAsync($"dotnet '{Tool.Assembly}' start --neighbours 2 --seed 1 --port 0 --path {_folder}; echo gave $?", "Enter");
         string[] screen = await pane.UntilAsync(rows => Has(rows, "  Hub 2"));
         Assert.StartsWith(" ssb-conn start   @", screen[0], StringComparison.Ordinal);
         Assert.Contains(" at net:127.0.0.1:", screen[0], StringComparison.Ordinal);
