@@ -9,11 +9,7 @@ internal abstract class CliCommand : Command
     /// <param name="description">One sentence.</param>
     /// <param name="more">What its help says below the options: examples, shapes of JSON, exit codes.</param>
     protected CliCommand(string name, string description, string more)
-        : base(name, description)
-    {
-        More = more;
-        Options.Add(new VersionOption());
-    }
+        : base(name, description) => More = more;
 
     /// <summary>What its help says below the options.</summary>
     public string More { get; }
@@ -25,6 +21,9 @@ internal abstract class CliCommand : Command
     public abstract Task<int> RunAsync(ParseResult parsed, CliConsole console);
 
     /// <summary>An option that takes a text.</summary>
-    protected static Option<string?> Text(string name, string value, string description) =>
+    internal static Option<string?> Text(string name, string value, string description) =>
         new(name) { HelpName = value, Description = description };
+
+    /// <summary>An option that is given or not. It takes no value: else completion after it would offer True and False only.</summary>
+    internal static Option<bool> Flag(string name, string description) => new(name) { Description = description, Arity = ArgumentArity.Zero };
 }

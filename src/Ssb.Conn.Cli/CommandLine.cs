@@ -26,6 +26,11 @@ internal sealed class CommandLine
           0 it did as asked; 1 it could not, and says why; 2 the command line was wrong
         """;
 
+    private static readonly string[] s_ofAnyCommand = ["--help", "-h", "-?", "/h", "/?", "--version"];
+
+    // A file is not an argument: "@KEY.ed25519" begins with @.
+    private static readonly ParserConfiguration s_parsing = new() { ResponseFileTokenReplacer = null };
+
     private readonly RootCommand _root;
     private readonly IReadOnlyList<CliCommand> _commands;
 
@@ -34,31 +39,58 @@ internal sealed class CommandLine
         _commands = commands;
         _root = new RootCommand("Peers of Secure Scuttlebutt (SSB): who is near, who could be connected to, and who is.");
         foreach (CliCommand command in commands)
+        {
+            command.Options.Add(new VersionOption());
             _root.Subcommands.Add(command);
+        }
+
         foreach (HelpOption help in _root.Options.OfType<HelpOption>())
             help.Action = new HelpWithMore((HelpAction)help.Action!); // HelpOption is made with this action
+    }
+
+    /// <summary>Runs what was typed. Of the commands only that which is typed is made, as far as that is enough: help, completion and complaints ask
+    /// for them all, which takes longer than all else that is done before a command runs.</summary>
+    /// <param name="arguments">The arguments without the program's name.</param>
+    /// <param name="console">Where it writes.</param>
+    /// <param name="time">The clock of the commands.</param>
+    /// <returns>One of <see cref="ExitCode"/>.</returns>
+    public static async Task<int> RunAsync(IReadOnlyList<string> arguments, CliConsole console, TimeProvider time)
+    {
+        if (arguments is [string name, ..] && !arguments.Any(s_ofAnyCommand.Contains) && AllCommands.Make(name, time) is { } command)
+        {
+            ParseResult parsed = command.Parse([.. arguments.Skip(1)], s_parsing);
+            if (Explain(parsed, command) is null)
+                return await ReportAsync(command, () => command.RunAsync(parsed, console), console);
+        }
+
+        return await new CommandLine(AllCommands.Make(time)).RunAsync(arguments, console);
     }
 
     /// <summary>Runs what was typed.</summary>
     /// <param name="arguments">The arguments without the program's name.</param>
     /// <param name="console">Where it writes.</param>
     /// <returns>One of <see cref="ExitCode"/>.</returns>
-    public async Task<int> RunAsync(IReadOnlyList<string> arguments, CliConsole console)
+    public Task<int> RunAsync(IReadOnlyList<string> arguments, CliConsole console)
     {
-        // A file is not an argument: "@KEY.ed25519" begins with @.
-        ParseResult parsed = _root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        ParseResult parsed = _root.Parse(arguments, s_parsing);
         bool isOfTheParser = parsed.Action is HelpWithMore
             || _root.Directives.Any(directive => parsed.GetResult(directive) is not null) // completion, whose text need not be right
             || (parsed.Errors.Count == 0 && parsed.Action is not null);
-        if (isOfTheParser)
-            return await parsed.InvokeAsync(new InvocationConfiguration { Output = console.Output, Error = console.Error });
-
         Command command = parsed.CommandResult.Command;
+        return ReportAsync(command, () =>
+        {
+            if (isOfTheParser)
+                return parsed.InvokeAsync(new InvocationConfiguration { Output = console.Output, Error = console.Error, EnableDefaultExceptionHandler = false });
+            string? wrong = command is CliCommand ? Explain(parsed, command) : ExplainNone(parsed);
+            return wrong is null ? ((CliCommand)command).RunAsync(parsed, console) : throw new MisuseException(wrong);
+        }, console);
+    }
+
+    private static async Task<int> ReportAsync(Command command, Func<Task<int>> run, CliConsole console)
+    {
         try
         {
-            if (Explain(parsed, command) is { } wrong)
-                throw new MisuseException(wrong);
-            return await ((CliCommand)command).RunAsync(parsed, console); // Explain has found no other
+            return await run();
         }
         catch (MisuseException e)
         {
@@ -77,15 +109,16 @@ internal sealed class CommandLine
         }
     }
 
-    /// <summary>What the parser did not like, in our words where its own do not say what would have been right.</summary>
-    private string? Explain(ParseResult parsed, Command command)
+    /// <summary>What is wrong where no command was named that there is.</summary>
+    private string ExplainNone(ParseResult parsed)
     {
-        if (command is not CliCommand)
-        {
-            string all = $"the commands are {string.Join(", ", _commands.Select(known => known.Name))}";
-            return parsed.UnmatchedTokens is [string typed, ..] ? $"there is no command '{typed}': {all}" : $"no command was given: {all}";
-        }
+        string all = $"the commands are {string.Join(", ", _commands.Select(known => known.Name))}";
+        return parsed.UnmatchedTokens is [string typed, ..] ? $"there is no command '{typed}': {all}" : $"no command was given: {all}";
+    }
 
+    /// <summary>What the parser did not like, in our words where its own do not say what would have been right.</summary>
+    private static string? Explain(ParseResult parsed, Command command)
+    {
         if (parsed.UnmatchedTokens is [string unknown, ..])
         {
             return unknown.StartsWith('-')

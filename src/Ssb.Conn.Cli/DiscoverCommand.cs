@@ -32,7 +32,7 @@ internal sealed class DiscoverCommand : CliCommand
           0 it ended as asked; 1 it could not run; 2 the options were wrong
         """;
 
-    private static readonly Option<bool> s_json = new("--json") { Description = "Write line-JSON even on a terminal (it does so anyway when piped)" };
+    private static readonly Option<bool> s_json = Flag("--json", "Write line-JSON even on a terminal (it does so anyway when piped)");
     private static readonly Option<string?> s_announce = Text("--announce", "ADDRESS", "Also announce a server that already runs; needs --secret");
     private static readonly Option<string?> s_secret = Text("--secret", "FILE", "The secret of that server, which signs the announcements");
     private static readonly Option<string?> s_neighbours = Text("--neighbours", "N", "Watch N embedded peers (1 to 1000) on this computer instead of the LAN");

@@ -70,7 +70,7 @@ internal sealed record DiscoverOptions : IDisposable
                 Seed = Typed.Seed(typed.Seed, typed.Neighbours),
                 Interface = Typed.Interface(typed.Interface, interfaces),
                 NetworkKey = Typed.NetworkKey(typed.NetworkKey),
-                Duration = Typed.Duration(typed.Duration),
+                Duration = Typed.Duration("--duration", typed.Duration, "30s, 2m, 1h"),
                 Announce = ReadAnnounce(typed, out keys),
                 Keys = keys,
             };
@@ -143,19 +143,8 @@ internal sealed record DiscoverOptions : IDisposable
 
     private static MultiserverAddress ReadAddress(string typed)
     {
-        const string Right = "it takes something like 'net:192.168.1.4:8008~shs:KEY'";
-        MultiserverAddress address;
-        try
-        {
-            address = MultiserverAddress.Parse(typed);
-        }
-        catch (FormatException e)
-        {
-            throw Typed.Wrong("--announce", e.Message);
-        }
-
-        if (address.ToString() != address.Text)
-            throw Typed.Wrong("--announce", $"the address carries the seed of an invite, which is secret; {Right}");
-        return address.Problem is null ? address : throw Typed.Wrong($"--announce {Typed.Quote(address.Text)}", $"{address.Problem}; {Right}");
+        MultiserverAddress address = Typed.Address("--announce", typed);
+        return address.ToString() == address.Text ? address
+            : throw Typed.Wrong("--announce", "the address carries the seed of an invite, which is secret; it takes something like 'net:192.168.1.4:8008~shs:KEY'");
     }
 }

@@ -57,11 +57,11 @@ internal sealed class Neighbours : IDisposable
     }
 
     /// <summary>Options for a network of their own on this computer.</summary>
-    public static LanOptions LanFor(int count, TimeProvider time) => new()
+    public static LanOptions LanFor(int count, NetworkKey network, TimeProvider time) => new()
     {
         Loopback = true,
         Legacy = false,
-        NetworkKey = NetworkKey.Generate(),
+        NetworkKey = network,
         NormalPort = FreePort(),
         AnnounceInterval = s_interval,
         TimeProvider = time,

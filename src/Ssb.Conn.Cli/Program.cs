@@ -5,9 +5,9 @@ using Ssb.Conn.Cli.View;
 
 try
 {
-    // For programs UTF-8 everywhere, and a closed pipe that is noticed.
-    using TextWriter? piped = Console.IsOutputRedirected ? new StreamWriter(StandardOutput.Open(), new UTF8Encoding(false)) { AutoFlush = true } : null;
-    return await new CommandLine(AllCommands.Make(TimeProvider.System)).RunAsync(args, new CliConsole(piped ?? Console.Out, Console.Error));
+    // For programs UTF-8 everywhere, and a closed pipe that is noticed. Not disposed: nothing is left in it, and a write that nobody reads may still be under way.
+    TextWriter? piped = Console.IsOutputRedirected ? new StreamWriter(StandardOutput.Open(), new UTF8Encoding(false)) { AutoFlush = true } : null;
+    return await CommandLine.RunAsync(args, new CliConsole(piped ?? Console.Out, Console.Error), TimeProvider.System);
 }
 #pragma warning disable CA1031 // The last line of defence: a person gets a sentence, never a stack trace.
 catch (Exception e)

@@ -50,11 +50,12 @@ internal static class Typed
         }
     }
 
-    /// <summary>An address that can be dialled, as far as can be said without doing it.</summary>
+    /// <summary>An address, and unless said otherwise one that can be dialled, as far as can be said without doing it.</summary>
     /// <param name="what">The name of the option or argument.</param>
     /// <param name="typed">What was typed.</param>
+    /// <param name="mustMakeSense">Must it be one that can be dialled?</param>
     /// <exception cref="MisuseException">It is none.</exception>
-    public static MultiserverAddress Address(string what, string typed)
+    public static MultiserverAddress Address(string what, string typed, bool mustMakeSense = true)
     {
         MultiserverAddress address;
         try
@@ -66,7 +67,7 @@ internal static class Typed
             throw Wrong(what, e.Message); // which repeats nothing of it: it may hold the seed of an invite
         }
 
-        return address.Problem is { } problem
+        return mustMakeSense && address.Problem is { } problem
             ? throw Wrong($"{what} {Quote(address.ToString())}", $"{problem}; it takes something like 'net:192.168.1.4:8008~shs:KEY'")
             : address;
     }
@@ -108,15 +109,18 @@ internal static class Typed
         throw Wrong($"--interface {Quote(typed)}", $"no interface has that name or IPv4 address; this computer has {all}");
     }
 
-    /// <summary>The value of <c>--duration</c>; null if there is none.</summary>
+    /// <summary>A length of time; null if there is none.</summary>
+    /// <param name="option">What it is the value of.</param>
+    /// <param name="typed">What was typed.</param>
+    /// <param name="examples">Some that would have been right.</param>
     /// <exception cref="MisuseException">It is none.</exception>
-    public static TimeSpan? Duration(string? typed)
+    public static TimeSpan? Duration(string option, string? typed, string examples)
     {
         if (typed is null)
             return null;
         return Durations.TryParse(typed, out TimeSpan duration)
             ? duration
-            : throw Wrong($"--duration {Quote(typed)}", "it takes 30s, 2m, 1h or a number of seconds, from 1s to 720h");
+            : throw Wrong($"{option} {Quote(typed)}", $"it takes {examples} or a number of seconds, from 1s to 720h");
     }
 
     /// <summary>What to throw.</summary>

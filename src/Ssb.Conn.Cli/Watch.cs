@@ -1,4 +1,5 @@
 using Ssb.Conn.Net;
+using Ssb.Wire;
 
 namespace Ssb.Conn.Cli;
 
@@ -23,7 +24,7 @@ internal sealed class Watch : IAsyncDisposable
         Time = time;
         _start = time.GetTimestamp();
         _lan = options.Neighbours > 0
-            ? Neighbours.LanFor(options.Neighbours, time)
+            ? Neighbours.LanFor(options.Neighbours, NetworkKey.Generate(), time)
             : new LanOptions
             {
                 NetworkKey = options.NetworkKey,
@@ -73,7 +74,7 @@ internal sealed class Watch : IAsyncDisposable
         List<Task> tasks = [StageAsync(heard), CountAsync(events)];
         if (_neighbours is not null)
             tasks.Add(_neighbours.SpeakAsync(cancellationToken));
-        return AllAsync(tasks);
+        return Together.RunAsync(tasks);
     }
 
     public async ValueTask DisposeAsync()
@@ -95,13 +96,6 @@ internal sealed class Watch : IAsyncDisposable
     {
         await foreach (StagingEvent happened in events)
             Tally.Count(happened);
-    }
-
-    // Not Task.WhenAll: it would tell of one that failed only when the others have ended, which they never do by themselves.
-    private static async Task AllAsync(List<Task> tasks)
-    {
-        await foreach (Task ended in Task.WhenEach(tasks))
-            await ended;
     }
 
     private static string Describe(DiscoverOptions options)

@@ -10,6 +10,7 @@ namespace Ssb.Conn.Net;
 /// has had its time, as it may be as honest.</remarks>
 internal sealed class ConnectionLimits(PeerNetworkOptions options)
 {
+    private const int ShareWhenFull = 4; // of handshakes
     private static readonly TimeSpan s_time = TimeSpan.FromSeconds(1); // an honest handshake takes two round trips
 
     private readonly Lock _gate = new();
@@ -46,7 +47,8 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
         lock (_gate)
         {
             int ofSource = _handshakes.TryGetValue(source, out List<Place>? shaking) ? shaking.Count : 0;
-            if (!HasRoom_NeedsLock(source))
+            // Where there is no room it may be an owner all the same, for whom there always is: only a handshake can tell, so a few may begin one.
+            if (_shaking >= options.Limits.MaxHandshakes / ShareWhenFull && !HasRoom_NeedsLock(source))
                 return null;
             if (_shaking >= options.Limits.MaxHandshakes)
             {
@@ -91,13 +93,13 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
         {
             if (!place.IsShaking)
                 return false;
-            if (identity == options.Keys.Id)
+            if (identity == options.Keys.Id || options.Access.For(identity) == RpcPermissions.All)
             {
-                Remove_NeedsLock(place); // one of us is let in however many strangers there are
+                Remove_NeedsLock(place); // an owner is let in however many strangers there are
                 return true;
             }
 
-            // Asked again: many could enter while there were few connections.
+            // Asked here: many could enter while there were few connections, and some when there was no room.
             if (!HasRoom_NeedsLock(place.Source))
                 return false;
             if (_byIdentity.GetValueOrDefault(identity) >= options.Limits.MaxCallersPerIdentity)

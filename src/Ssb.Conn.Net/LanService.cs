@@ -6,6 +6,7 @@ namespace Ssb.Conn.Net;
 /// <summary>LAN discovery of a peer: announces where it is, and stages whom it hears, from a start to a stop. Thread-safe.</summary>
 internal sealed class LanService(LanOptions options, KeyPair keys, IReadOnlyList<MultiserverAddress> addresses, ConnPlugin plugin, ILogger logger) : IAsyncDisposable
 {
+    private readonly LanOptions _options = LanOptions.Checked(options);
     private readonly Lock _gate = new();
     private readonly LanFeed _feed = new();
     private CancellationTokenSource? _stopping; // under _gate; null: it does not run
@@ -50,24 +51,28 @@ internal sealed class LanService(LanOptions options, KeyPair keys, IReadOnlyList
     private async Task RunAsync(Task before, CancellationTokenSource stopping)
     {
         CancellationToken stopped = stopping.Token;
-        IOException? failure = null;
+        Exception? failure = null;
         await before.ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // its ports are free again
         try
         {
-            var discovery = new LanDiscovery(options);
+            var discovery = new LanDiscovery(_options);
             await using (discovery.ConfigureAwait(false))
             {
-                var announcer = new LanAnnouncer(options, keys, addresses);
-                await using (announcer.ConfigureAwait(false))
+                LanAnnouncer? announcer = addresses.Count > 0 ? new LanAnnouncer(_options, keys, addresses) : null; // who cannot be reached listens only
+                try
                 {
                     IAsyncEnumerable<LanAnnouncement> heard = discovery.DiscoverAsync(stopped);
-                    if (addresses.Count > 0)
-                        announcer.Start();
+                    announcer?.Start();
                     await foreach (LanAnnouncement announcement in heard.ConfigureAwait(false))
                     {
                         plugin.TryStage(announcement);
                         _feed.Hand(announcement);
                     }
+                }
+                finally
+                {
+                    if (announcer is not null)
+                        await announcer.DisposeAsync().ConfigureAwait(false);
                 }
             }
         }
@@ -75,9 +80,9 @@ internal sealed class LanService(LanOptions options, KeyPair keys, IReadOnlyList
         {
             // As asked.
         }
-        catch (IOException e)
+        catch (Exception e)
         {
-            failure = e;
+            failure = e; // of a port, or of what the host has to say of peers: without discovery it is still a peer
         }
         finally
         {

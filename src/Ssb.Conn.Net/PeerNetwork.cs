@@ -368,11 +368,15 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     {
         FeedId who = remote ?? ((BoxStream)stream).Remote;
         bool isOurs = who == _options.Keys.Id;
+        bool isUnproven = isClient && remote is not null; // we called a socket of the file system: who listens there has shown nothing
+        RpcPermissions permissions = isUnproven ? _options.Access.Anonymous : isOurs ? RpcPermissions.All : _options.Access.For(who);
         RpcConnection rpc = RpcConnection.Start(stream, _options.Limits.Rpc with
         {
+            // What strangers fill is shown to owners whole.
+            MaxBodySize = permissions == RpcPermissions.All ? Math.Max(_options.Limits.Rpc.MaxBodySize, ConnBodies.MaxBody) : _options.Limits.Rpc.MaxBodySize,
             Api = _api.Task.IsCompletedSuccessfully ? _api.Task.Result : _options.Limits.Rpc.Api, // nobody is dialled, or let in, before it is known
             Remote = who,
-            Permissions = isOurs ? RpcPermissions.All : _options.Access.For(who),
+            Permissions = permissions,
             TimeProvider = _options.TimeProvider,
         });
         var connection = new PeerConnection(rpc, who, address, isClient, isOurs);

@@ -5,9 +5,11 @@ namespace Ssb.Conn.Net;
 /// <summary>What strangers may make a <see cref="PeerNetwork"/> do and hold.</summary>
 public sealed record PeerNetworkLimits
 {
+    private static readonly TimeSpan s_longest = TimeSpan.FromHours(1);
+
     /// <summary>The bounds of each connection; its api, its permissions and its clock come from here. Default: those of
     /// <see cref="RpcOptions"/>, with bodies of up to 1 MiB, 256 open requests, windows of 1,024 frames and 2 MiB, 8 MiB held in all, 1 MiB unsent,
-    /// and 100,000 frames a second.</summary>
+    /// and 100,000 frames a second. To and from those who may do everything bodies may have 8 MiB, if that is more.</summary>
     public RpcOptions Rpc { get; init; } = new()
     {
         MaxBodySize = 1024 * 1024,
@@ -19,7 +21,8 @@ public sealed record PeerNetworkLimits
         MaxUnsentBytes = 1024 * 1024,
     };
 
-    /// <summary>How many callers may be connected. Default: 200.</summary>
+    /// <summary>How many callers may be connected; those who may do everything are let in beyond. Of those here for long the scheduler keeps
+    /// <see cref="SchedulerOptions.CallerQuota"/>. Default: 200.</summary>
     public int MaxCallers { get; init; } = 200;
 
     /// <summary>How many of them from one source: an IPv4 address, the first 64 bits of an IPv6 address, or a room. Default: 40.</summary>
@@ -32,20 +35,23 @@ public sealed record PeerNetworkLimits
     /// that is its own, only one that has taken a second already. Default: 64.</summary>
     public int MaxHandshakes { get; init; } = 64;
 
-    /// <summary>How long a caller, or a peer that we dial, may take until the end of the handshake. Default: 5 s.</summary>
+    /// <summary>How long a caller, or a peer that we dial, may take until the end of the handshake. At most an hour. Default: 5 s.</summary>
     public TimeSpan HandshakeDeadline { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long an attempt at one of several routes of an address may take; the last has what is left of the dial's time. Default: 10 s.</summary>
+    /// <summary>How long an attempt at one of several routes of an address may take; the last has what is left of the dial's time. At most an hour. Default: 10 s.</summary>
     public TimeSpan RouteDeadline { get; init; } = TimeSpan.FromSeconds(10);
 
     internal void Check()
     {
         ArgumentNullException.ThrowIfNull(Rpc);
+        Rpc.Validate();
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxCallers, 0);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxCallersPerSource, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxCallersPerIdentity, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxHandshakes, 1);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(HandshakeDeadline, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(HandshakeDeadline, s_longest, nameof(HandshakeDeadline));
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(RouteDeadline, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(RouteDeadline, s_longest, nameof(RouteDeadline));
     }
 }

@@ -40,7 +40,9 @@ public sealed class SsbPeer : IAsyncDisposable
 
     /// <summary>Starts a peer.</summary>
     /// <exception cref="IOException">A place to listen at is taken, the folder belongs to another process, or cannot be used.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder, or the <c>secret</c> in it, may not be used by us.</exception>
     /// <exception cref="FormatException">A place to listen at is none, or the <c>secret</c> holds no key.</exception>
+    /// <exception cref="InvalidDataException">The <c>secret</c> holds a key of a kind that is not known here, or contradicts itself.</exception>
     /// <exception cref="ArgumentException">An option is out of its range, or a procedure of the host has a name that the peer itself needs.</exception>
     public static async Task<SsbPeer> StartAsync(SsbPeerOptions options, CancellationToken cancellationToken = default)
     {
@@ -108,12 +110,12 @@ public sealed class SsbPeer : IAsyncDisposable
     /// <exception cref="IOException">The address book could not be written. All is closed all the same.</exception>
     public async ValueTask DisposeAsync()
     {
-        if (_lan is not null)
-            await _lan.DisposeAsync().ConfigureAwait(false);
-        if (_rooms is not null)
-            await _rooms.DisposeAsync().ConfigureAwait(false);
         try
         {
+            if (_lan is not null)
+                await _lan.DisposeAsync().ConfigureAwait(false);
+            if (_rooms is not null)
+                await _rooms.DisposeAsync().ConfigureAwait(false);
             await Conn.DisposeAsync().ConfigureAwait(false);
         }
         finally

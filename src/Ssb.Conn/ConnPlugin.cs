@@ -82,7 +82,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(network);
         options = (options ?? new ConnPluginOptions()).Checked();
         ConnDb db = options.Folder is { } folder
-            ? await ConnDb.OpenAsync(folder, options.Db, cancellationToken).ConfigureAwait(false)
+            ? await ConnDb.OpenAsync(folder, options.Db with { IsMadeAtOnce = false }, cancellationToken).ConfigureAwait(false)
             : ConnDb.InMemory(options.Db);
         ConnPlugin plugin;
         try

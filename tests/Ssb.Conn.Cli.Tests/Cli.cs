@@ -11,15 +11,17 @@ internal static class Cli
 
     /// <summary>Runs a command line by another clock.</summary>
     public static Task<(int Code, string Output, string Error)> RunAsync(TimeProvider time, params string[] arguments) =>
-        RunAsync(AllCommands.Make(time), arguments);
+        RunAsync(console => CommandLine.RunAsync(arguments, console, time));
 
     /// <summary>Runs a command line with other commands.</summary>
-    public static async Task<(int Code, string Output, string Error)> RunAsync(IReadOnlyList<CliCommand> commands, params string[] arguments)
+    public static Task<(int Code, string Output, string Error)> RunAsync(IReadOnlyList<CliCommand> commands, params string[] arguments) =>
+        RunAsync(console => new CommandLine(commands).RunAsync(arguments, console));
+
+    private static async Task<(int Code, string Output, string Error)> RunAsync(Func<CliConsole, Task<int>> run)
     {
         using var output = new StringWriter { NewLine = "\n" };
         using var error = new StringWriter { NewLine = "\n" };
-        int code = await new CommandLine(commands).RunAsync(arguments, new CliConsole(output, error))
-            .WaitAsync(Patience, TimeProvider.System, TestContext.Current.CancellationToken);
+        int code = await run(new CliConsole(output, error)).WaitAsync(Patience, TimeProvider.System, TestContext.Current.CancellationToken);
         return (code, output.ToString(), error.ToString());
     }
 }

@@ -10,6 +10,11 @@ public class CompletionTests
     [InlineData("stage net:a:1 --type room", "room", "room-attendant", "room-attendant-alias")]
     [InlineData("completion ", "bash", "fish", "zsh")]
     [InlineData("watch --js", "--json")]
+    [InlineData("start --json --qu", "--quiet")]
+    [InlineData("start --no-lan --no-d", "--no-dial")]
+    [InlineData("watch --json --pa", "--path")]
+    [InlineData("dismiss @x --undo --js", "--json")]
+    [InlineData("start --master @x --po", "--port")]
     public async Task Suggest_WhatIsTyped_IsCompleted(string typed, params string[] expected)
     {
         (int code, string output, string error) = await Cli.RunAsync($"[suggest:{typed.Length}]", typed);

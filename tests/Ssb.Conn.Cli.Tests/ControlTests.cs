@@ -110,6 +110,30 @@ public class ControlTests
         Assert.Equal($"""conn.{command} ["{s_address}"]""", await NextCallAsync(peer));
     }
 
+    [Fact]
+    public async Task Connect_PeerThatAnswersFalse_Fails()
+    {
+        await using var peer = new PeerStandIn(ours: false); // as npm ssb-conn-hub answers for who is disconnecting, or dialled too long
+        peer.Answers["conn.connect"] = _ => RpcValue.False;
+
+        (int code, string output, string error) = await Cli.RunAsync(["connect", s_address, .. peer.Options]);
+
+        Assert.Equal((1, ""), (code, output));
+        Assert.StartsWith($"ssb-conn: the peer does not connect to {s_address} now: ", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Staged_AsJson_HasNothingThatATerminalTakesForACommand()
+    {
+        await using var peer = new PeerStandIn();
+        peer.Set("staged", "[[\"" + s_address + "\",{\"name\":\"\\u009b31mred\\u007f\u0085\"}]]");
+
+        (_, string output, _) = await Cli.RunAsync(["staged", "--json", .. peer.Options]);
+
+        Assert.DoesNotContain(output.TrimEnd('\n'), char.IsControl);
+        Assert.Equal("\u009b31mred\u007f\u0085", JsonElement.Parse(output)[1].GetProperty("name").GetString());
+    }
+
     [Theory]
     [InlineData("stage")]
     [InlineData("connect")]
@@ -117,6 +141,7 @@ public class ControlTests
     public async Task Act_WithTypeAndData_SendsThemWithTheKey(string command)
     {
         await using var peer = new PeerStandIn();
+        peer.Answers["conn.connect"] = _ => RpcValue.True;
 
         (int code, _, string error) = await Cli.RunAsync([command, s_address, "--type", "pub", "--data", "{\"name\":\"a \\\"pub\\\"\", \"n\":[1, 2]}", .. peer.Options]);
 

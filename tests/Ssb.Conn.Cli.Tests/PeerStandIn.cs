@@ -21,11 +21,12 @@ internal sealed class PeerStandIn : IAsyncDisposable
     /// <param name="ours">Does it have what only peers of ours have?</param>
     /// <param name="network">The network that it is of; null for the main one.</param>
     /// <param name="strangers">What those may call who are not itself; null for everything.</param>
-    public PeerStandIn(bool ours = true, NetworkKey? network = null, RpcPermissions? strangers = null)
+    /// <param name="hangsUpOnPings">Does it break the connection off instead of answering a ping?</param>
+    public PeerStandIn(bool ours = true, NetworkKey? network = null, RpcPermissions? strangers = null, bool hangsUpOnPings = false)
     {
         (_network, _strangers) = (network ?? NetworkKey.Main, strangers);
         Keys = SecretFile.Create(Path.Combine(Folder, "secret"));
-        _api = GossipPing.AddTo(new RpcApi())
+        _api = (hangsUpOnPings ? new RpcApi().Duplex("gossip.ping", (_, _, _) => DropAsync()) : GossipPing.AddTo(new RpcApi()))
             .Source("conn.stagedPeers", (_, cancellationToken) => _pools.GetOrAdd("staged", _ => new()).ReadAsync(cancellationToken))
             .Source("conn.peers", (_, cancellationToken) => _pools.GetOrAdd("peers", _ => new()).ReadAsync(cancellationToken))
             .Sync("conn.dbPeers", _ => _pools.GetOrAdd("db", _ => new()).Now);

@@ -120,6 +120,24 @@ public class PingTests
     }
 
     [Fact]
+    public async Task Ping_PeerThatDoesNotLetUsPing_WorksAllTheSame()
+    {
+        await using var peer = new PeerStandIn(strangers: new RpcPermissions(allow: ["manifest"]));
+        (int code, string output, _) = await PingAsync(peer.Address);
+        Assert.Equal(0, code);
+        Assert.Contains("it does not let us: ", output, StringComparison.Ordinal);
+        Assert.EndsWith("It works.\n", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Ping_PeerThatClosesInsteadOfAnAnswer_StopsAtPing()
+    {
+        await using var peer = new PeerStandIn(hangsUpOnPings: true);
+        string verdict = await VerdictAsync(peer.Address);
+        Assert.StartsWith("It stops at ping: it closed the connection. ", verdict, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Ping_NobodyAnswers_EndsAfterTheTimeout()
     {
         var time = new FakeTimeProvider();

@@ -109,6 +109,32 @@ public sealed class StartTests : IDisposable
         Assert.Equal(modes, await pane.ModesAsync());
     }
 
+    // Its output fills the pipe, which nobody empties.
+    [Fact(Timeout = TwoMinutes)]
+    public async Task Start_ReaderThatStalls_DoesNotKeepASignalFromEndingIt()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows sends no signals to another process.");
+        await File.WriteAllTextAsync(Path.Combine(Directory.CreateDirectory(_folder).FullName, "conn.json"), BookOf(1_000), TestContext.Current.CancellationToken);
+        using Tool tool = Tool.Start($"start --json --no-lan --no-dial --host 127.0.0.1 --port 0 --path {_folder}", TestContext.Current.CancellationToken);
+        await tool.ReadUntilAsync(line => Change(line) == "started");
+        await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System, TestContext.Current.CancellationToken); // by now it waits for a reader
+        await tool.SignalAsync("TERM");
+        (int code, string error) = await tool.EndAsync();
+
+        Assert.Equal(0, code);
+        Assert.StartsWith("ssb-conn start ended after ", error, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = TwoMinutes)]
+    public async Task Start_AddressBookOfThousands_IsShown()
+    {
+        await File.WriteAllTextAsync(Path.Combine(Directory.CreateDirectory(_folder).FullName, "conn.json"), BookOf(4_000), TestContext.Current.CancellationToken);
+        using Tool tool = Tool.Start($"start --json --no-lan --no-dial --host 127.0.0.1 --port 0 --path {_folder}", TestContext.Current.CancellationToken);
+        List<JsonElement> lines = await tool.ReadUntilAsync(line => Change(line) == "snapshot" && Pool(line) == "db");
+
+        Assert.Equal(4_000, lines[^1].GetProperty("entries").GetArrayLength());
+    }
+
     [Theory]
     [InlineData("--port x", "'x'", "--port 8008")]
     [InlineData("--ws-port 65536", "'65,536'|'65536'", "--ws-port 8989")]
@@ -136,7 +162,7 @@ public sealed class StartTests : IDisposable
     [Fact]
     public void Read_Nothing_IsAPeerOfOurOwnInItsOwnFolder()
     {
-        StartOptions options = StartOptions.Read(new StartArguments(), () => []);
+        StartOptions options = StartCommand.Read(new StartCommand(TimeProvider.System).Parse([]), () => []);
 
         Assert.Equal(Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".ssb-conn"), options.Folder);
         Assert.Equal((false, true, true, null, null), (options.IsScratch, options.HasLan, options.Dials, options.Port, options.Host));
@@ -146,11 +172,21 @@ public sealed class StartTests : IDisposable
     [Fact]
     public void Read_Neighbours_LiveInANetworkOfTheirOwnOnThisComputer()
     {
-        StartOptions options = StartOptions.Read(new StartArguments { Neighbours = "5" }, () => []);
+        StartOptions options = StartCommand.Read(new StartCommand(TimeProvider.System).Parse(["--neighbours", "5"]), () => []);
 
         Assert.Equal(Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".ssb-conn", "neighbours"), options.Folder);
         Assert.Equal((true, System.Net.IPAddress.Loopback), (options.IsScratch, options.Host));
         Assert.NotEqual(NetworkKey.Main, options.NetworkKey);
+    }
+
+    private static string BookOf(int peers)
+    {
+        string note = new('x', 200);
+        return "{" + string.Join(',', Enumerable.Range(0, peers).Select(i =>
+        {
+            string key = Convert.ToBase64String(BitConverter.GetBytes(i).Concat(new byte[28]).ToArray());
+            return $$"""  "net:10.0.{{i / 250}}.{{i % 250}}:8008~shs:{{key}}":{"key":"@{{key}}.ed25519","type":"pub","autoconnect":true,"note":"{{note}}"}""";
+        })) + "}";
     }
 
     private static string? Change(JsonElement line) => line.GetProperty("change").GetString();

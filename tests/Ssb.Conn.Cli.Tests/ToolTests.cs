@@ -90,6 +90,16 @@ public class ToolTests
         Assert.StartsWith("ssb-conn discover ended after ", error, StringComparison.Ordinal);
     }
 
+    [Theory(Timeout = Minute)]
+    [InlineData("start --help"), InlineData("[suggest:6]")]
+    public async Task Parser_ReaderGoesAway_EndsQuietly(string arguments)
+    {
+        using Tool tool = Tool.Start(arguments, TestContext.Current.CancellationToken);
+        tool.CloseOutput();
+
+        Assert.Equal((0, ""), await tool.EndAsync());
+    }
+
     [Fact(Timeout = Minute)]
     public async Task Discover_PortsTaken_GivesOneAndASentence()
     {

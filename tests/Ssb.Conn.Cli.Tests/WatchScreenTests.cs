@@ -224,6 +224,41 @@ public class WatchScreenTests
         Assert.Equal(0, Selected(state));
     }
 
+    [Fact]
+    public void Press_WhoWasSelectedHasJustLeft_ActsOnNobodyElse()
+    {
+        WatchState state = State(3, 0, 0);
+        state.Apply(new WatchEvent.Entries(Pool.Bench, [.. BenchOf(3).Skip(1)]), s_now);
+        _ = state.Model(s_now.AddMilliseconds(300), default); // drawn, but who reads so fast?
+        Assert.IsType<WatchWish.None>(state.Press(ConsoleKey.D, 5));
+        Assert.Equal("@AAAAAAAA… has just left; again for @AAAAAAAB…", state.Model(s_now, default).Message);
+        var call = Assert.IsType<WatchWish.Call>(state.Press(ConsoleKey.D, 5));
+        Assert.StartsWith("net:10.0.0.1:", call.Entry.Address, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true), InlineData(false)]
+    public void Press_WhoWasSelectedHasLeft_AndThatWasSeen_ActsOnWhoTookHisPlace(bool byMoving)
+    {
+        WatchState state = State(3, 0, 0);
+        state.Apply(new WatchEvent.Entries(Pool.Bench, [.. BenchOf(3).Skip(1)]), s_now);
+        if (byMoving)
+            _ = state.Press(ConsoleKey.Home, 5);
+        else
+            _ = state.Model(s_now.AddSeconds(1), default);
+        var call = Assert.IsType<WatchWish.Call>(state.Press(ConsoleKey.D, 5));
+        Assert.StartsWith("net:10.0.0.1:", call.Entry.Address, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Done_ConnectThatAJavaScriptPeerDoesNot_IsNotCalledDone()
+    {
+        WatchState state = State(1, 0, 0);
+        var call = Assert.IsType<WatchWish.Call>(state.Press(ConsoleKey.C, 5));
+        state.Done(call, RpcValue.False, null);
+        Assert.Equal(("connect @AAAAAAAA…: not now", true), (state.Model(s_now, default).Message, state.Model(s_now, default).IsBad));
+    }
+
     private static int Selected(WatchState state) => state.Model(s_now, default).Panes[0].Selected;
 
     private static async Task CallAsync(WatchState state, ConsoleKey key)

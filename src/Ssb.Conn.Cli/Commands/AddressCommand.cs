@@ -58,11 +58,14 @@ internal sealed class AddressCommand : CliCommand
 
     public override Task<int> RunAsync(ParseResult parsed, CliConsole console)
     {
-        MultiserverAddress address = ReadAddress(parsed.GetRequiredValue(s_address));
+        // What takes something away must also take away what makes no sense as an address.
+        MultiserverAddress address = Typed.Address("ADDRESS", parsed.GetRequiredValue(s_address), mustMakeSense: _takesData);
         RpcValue? data = _takesData ? ReadData(address, parsed.GetValue(s_type), parsed.GetValue(s_data)) : null;
         return RemoteRun.RunAsync(parsed, _time, async (peer, cancellationToken) =>
         {
             RpcValue result = await CallAsync(peer, address, data, cancellationToken);
+            if (Name == "connect" && JsonText.IsFalse(result)) // so a JavaScript peer says it
+                throw new FailedException($"the peer does not connect to {address} now: it is dialling it already, or disconnecting from it; try again in a while");
             await console.Output.WriteLineAsync(RemoteOptions.IsJson(parsed) ? Json(address, result) : TerminalText.Clean(_sentence(address.ToString(), result)));
         });
     }
@@ -76,21 +79,6 @@ internal sealed class AddressCommand : CliCommand
         catch (FailedException e) when (address.Text != address.ToString())
         {
             throw new FailedException(e.Message.Replace(address.Text, address.ToString(), StringComparison.Ordinal), e); // it may repeat a seed
-        }
-    }
-
-    // What takes something away must also take away what makes no sense as an address.
-    private MultiserverAddress ReadAddress(string typed)
-    {
-        if (_takesData)
-            return Typed.Address("ADDRESS", typed);
-        try
-        {
-            return MultiserverAddress.Parse(typed);
-        }
-        catch (FormatException e)
-        {
-            throw Typed.Wrong("ADDRESS", e.Message); // which repeats nothing of it
         }
     }
 

@@ -29,7 +29,7 @@ internal sealed class DismissCommand : CliCommand
 
     private static readonly Argument<string> s_target = Target.Argument();
     private static readonly Option<string?> s_for = Text("--for", "TIME", "Only for 30m, 2h and the like");
-    private static readonly Option<bool> s_undo = new("--undo") { Description = "Take back what was decided about it" };
+    private static readonly Option<bool> s_undo = Flag("--undo", "Take back what was decided about it");
 
     private readonly TimeProvider _time;
 
@@ -46,7 +46,7 @@ internal sealed class DismissCommand : CliCommand
     public override Task<int> RunAsync(ParseResult parsed, CliConsole console)
     {
         Target target = Target.Read(parsed.GetRequiredValue(s_target));
-        TimeSpan? duration = ReadFor(parsed.GetValue(s_for));
+        TimeSpan? duration = Typed.Duration("--for", parsed.GetValue(s_for), "30m, 2h");
         bool undo = parsed.GetValue(s_undo);
         if (undo && duration is not null)
             throw Typed.Wrong("--undo together with --for", "leave out one of them");
@@ -69,14 +69,5 @@ internal sealed class DismissCommand : CliCommand
                 ? $"{{\"did\":\"dismiss\",\"target\":{JsonText.Quoted(target.Whole)}{(until is { } ms ? $",\"until\":{ms.ToUnixTimeMilliseconds()}" : "")}}}"
                 : TerminalText.Clean($"Dismissed {target.Shown}{(until is { } time ? $" until {time:u}" : "")}."));
         });
-    }
-
-    private static TimeSpan? ReadFor(string? typed)
-    {
-        if (typed is null)
-            return null;
-        return Durations.TryParse(typed, out TimeSpan duration)
-            ? duration
-            : throw Typed.Wrong($"--for {Typed.Quote(typed)}", "it takes 30m, 2h or a number of seconds, from 1s to 720h");
     }
 }

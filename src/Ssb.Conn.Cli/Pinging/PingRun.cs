@@ -77,8 +77,7 @@ internal sealed class PingRun
         PingStep ping = manifest!.Procedures.ContainsKey("gossip.ping")
             ? await StepAsync("ping", () => PingAsync(rpc, cancellationToken))
             : new PingStep("ping", PingOutcome.Absent, TimeSpan.Zero, "it has no gossip.ping");
-        OnStep(ping);
-        return true;
+        return Tell(ping);
     }
 
     /// <summary>What can be said of an address that is none.</summary>
@@ -128,7 +127,16 @@ internal sealed class PingRun
 
     private static async Task<(PingOutcome, string, string?)> PingAsync(RpcConnection rpc, CancellationToken cancellationToken)
     {
-        PingSample sample = await GossipPing.MeasureAsync(rpc, cancellationToken);
+        PingSample sample;
+        try
+        {
+            sample = await GossipPing.MeasureAsync(rpc, cancellationToken);
+        }
+        catch (RpcException e) when (e.Error == RpcError.Remote)
+        {
+            return (PingOutcome.Absent, $"it does not let us: {e.Message.TrimEnd('.')}", null);
+        }
+
         double skew = sample.Skew.TotalMilliseconds;
         string clock = Math.Abs(skew) < 1000 ? "clocks agree" : $"its clock is {Math.Abs(skew) / 1000:N1} s {(skew > 0 ? "ahead" : "behind")}";
         return (PingOutcome.Ok, $"round trip {Milliseconds(sample.RoundTrip)}, {clock}", null);

@@ -11,6 +11,9 @@ internal static class JsonText
     /// <summary>Is it <c>true</c>?</summary>
     public static bool IsTrue(RpcValue value) => value.Kind == RpcValueKind.Json && value.Bytes.Span.SequenceEqual("true"u8);
 
+    /// <summary>Is it <c>false</c>?</summary>
+    public static bool IsFalse(RpcValue value) => value.Kind == RpcValueKind.Json && value.Bytes.Span.SequenceEqual("false"u8);
+
     /// <summary>A text; null for anything else, and for a lone surrogate.</summary>
     public static string? Of(JsonElement value)
     {
@@ -56,12 +59,12 @@ internal static class JsonText
             ? DateTimeOffset.FromUnixTimeMilliseconds((long)ms)
             : null;
 
-    /// <summary>The same value on one line, as <c>JSON.stringify</c> writes it.</summary>
+    /// <summary>The same value on one line, as <c>JSON.stringify</c> writes it but for escapes that a terminal is safe from.</summary>
     public static string OneLine(JsonElement value)
     {
         var text = new ArrayBufferWriter<byte>();
         JavaScriptJson.Write(value, text, indented: false);
-        return Encoding.UTF8.GetString(text.WrittenSpan);
+        return Harmless(text);
     }
 
     /// <summary>A text as JSON.</summary>
@@ -69,6 +72,19 @@ internal static class JsonText
     {
         var text = new ArrayBufferWriter<byte>();
         JavaScriptJson.WriteString(value, text);
-        return Encoding.UTF8.GetString(text.WrittenSpan);
+        return Harmless(text);
+    }
+
+    /// <summary>The same JSON, in which nothing is left that a terminal takes for a command: JavaScript escapes the control characters below space, not those
+    /// from U+007F to U+009F.</summary>
+    private static string Harmless(ArrayBufferWriter<byte> json)
+    {
+        string text = Encoding.UTF8.GetString(json.WrittenSpan);
+        if (!text.AsSpan().ContainsAnyInRange('\u007F', '\u009F'))
+            return text;
+        var harmless = new StringBuilder(text.Length + 64);
+        foreach (char c in text)
+            _ = c is >= '\u007F' and <= '\u009F' ? harmless.Append($"\\u00{(int)c:x2}") : harmless.Append(c);
+        return harmless.ToString();
     }
 }

@@ -24,12 +24,12 @@ internal static class RemoteOptions
 
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
 
-    private static readonly Option<string?> s_path = Text("--path", "DIR", "The SSB folder of the peer (default: $ssb_path, else see below)");
-    private static readonly Option<string?> s_remote = Text("--remote", "ADDRESS", "A peer elsewhere, by its multiserver address");
-    private static readonly Option<string?> s_secret = Text("--secret", "FILE", "Who we are to it (default: secret in the SSB folder)");
-    private static readonly Option<string?> s_networkKey = Text("--network-key", "BASE64", "Another SSB network than the main one");
-    private static readonly Option<string?> s_timeout = Text("--timeout", "TIME", "Give up after 5s, 1m (default: 30s)");
-    private static readonly Option<bool> s_json = new("--json") { Description = "Write line-JSON" };
+    private static readonly Option<string?> s_path = CliCommand.Text("--path", "DIR", "The SSB folder of the peer (default: $ssb_path, else see below)");
+    private static readonly Option<string?> s_remote = CliCommand.Text("--remote", "ADDRESS", "A peer elsewhere, by its multiserver address");
+    private static readonly Option<string?> s_secret = CliCommand.Text("--secret", "FILE", "Who we are to it (default: secret in the SSB folder)");
+    private static readonly Option<string?> s_networkKey = CliCommand.Text("--network-key", "BASE64", "Another SSB network than the main one");
+    private static readonly Option<string?> s_timeout = CliCommand.Text("--timeout", "TIME", "Give up after 5s, 1m (default: 30s)");
+    private static readonly Option<bool> s_json = CliCommand.Flag("--json", "Write line-JSON");
 
     /// <summary>Adds them to a command.</summary>
     public static void AddTo(Command command)
@@ -55,15 +55,7 @@ internal static class RemoteOptions
 
     /// <summary>The time to give up after.</summary>
     /// <exception cref="MisuseException">It is none.</exception>
-    public static TimeSpan Timeout(ParseResult parsed)
-    {
-        string? typed = parsed.GetValue(s_timeout);
-        if (typed is null)
-            return s_patience;
-        return Durations.TryParse(typed, out TimeSpan timeout)
-            ? timeout
-            : throw Typed.Wrong($"--timeout {Typed.Quote(typed)}", "it takes 5s, 1m or a number of seconds, from 1s to 720h");
-    }
+    public static TimeSpan Timeout(ParseResult parsed) => Typed.Duration("--timeout", parsed.GetValue(s_timeout), "5s, 1m") ?? s_patience;
 
     /// <summary>Where the peer is to be found.</summary>
     /// <exception cref="MisuseException">An option was wrong.</exception>
@@ -78,6 +70,4 @@ internal static class RemoteOptions
             ? RemoteTarget.At(Typed.Address("--remote", remote), folder, secret, network, timeout)
             : RemoteTarget.In(folder, secret, network, timeout);
     }
-
-    private static Option<string?> Text(string name, string value, string description) => new(name) { HelpName = value, Description = description };
 }

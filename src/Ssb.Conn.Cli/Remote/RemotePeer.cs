@@ -15,9 +15,6 @@ internal sealed class RemotePeer : IAsyncDisposable
     /// <summary>The route that led to it, without a secret.</summary>
     public string Where { get; }
 
-    /// <summary>Who it proved to be; null where it did not have to.</summary>
-    public FeedId? Id => _rpc.Remote;
-
     /// <summary>Ends when the connection does, and says how.</summary>
     public Task<RpcEnd> Completion => _rpc.Completion;
 
@@ -89,31 +86,41 @@ internal sealed class RemotePeer : IAsyncDisposable
     public async Task<IReadOnlyList<RemoteEntry>> ListAsync(string procedure, CancellationToken cancellationToken) =>
         Read(procedure, await CallAsync(procedure, [], cancellationToken));
 
-    /// <summary>A list of entries now, and again after every change. Ends with the connection, without an exception.</summary>
+    /// <summary>A list of entries now, and again after every change. Ends with the connection, without an exception. Who has not kept up goes on with the
+    /// newest list.</summary>
     /// <exception cref="FailedException">It failed, or there is none.</exception>
     public async IAsyncEnumerable<IReadOnlyList<RemoteEntry>> ListsAsync(
         string procedure, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         Require(procedure);
-        await using RpcSource source = _rpc.Source(procedure);
-        await using IAsyncEnumerator<RpcValue> items = source.GetAsyncEnumerator(cancellationToken);
-        while (true)
+        bool hasMore = true;
+        while (hasMore)
         {
-            try
+            await using RpcSource source = _rpc.Source(procedure);
+            await using IAsyncEnumerator<RpcValue> items = source.GetAsyncEnumerator(cancellationToken);
+            while (true)
             {
-                if (!await items.MoveNextAsync())
-                    yield break;
-            }
-            catch (RpcException e) when (e.Error == RpcError.ConnectionClosed)
-            {
-                yield break; // Completion says how
-            }
-            catch (RpcException e)
-            {
-                throw Explained(procedure, e);
-            }
+                try
+                {
+                    hasMore = await items.MoveNextAsync();
+                    if (!hasMore)
+                        break;
+                }
+                catch (RpcException e) when (e.Error == RpcError.ConnectionClosed)
+                {
+                    yield break; // Completion says how
+                }
+                catch (RpcException e) when (e.Error == RpcError.SlowConsumer)
+                {
+                    break; // each list is whole: what was missed is in the next one
+                }
+                catch (RpcException e)
+                {
+                    throw Explained(procedure, e);
+                }
 
-            yield return Read(procedure, items.Current);
+                yield return Read(procedure, items.Current);
+            }
         }
     }
 

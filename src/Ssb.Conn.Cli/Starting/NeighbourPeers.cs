@@ -20,7 +20,7 @@ internal sealed class NeighbourPeers : IDisposable
     public NeighbourPeers(int count, int? seed, NetworkKey network, TimeProvider time)
     {
         _time = time;
-        Lan = Neighbours.LanFor(count, time) with { NetworkKey = network };
+        Lan = Neighbours.LanFor(count, network, time);
         var random = seed is { } given ? new Random(given) : new Random();
         _keys = new KeyPair[count];
         _habits = new Random[count];
@@ -35,7 +35,18 @@ internal sealed class NeighbourPeers : IDisposable
     public LanOptions Lan { get; }
 
     /// <summary>Lets them live until cancelled.</summary>
-    public Task LiveAsync(CancellationToken cancellationToken) => Task.WhenAll(Enumerable.Range(0, _keys.Length).Select(i => LiveAsync(i, cancellationToken)));
+    /// <exception cref="FailedException">One of them cannot.</exception>
+    public async Task LiveAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Together.RunAsync(Enumerable.Range(0, _keys.Length).Select(i => LiveAsync(i, cancellationToken)));
+        }
+        catch (Exception e) when (e is IOException or SocketException)
+        {
+            throw new FailedException($"the neighbours cannot live here: {e.Message}", e);
+        }
+    }
 
     public void Dispose()
     {

@@ -16,6 +16,9 @@ internal sealed class StartRun
     /// <summary>Where SSB programs listen unless told otherwise.</summary>
     private const int UsualPort = 8008;
 
+    /// <summary>So long the end waits for a reader that does not read.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
+
     private readonly StartOptions _options;
     private readonly CliConsole _console;
     private readonly TimeProvider _time;
@@ -52,28 +55,37 @@ internal sealed class StartRun
         using NeighbourPeers? neighbours = _options.Neighbours > 0 ? new NeighbourPeers(_options.Neighbours, _options.Seed, _options.NetworkKey, _time) : null;
         SsbPeer peer = await OpenAsync(neighbours?.Lan);
         var tally = new StartTally();
-        await using (peer)
+        try
         {
             Task counting = tally.CountAsync(peer.Conn, stop.Token);
-            try
-            {
-                Task living = neighbours?.LiveAsync(stop.Token) ?? Task.Delay(Timeout.InfiniteTimeSpan, _time, stop.Token);
-                Task showing = ShowAsync(peer, stop);
-                Task first = await Task.WhenAny(living, showing);
-                await stop.CancelAsync();
-                await Task.WhenAll(living, showing, counting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                if (first.Exception?.InnerException is { } fault and not OperationCanceledException)
-                    ExceptionDispatchInfo.Throw(fault);
-            }
-            catch (SocketException e)
-            {
-                throw new FailedException($"the neighbours cannot live here: {e.Message}", e);
-            }
+            Task living = neighbours?.LiveAsync(stop.Token) ?? Task.Delay(Timeout.InfiniteTimeSpan, _time, stop.Token);
+            Task showing = Task.Run(() => ShowAsync(peer, stop)); // its writes block when nobody reads
+            Task first = await Task.WhenAny(living, showing);
+            await stop.CancelAsync();
+            await Task.WhenAny(Task.WhenAll(living, showing, counting), Task.Delay(s_patience, _time)); // what is still writing then is left behind
+            if (first.Exception?.InnerException is { } fault and not OperationCanceledException)
+                ExceptionDispatchInfo.Throw(fault);
+        }
+        finally
+        {
+            await CloseAsync(peer);
         }
 
         if (!_options.Quiet)
             await tally.WriteAsync(_isView ? _console.Output : _console.Error, _time.GetElapsedTime(start), peer);
         return ExitCode.Success;
+    }
+
+    private static async Task CloseAsync(SsbPeer peer)
+    {
+        try
+        {
+            await peer.DisposeAsync();
+        }
+        catch (IOException e)
+        {
+            throw new FailedException($"the address book could not be written: {e.Message}", e);
+        }
     }
 
     /// <summary>Starts the peer, and leaves what tells others how to reach it.</summary>
@@ -106,6 +118,7 @@ internal sealed class StartRun
                 Conn = new ConnPluginOptions
                 {
                     Autostart = _options.Dials,
+                    Scheduler = new SchedulerOptions { CallerQuota = _options.KeptCallers },
                     Hub = new HubOptions { Capacity = Math.Max(new HubOptions().Capacity, 2 * _options.Limits.MaxCallers) }, // room for those whom we dial
                 },
                 TimeProvider = _time,
@@ -124,7 +137,7 @@ internal sealed class StartRun
                 throw;
             }
         }
-        catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException or FormatException)
+        catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException or FormatException or InvalidDataException)
         {
             throw new FailedException($"the peer cannot run: {e.Message}", e);
         }

@@ -115,7 +115,11 @@ internal sealed class Terminal : IDisposable
         try
         {
             while (true)
-                keys.TryWrite(Console.ReadKey(intercept: true).Key);
+            {
+                ConsoleKeyInfo key = Console.ReadKey(intercept: true);
+                if ((key.Modifiers & (ConsoleModifiers.Control | ConsoleModifiers.Alt)) == ConsoleModifiers.None) // Ctrl+D is not d: elsewhere it pages, here it would dismiss
+                    keys.TryWrite(key.Key);
+            }
         }
         catch (Exception e) when (e is InvalidOperationException or IOException)
         {

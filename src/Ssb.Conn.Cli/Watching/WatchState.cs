@@ -90,7 +90,7 @@ internal sealed class WatchState
                     (_peer, _gone, _retryAt) = (null, gone.Reason, now + gone.Pause);
                     break;
                 case WatchEvent.Entries entries:
-                    _panes[(int)entries.Pool].Entries = entries.Peers;
+                    _panes[(int)entries.Pool].Take(entries.Peers, now);
                     break;
             }
         }
@@ -151,11 +151,11 @@ internal sealed class WatchState
                 }
             }
 
-            bool isNo = name is "disconnect" or "unstage" && answer.Kind == RpcValueKind.Json && !JsonText.IsTrue(answer);
+            bool isNo = name is "connect" or "disconnect" or "unstage" && JsonText.IsFalse(answer);
             problem = problem?.Replace(call.Entry.Address, call.Entry.Shown, StringComparison.Ordinal); // it may repeat a seed
             (_message, _isBad) = problem is not null
                 ? ($"{name} {Name(call.Entry)}: {problem}", true)
-                : ($"{name} {Name(call.Entry)}: {(isNo ? "it was not there" : "done")}", isNo);
+                : ($"{name} {Name(call.Entry)}: {(!isNo ? "done" : name == "connect" ? "not now" : "it was not there")}", isNo);
         }
     }
 
@@ -165,6 +165,8 @@ internal sealed class WatchState
         lock (_gate)
         {
             TimeSpan left = _retryAt - now;
+            foreach (Pane pane in _panes)
+                pane.Shown(now);
             return new WatchModel
             {
                 Command = _command,
@@ -200,6 +202,13 @@ internal sealed class WatchState
         }
 
         RemoteEntry entry = pane.Entries[pane.Selected];
+        if (pane.Lost is { } lost)
+        {
+            pane.Lost = null;
+            (_message, _isBad) = ($"{Name(lost)} has just left; again for {Name(entry)}", true);
+            return new WatchWish.None();
+        }
+
         RpcValue[] arguments = action.Procedure switch
         {
             "conn.dismiss" or "conn.why" => [entry.Key ?? entry.Address],
@@ -241,8 +250,11 @@ internal sealed class WatchState
     /// <summary>A pool, and who is selected in it: somebody, wherever he moves to, or who took his place.</summary>
     private sealed class Pane(string procedure, string empty)
     {
+        private static readonly TimeSpan s_toNotice = TimeSpan.FromSeconds(1);
+
         private IReadOnlyList<RemoteEntry> _entries = [];
         private int _selected = -1;
+        private DateTimeOffset _lostAt;
 
         public string Procedure => procedure;
 
@@ -253,18 +265,32 @@ internal sealed class WatchState
 
         public int Selected => _selected;
 
-        public IReadOnlyList<RemoteEntry> Entries
+        public IReadOnlyList<RemoteEntry> Entries => _entries;
+
+        /// <summary>Who was selected and has left so lately that a key may be meant for him; null for nobody.</summary>
+        public RemoteEntry? Lost { get; set; }
+
+        public void Take(IReadOnlyList<RemoteEntry> entries, DateTimeOffset now)
         {
-            get => _entries;
-            set
-            {
-                string? address = _selected >= 0 ? _entries[_selected].Address : null;
-                (_entries, IsKnown) = (value, true);
-                int moved = address is null ? 0 : value.TakeWhile(entry => entry.Address != address).Count();
-                Select(moved < value.Count ? moved : _selected);
-            }
+            RemoteEntry? selected = _selected >= 0 ? _entries[_selected] : null;
+            (_entries, IsKnown) = (entries, true);
+            int moved = selected is null ? 0 : entries.TakeWhile(entry => entry.Address != selected.Address).Count();
+            bool isLost = moved == entries.Count && selected is not null;
+            int index = isLost ? _selected : moved;
+            if (isLost)
+                (Lost, _lostAt) = (selected, now);
+            _selected = Within(index);
         }
 
-        public void Select(int index) => _selected = _entries.Count == 0 ? -1 : Math.Clamp(index, 0, _entries.Count - 1);
+        /// <summary>A frame was drawn: who looks at it for long enough knows who left.</summary>
+        public void Shown(DateTimeOffset now)
+        {
+            if (now - _lostAt >= s_toNotice)
+                Lost = null;
+        }
+
+        public void Select(int index) => (_selected, Lost) = (Within(index), null);
+
+        private int Within(int index) => _entries.Count == 0 ? -1 : Math.Clamp(index, 0, _entries.Count - 1);
     }
 }

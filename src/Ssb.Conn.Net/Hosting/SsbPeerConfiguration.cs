@@ -12,6 +12,7 @@ public static class SsbPeerConfiguration
     {
         ["RoomQuota"] = (o, s) => o with { RoomQuota = Number(s) },
         ["PeerQuota"] = (o, s) => o with { PeerQuota = Number(s) },
+        ["CallerQuota"] = (o, s) => o with { CallerQuota = Number(s) },
     };
 
     private static readonly Settings<ConnPluginOptions> s_conn = new()
@@ -57,8 +58,8 @@ public static class SsbPeerConfiguration
     /// <remarks>
     /// <para>Names are those of the options, of which it knows <c>Folder</c>, <c>NetworkKey</c> (base64), <c>Listen</c>, <c>Lan</c> (true, or a section of
     /// <c>Interface</c>, <c>Loopback</c>, <c>Legacy</c>, <c>NormalPort</c>, <c>LegacyPort</c> and <c>AnnounceInterval</c>), <c>Masters</c>, <c>AllowStrangers</c>,
-    /// <c>Limits</c> (all of <see cref="PeerNetworkLimits"/> but <c>Rpc</c>), and of <c>Conn</c> <c>Autostart</c>, <c>DefaultHops</c>, <c>Scheduler:RoomQuota</c>
-    /// and <c>Scheduler:PeerQuota</c>. Lists are arrays, or one value. Times are <c>hours:minutes:seconds</c>.</para>
+    /// <c>Limits</c> (all of <see cref="PeerNetworkLimits"/> but <c>Rpc</c>), and of <c>Conn</c> <c>Autostart</c>, <c>DefaultHops</c>, <c>Scheduler:RoomQuota</c>,
+    /// <c>Scheduler:PeerQuota</c> and <c>Scheduler:CallerQuota</c>. Lists are arrays, or one value. Times are <c>hours:minutes:seconds</c>.</para>
     /// <para>It uses no reflection. What no text can say, such as <see cref="SsbPeerOptions.OnConnected"/>, is added with <c>with</c>.</para>
     /// </remarks>
     /// <exception cref="FormatException">A setting has a name that is not known, or a value that cannot be read. Ranges are checked when the peer starts.</exception>

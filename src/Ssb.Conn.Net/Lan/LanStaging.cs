@@ -26,7 +26,8 @@ public static class LanStaging
     }
 
     /// <summary>Stages what was announced.</summary>
-    /// <returns>What the bench did, or null if the announcement was ignored as the weaker evidence, or is longer than this bench takes.</returns>
+    /// <returns>What the bench did, or null if the announcement was ignored: as the weaker evidence, as longer than this bench takes, or because a route of it leads
+    /// to a unix socket or does not say whom to expect.</returns>
     /// <exception cref="ObjectDisposedException">The bench is closed.</exception>
     public static StageResult? TryStage(this ConnStaging staging, LanAnnouncement announcement)
     {
@@ -46,6 +47,9 @@ public static class LanStaging
 
     private static StageResult? TryStage(ConnStaging staging, LanAnnouncement announcement, Func<MultiserverAddress, StagedData?, string?, StageResult> stage)
     {
+        if (!announcement.Address.Routes.All(route => route.Key is not null && route.Transport != "unix"))
+            return null; // whoever announces, no socket of our file system is dialled for him, nor somebody who need not prove who he is
+
         // Between this look and the staging another source may change the peer; it then is as if that had come a moment later.
         StagedPeer? known = Find(staging, announcement.Address);
         bool fromElsewhere = known is not null && known.IsFromElsewhere();

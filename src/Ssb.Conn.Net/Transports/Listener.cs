@@ -148,7 +148,7 @@ internal sealed class Listener : IDisposable
     {
         if (path.Length == 0)
             throw new FormatException("'unix' needs a path.");
-        if (new FileInfo(path) is { Exists: true, Length: 0 } && Probe(path) == SocketError.ConnectionRefused) // a socket has no length; what has one is somebody's file
+        if (File.Exists(path) && !IsFile(path) && Probe(path) == SocketError.ConnectionRefused)
             TryDelete(path); // a process that was killed left it
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
@@ -168,6 +168,20 @@ internal sealed class Listener : IDisposable
         {
             socket.Dispose();
             throw;
+        }
+    }
+
+    // A socket cannot be opened as a file is.
+    private static bool IsFile(string path)
+    {
+        try
+        {
+            using (File.OpenHandle(path))
+                return true;
+        }
+        catch (IOException)
+        {
+            return false;
         }
     }
 

@@ -33,7 +33,7 @@ internal static class Transport
                 _ => throw new ConnectFailedException($"'{route.Transport}' is no transport that can be dialled here."),
             };
         }
-        catch (Exception e) when (e is SocketException or IOException or WebSocketException or ArgumentException)
+        catch (Exception e) when (e is SocketException or IOException or WebSocketException or ArgumentException or FormatException)
         {
             throw new ConnectFailedException(ReasonOf(e), e);
         }

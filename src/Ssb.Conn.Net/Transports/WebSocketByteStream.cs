@@ -6,11 +6,13 @@ namespace Ssb.Conn.Net;
 /// <remarks>One reader and one writer at a time. What breaks is an <see cref="IOException"/>.</remarks>
 internal sealed class WebSocketByteStream(WebSocket socket) : AsyncStream
 {
+    private const int MaxEmpty = 1_000; // messages in a row
+
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         try
         {
-            while (true)
+            for (int empty = 0; empty < MaxEmpty; empty++)
             {
                 ValueWebSocketReceiveResult read = await socket.ReceiveAsync(buffer, cancellationToken).ConfigureAwait(false);
                 if (read.MessageType == WebSocketMessageType.Close)
@@ -18,6 +20,8 @@ internal sealed class WebSocketByteStream(WebSocket socket) : AsyncStream
                 if (read.Count > 0 || buffer.IsEmpty)
                     return read.Count;
             }
+
+            throw new IOException("It sends messages without a byte."); // which nothing above would see, nor bound
         }
         catch (Exception e) when (e is WebSocketException or InvalidOperationException and not ObjectDisposedException)
         {

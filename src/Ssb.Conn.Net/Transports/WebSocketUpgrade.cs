@@ -25,7 +25,7 @@ internal static class WebSocketUpgrade
 
         string answer = $"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {Accept(key)}\r\n\r\n";
         await stream.WriteAsync(Encoding.ASCII.GetBytes(answer), cancellationToken).ConfigureAwait(false);
-        return new WebSocketByteStream(WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true, KeepAliveInterval = TimeSpan.Zero }));
+        return new WebSocketByteStream(WebSocket.CreateFromStream(new TakingTurnsStream(stream), new WebSocketCreationOptions { IsServer = true, KeepAliveInterval = TimeSpan.Zero }));
     }
 
     private static async Task<string> ReadRequestAsync(Stream stream, CancellationToken cancellationToken)

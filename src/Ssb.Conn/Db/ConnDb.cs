@@ -108,7 +108,10 @@ public sealed class ConnDb : IAsyncDisposable
             if (isNew || damaged is not null)
             {
                 db._opened = ++db._version;
-                await db.TryWriteAsync().ConfigureAwait(false);
+                if (isNew && !options.IsMadeAtOnce) // nothing can be lost yet
+                    db.WriteLater();
+                else
+                    await db.TryWriteAsync().ConfigureAwait(false);
             }
 
             return db;
@@ -438,14 +441,24 @@ public sealed class ConnDb : IAsyncDisposable
         _events.Append(new DbEvent(type, peer), publish: _batches == 0);
         if (_batches == 0)
             _states.Changed();
-        if (_timer is null)
-            return;
+        if (_timer is not null)
+            WriteLater_NeedsLock(_timer);
+    }
+
+    private void WriteLater()
+    {
+        lock (_gate)
+            WriteLater_NeedsLock(_timer!); // who is opened in a folder has one
+    }
+
+    private void WriteLater_NeedsLock(ITimer timer)
+    {
         _changedAt = _options.TimeProvider.GetTimestamp();
         if (_isTimed)
             return;
         _isTimed = true;
         _dirtySince = _changedAt;
-        _timer.Change(_options.WriteDelay, Timeout.InfiniteTimeSpan);
+        timer.Change(_options.WriteDelay, Timeout.InfiniteTimeSpan);
     }
 
     private void OnTimer()

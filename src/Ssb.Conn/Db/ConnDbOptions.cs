@@ -29,6 +29,9 @@ public sealed record ConnDbOptions
     /// <summary>Told of damage that was healed and of writes that failed; nobody unless set.</summary>
     public ILogger Logger { get; init; } = NullLogger.Instance;
 
+    /// <summary>Does opening wait until a book that was not there is on the disk? Else it is written as a change is.</summary>
+    internal bool IsMadeAtOnce { get; init; } = true;
+
     internal ConnDbOptions Checked()
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(WriteDelay, TimeSpan.Zero);

@@ -263,8 +263,9 @@ public sealed class ConnScheduler : IConnScheduler
         foreach (Slots slots in (Slots[])[rooms, others])
         {
             LetGo(slots.Up, slots.Quota * 2, down: slots.Quota, now);
+            int callers = _options.CallerQuota ?? slots.Quota * 2;
             if (!_options.CountsCallers)
-                LetGo(ByCrowd(Array.FindAll(slots.All, p => p.IsCaller)), slots.Quota * 2, down: slots.Quota * 2, now);
+                LetGo(ByCrowd(Array.FindAll(slots.All, p => p.IsCaller)), callers, down: callers, now);
             if (!EvenOut(slots, now))
                 Rotate(slots, now);
             Dial(slots, taken, now);

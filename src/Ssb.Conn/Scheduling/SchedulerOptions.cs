@@ -49,6 +49,10 @@ public sealed record SchedulerOptions
     /// they do.</summary>
     public bool CountsCallers { get; init; }
 
+    /// <summary>Of how many peers that called us those beyond are let go, after minutes, the most crowded first; null, for twice the quota, unless set.
+    /// Without meaning where callers count against the quota. Ours.</summary>
+    public int? CallerQuota { get; init; }
+
     /// <summary>The seed of its random numbers; a random one unless set.</summary>
     public int? Seed { get; init; }
 
@@ -59,6 +63,7 @@ public sealed record SchedulerOptions
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(RoomQuota, 0);
         ArgumentOutOfRangeException.ThrowIfLessThan(PeerQuota, 0);
+        ArgumentOutOfRangeException.ThrowIfLessThan(CallerQuota ?? 0, 0, nameof(CallerQuota));
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(Interval, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(SoonAfterDisconnect, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(SoonAfterStage, TimeSpan.Zero);

@@ -19,7 +19,7 @@ public sealed class ConfigurationTests : HostTestBase
               "Lan": { "Interface": "eth7", "Loopback": true, "Legacy": false, "NormalPort": 1, "LegacyPort": 2, "AnnounceInterval": "00:00:30" },
               "Masters": ["{{Master}}"], "AllowStrangers": "blobs",
               "Limits": { "MaxCallers": 3, "MaxCallersPerSource": 4, "MaxCallersPerIdentity": 5, "MaxHandshakes": 6, "HandshakeDeadline": "00:00:07", "RouteDeadline": "00:00:08" },
-              "Conn": { "Autostart": false, "DefaultHops": 9, "Scheduler": { "RoomQuota": 10, "PeerQuota": 11 } }
+              "Conn": { "Autostart": false, "DefaultHops": 9, "Scheduler": { "RoomQuota": 10, "PeerQuota": 11, "CallerQuota": 12 } }
             }
             """);
         Assert.Equal("/srv/ssb", options.Folder);
@@ -31,7 +31,8 @@ public sealed class ConfigurationTests : HostTestBase
         Assert.Equal(["blobs"], options.AllowStrangers);
         PeerNetworkLimits limits = options.Limits;
         Assert.Equal((3, 4, 5, 6, 7, 8), (limits.MaxCallers, limits.MaxCallersPerSource, limits.MaxCallersPerIdentity, limits.MaxHandshakes, limits.HandshakeDeadline.TotalSeconds, limits.RouteDeadline.TotalSeconds));
-        Assert.Equal((false, 9, 10, 11), (options.Conn.Autostart, options.Conn.DefaultHops, options.Conn.Scheduler.RoomQuota, options.Conn.Scheduler.PeerQuota));
+        Assert.Equal((false, 9), (options.Conn.Autostart, options.Conn.DefaultHops));
+        Assert.Equal((10, 11, 12), (options.Conn.Scheduler.RoomQuota, options.Conn.Scheduler.PeerQuota, options.Conn.Scheduler.CallerQuota));
     }
 
     [Fact]

@@ -25,6 +25,15 @@ public sealed class LanStagingTests : IDisposable
         Assert.Equal(StageOutcome.Updated, Announce(verified: true)?.Outcome);
     }
 
+    [Theory]
+    [InlineData("unix:/tmp/socket~noauth;"), InlineData("unix:/tmp/socket~shs:" + Recorded.Key + ";"), InlineData("net:192.168.1.23:8009;")]
+    public void Stage_RouteToASocketOfOurs_OrToNobodyInParticular_IsIgnored(string route)
+    {
+        var announcement = new LanAnnouncement(MultiserverAddress.Parse(route + Recorded.OneRoute), Recorded.Id, Verified: true, SenderMatches: true, IPAddress.Parse("192.168.1.23"), "eth0", LanFormat.Normal);
+        Assert.Null(_bench.TryStage(announcement));
+        Assert.Equal(0, _bench.Count);
+    }
+
     [Fact]
     public void Stage_UnsignedOfAVerifiedPeer_NeitherDowngradesNorLengthensItsStay()
     {

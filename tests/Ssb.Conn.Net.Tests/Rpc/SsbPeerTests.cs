@@ -117,6 +117,61 @@ public sealed class SsbPeerTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Lan_NowhereToBeCalled_ListensAllTheSame_AndThePeerEnds()
+    {
+        int[] ports = FreeUdpPorts();
+        var lan = new LanOptions { Loopback = true, NormalPort = ports[0], LegacyPort = ports[1], AnnounceInterval = TimeSpan.FromMilliseconds(200) };
+        SsbPeer peer = await Start(0, options => options with { Listen = [], Lan = lan });
+        using KeyPair keys = KeyPair.Generate();
+        await using (var announcer = new LanAnnouncer(lan, keys, [MultiserverAddress.Parse($"net:127.0.0.1:9~shs:{keys.Id.ToBase64()}")]))
+        {
+            announcer.Start();
+            Assert.True(SpinWait.SpinUntil(() => peer.Conn.Staging.Count == 1, s_guard));
+        }
+
+        await peer.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Lan_OptionOutOfItsRange_IsToldAtTheStart() =>
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => Start(0, options => options with { Lan = new LanOptions { Loopback = true, NormalPort = 70_000 } }));
+
+    [Fact]
+    public async Task StagedPeers_MoreThanStrangersMaySend_ReachTheOwnerWhole()
+    {
+        SsbPeer peer = await Start(0);
+        string name = new('x', 2_000);
+        for (int i = 0; i < 700; i++)
+        {
+            using KeyPair keys = KeyPair.Generate();
+            peer.Conn.Stage(MultiserverAddress.Parse($"net:10.0.{i / 250}.{i % 250}:8008~shs:{keys.Id.ToBase64()}"), new StagedData { Type = "pub" }.With("name", name));
+        }
+
+        await using RpcConnection owner = await OwnerAsync(peer);
+        await using RpcSource staged = owner.Source("conn.stagedPeers");
+        await using IAsyncEnumerator<RpcValue> states = staged.GetAsyncEnumerator(Token);
+        Assert.True(await states.MoveNextAsync());
+        Assert.True(states.Current.Bytes.Length > 1024 * 1024);
+        Assert.Equal(700, states.Current.AsJson().GetArrayLength());
+    }
+
+    [Fact]
+    public async Task Connect_ToASocketOfSomebody_LetsHimCallNothing()
+    {
+        string path = Path.Combine(_folder, "stranger");
+        using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listener.Bind(new UnixDomainSocketEndPoint(path));
+        listener.Listen();
+        SsbPeer peer = await Start(0);
+        Task<PeerConnection> dialling = peer.Network.ConnectAsync(MultiserverAddress.Parse($"unix:{path}~noauth"), Token);
+        await using RpcConnection stranger = RpcConnection.Start(new NetworkStream(await listener.AcceptAsync(Token), ownsSocket: true));
+        await dialling.WaitAsync(s_guard, Token);
+        RpcException e = await Assert.ThrowsAsync<RpcException>(() => stranger.CallAsync("conn.remember", [Somebody], Token).WaitAsync(s_guard, Token));
+        Assert.Equal("method:conn,remember is not in list of allowed methods", e.Message);
+        Assert.Equal(0, peer.Conn.Db.Count);
+    }
+
+    [Fact]
     public async Task NotifyDownload_OfAConnection_MakesTheSchedulerWait()
     {
         var clock = new FakeTimeProvider();
@@ -149,6 +204,18 @@ public sealed class SsbPeerTests : IAsyncDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
+    private static int[] FreeUdpPorts()
+    {
+        Socket[] sockets = [.. Enumerable.Range(0, 2).Select(_ => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp))];
+        int[] ports = [.. sockets.Select(socket =>
+        {
+            socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            return ((IPEndPoint)socket.LocalEndPoint!).Port; // it is bound
+        })];
+        Array.ForEach(sockets, socket => socket.Dispose());
+        return ports;
+    }
+
     private string FolderOf(int number) => Path.Combine(_folder, $"{number}");
 
     private async Task<SsbPeer> Start(int number, Func<SsbPeerOptions, SsbPeerOptions>? with = null)
@@ -171,6 +238,14 @@ public sealed class SsbPeerTests : IAsyncDisposable
         PeerNetwork network = PeerNetwork.Open(new PeerNetworkOptions { Keys = keys });
         _open.Insert(0, network);
         return (await network.ConnectAsync(peer.Addresses[1], Token)).Rpc;
+    }
+
+    // By the unix socket, with the bounds of any client.
+    private static async Task<RpcConnection> OwnerAsync(SsbPeer peer)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await socket.ConnectAsync(new UnixDomainSocketEndPoint(peer.Addresses[1].Routes[0].Path!), Token); // it has one
+        return RpcConnection.Start(new NetworkStream(socket, ownsSocket: true));
     }
 
     private static async Task<string> Call(RpcConnection control, string name, string? address = null, string? data = null)

@@ -157,13 +157,77 @@ public sealed class PeerNetworkTests : IAsyncDisposable
         Assert.Throws<IOException>(() => Open(_alice, $"unix:{path}~noauth"));
     }
 
-    [Fact]
-    public void Open_FileOfSomebody_IsLeftAlone()
+    [Theory]
+    [InlineData("mine"), InlineData("")]
+    public void Open_FileOfSomebody_IsLeftAlone(string text)
     {
         string path = Path.Combine(_folder, "notes");
-        File.WriteAllText(path, "mine");
+        File.WriteAllText(path, text);
         Assert.Throws<IOException>(() => Open(_bob, $"unix:{path}~noauth"));
-        Assert.Equal("mine", File.ReadAllText(path));
+        Assert.Equal(text, File.ReadAllText(path));
+    }
+
+    [Fact]
+    public void Open_LimitsThatNoConnectionCanHave_AreRefused()
+    {
+        Assert.ThrowsAny<ArgumentException>(() => Open(_bob, new PeerNetworkLimits { Rpc = new RpcOptions { MaxUnsentBytes = 1_000 } }));
+        Assert.ThrowsAny<ArgumentException>(() => Open(_bob, new PeerNetworkLimits { HandshakeDeadline = TimeSpan.FromDays(60) }));
+    }
+
+    [Fact]
+    public async Task Accept_NoRoom_AnOwnerIsLetInAllTheSame()
+    {
+        PeerNetwork bob = Open(_bob, "net:127.0.0.1:0~shs", new PeerNetworkLimits { MaxCallers = 1, MaxCallersPerSource = 1 });
+        _ = Accept(bob);
+        PeerConnection first = await Open(_alice).ConnectAsync(bob.Addresses[0], Token).WaitAsync(s_guard, Token);
+        await first.Rpc.CallAsync("greet", cancellationToken: Token).WaitAsync(s_guard, Token);
+        PeerConnection owner = await Open(_bob).ConnectAsync(bob.Addresses[0], Token).WaitAsync(s_guard, Token);
+        await owner.Rpc.CallAsync("secret", cancellationToken: Token).WaitAsync(s_guard, Token);
+        Assert.Equal(1, bob.Counters.Callers);
+    }
+
+    [Fact]
+    public async Task Connect_WebSocketRouteThatIsNoUrl_TakesTheNext()
+    {
+        PeerNetwork bob = Open(_bob, "net:127.0.0.1:0~shs");
+        _ = Accept(bob);
+        var address = MultiserverAddress.Parse($"ws://<x>.onion:80~shs:{_bob.Id.ToBase64()};{bob.Addresses[0].Text}");
+        Assert.Null(address.Problem);
+        PeerConnection connection = await Open(_alice).ConnectAsync(address, Token).WaitAsync(s_guard, Token);
+        Assert.Equal(_bob.Id, connection.Remote);
+    }
+
+    [Fact]
+    public async Task Accept_WebSocketOfEmptyMessages_IsCutOff()
+    {
+        PeerNetwork bob = Open(_bob, "ws:127.0.0.1:0~shs");
+        _ = Accept(bob);
+        using var socket = new System.Net.WebSockets.ClientWebSocket();
+        await socket.ConnectAsync(new Uri($"ws://127.0.0.1:{bob.Addresses[0].Routes[0].Port}/"), Token);
+        Task<System.Net.WebSockets.WebSocketReceiveResult> end = socket.ReceiveAsync(new byte[1], Token);
+        await Assert.ThrowsAnyAsync<Exception>(async () =>
+        {
+            for (int i = 0; i < 100_000; i++)
+                await socket.SendAsync(ReadOnlyMemory<byte>.Empty, System.Net.WebSockets.WebSocketMessageType.Binary, endOfMessage: true, Token);
+            await end;
+        }).WaitAsync(s_guard, Token);
+        Assert.True(SpinWait.SpinUntil(() => bob.Counters.FailedHandshakes == 1, s_guard));
+    }
+
+    [Fact]
+    public async Task TakingTurns_ReaderThatNeverWaits_LetsOthersHaveTheThread()
+    {
+        using var stream = new TakingTurnsStream(new MemoryStream(new byte[1_000]));
+        int waits = 0;
+        for (int i = 0; i < 1_000; i++)
+        {
+            ValueTask<int> read = stream.ReadAsync(new byte[1], Token);
+            if (!read.IsCompleted)
+                waits++;
+            Assert.Equal(1, await read);
+        }
+
+        Assert.InRange(waits, 10, 15); // some may have completed by the time they are looked at
     }
 
     public async ValueTask DisposeAsync()

@@ -180,6 +180,17 @@ public class SchedulerTests : PluginTestBase
     }
 
     [Fact]
+    public async Task Look_CallerQuota_KeepsAsManyCallers()
+    {
+        ConnPlugin conn = await Open(s_on with { Scheduler = s_on.Scheduler with { CallerQuota = 12 } });
+        for (int i = 50; i < 65; i++)
+            Network.Call(i);
+        Guards.Until(() => conn.Hub.Count == 15);
+        Seconds(600);
+        Assert.Equal(12, conn.Hub.Count);
+    }
+
+    [Fact]
     public async Task Look_TooManyCallers_ThoseGoWhoCallFromWhereMostDo()
     {
         ConnPlugin conn = await Open(s_on);
