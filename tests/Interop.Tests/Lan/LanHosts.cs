@@ -1,11 +1,16 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Interop.Tests.Harness;
+using Interop.Tests.Rooms;
 
 namespace Interop.Tests.Lan;
 
 /// <summary>Starts peers on the hosts of a network, real JavaScript ones and ours.</summary>
 internal sealed class LanHosts : IAsyncDisposable
 {
+    private static readonly string s_tool = Path.Combine(AppContext.BaseDirectory, "ssb-conn.dll");
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+
     private readonly NetworkNamespaces _network;
     private readonly List<PeerProcess> _peers = [];
     private readonly TemporaryFolder _folder = new();
@@ -40,35 +45,38 @@ internal sealed class LanHosts : IAsyncDisposable
     /// <summary>Our tool's peer, with its line-JSON; its seed is the number of its host. It runs when this returns.</summary>
     public async Task<PeerProcess> StartToolAsync(int host, params string[] options)
     {
-        string folder = Path.Combine(_folder.Path, $"tool-{host}");
+        string folder = FolderOfTool(host);
         string secret = Path.Combine(folder, "secret");
         Directory.CreateDirectory(folder);
         byte[] seed = [.. Enumerable.Repeat((byte)host, Ssb.Wire.KeyPair.SeedSize)];
         string id = Id(host), open = id[1..45];
         string hidden = Convert.ToBase64String([.. seed, .. Convert.FromBase64String(open)]);
         await File.WriteAllTextAsync(secret, JsonSerializer.Serialize(new { curve = "ed25519", @public = $"{open}.ed25519", @private = $"{hidden}.ed25519", id }), Cancellation);
-        string[] command = ["dotnet", Path.Combine(AppContext.BaseDirectory, "ssb-conn.dll"), "start", "--json", "--path", folder, "--port", "8008", .. options];
+        string[] command = ["dotnet", s_tool, "start", "--json", "--path", folder, "--port", "8008", .. options];
         PeerProcess peer = Add(LineProcess.Start(_network.On(host, command), _folder.Path));
         JsonElement started = await peer.FindAsync(line => line.TryGetProperty("addresses", out _));
         Assert.Contains(started.GetProperty("addresses").EnumerateArray(), address => address.GetString() == Address(host, host));
         return peer;
     }
 
+    /// <summary>Runs another command of our tool for the peer that runs there.</summary>
+    public async Task TellToolAsync(int host, params string[] command)
+    {
+        (int exitCode, string output) = await Command.RunAsync(s_patience, _folder.Path, _network.On(host, ["dotnet", s_tool, .. command, "--path", FolderOfTool(host)]));
+        Assert.True(exitCode == 0, output);
+    }
+
+    /// <summary>A real room of the first kind, see room.js; its seed is the number of its host. It is open when this returns.</summary>
+    public Task<PeerProcess> StartRoomAsync(int host) => StartScriptAsync(host, "room.js", new { network = Ssb.Wire.NetworkKey.Main.ToBase64(), name = "the room" });
+
+    /// <summary>A real JavaScript peer that goes to rooms, see attendant.js; its seed is the number of its host.</summary>
+    public async Task<Attendant> StartAttendantAsync(int host) =>
+        new(await StartScriptAsync(host, "attendant.js", new { network = Ssb.Wire.NetworkKey.Main.ToBase64() }), Ssb.Wire.FeedId.Parse(Id(host)));
+
     /// <summary>A real JavaScript peer, see peer.js; its seed is the number of its host. It is ready, and announces, when this returns.</summary>
     public async Task<PeerProcess> StartTheirsAsync(int host, string? network = null, bool normal = true, bool legacy = true, params int[] knows)
     {
-        string options = JsonSerializer.Serialize(new
-        {
-            path = Path.Combine(_folder.Path, $"peer-{host}"),
-            host = NetworkNamespaces.Address(host),
-            port = 8008,
-            seed = host,
-            network,
-            normal,
-            legacy,
-            hops = knows.Length == 0 ? null : knows.ToDictionary(Id, _ => 1),
-        });
-        PeerProcess peer = Add(LineProcess.Start(_network.On(host, "node", "peer.js", options), NodeModules.Scripts, ("NODE_PATH", _modules)));
+        PeerProcess peer = await StartScriptAsync(host, "peer.js", new { network, normal, legacy, hops = knows.Length == 0 ? null : knows.ToDictionary(Id, _ => 1) });
         JsonElement ready = await peer.FindAsync(line => line.TryGetProperty("ready", out _));
         Assert.Equal(Address(host, host), ready.GetProperty("address").GetString());
         return peer;
@@ -85,6 +93,20 @@ internal sealed class LanHosts : IAsyncDisposable
             await _network.DisposeAsync();
             _folder.Dispose();
         }
+    }
+
+    private string FolderOfTool(int host) => Path.Combine(_folder.Path, $"tool-{host}");
+
+    private async Task<PeerProcess> StartScriptAsync(int host, string script, object more)
+    {
+        JsonObject options = JsonSerializer.SerializeToNode(more)!.AsObject(); // an object is one
+        options["path"] = Directory.CreateDirectory(Path.Combine(_folder.Path, $"peer-{host}")).FullName;
+        options["host"] = NetworkNamespaces.Address(host);
+        options["port"] = 8008;
+        options["seed"] = host;
+        PeerProcess peer = Add(LineProcess.Start(_network.On(host, "node", script, options.ToJsonString()), NodeModules.Scripts, ("NODE_PATH", _modules)));
+        await peer.FindAsync(line => line.TryGetProperty("ready", out _));
+        return peer;
     }
 
     private PeerProcess Add(LineProcess process)

@@ -147,7 +147,8 @@ internal static class ToolLines
 
     private static bool Is(JsonElement line, string change) => line.TryGetProperty("change", out JsonElement found) && found.GetString() == change;
 
-    private static List<JsonElement> HubEntries(JsonElement line)
+    /// <summary>The entries of the hub that a line tells of.</summary>
+    public static List<JsonElement> HubEntries(JsonElement line)
     {
         if (!line.TryGetProperty("pool", out JsonElement pool) || pool.GetString() != "hub")
             return [];

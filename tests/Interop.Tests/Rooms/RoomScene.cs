@@ -138,7 +138,7 @@ internal sealed class RoomScene : IAsyncDisposable
     {
         string modules = await NodeModules.GetAsync();
         string path = Directory.CreateDirectory(Path.Combine(_folder.Path, $"{seed}")).FullName;
-        string options = JsonSerializer.Serialize(new { path, port, seed, network = _network.ToBase64(), name = Name });
+        string options = JsonSerializer.Serialize(new { path, host = "127.0.0.1", port, seed, network = _network.ToBase64(), name = Name });
         var process = new PeerProcess(LineProcess.Start(["node", script, options], NodeModules.Scripts, ("NODE_PATH", modules)), Token);
         await process.FindAsync(line => line.TryGetProperty("ready", out _));
         return process;

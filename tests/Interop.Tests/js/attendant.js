@@ -1,5 +1,5 @@
 // A real JavaScript peer that goes to rooms: secret-stack, ssb-conn 6.0.4 and ssb-room-client 2.0.2, nothing changed in them. Of those it meets
-// it dials rooms alone by itself, as it knows nobody's hops. node attendant.js '{"path":FOLDER,"port":PORT,"seed":2,"network":BASE64}'
+// it dials rooms alone by itself, as it knows nobody's hops. node attendant.js '{"path":FOLDER,"host":ADDRESS,"port":PORT,"seed":2,"network":BASE64}'
 // Line-JSON out: {"ready":ID}, then {"staged":[[ADDRESS,DATA]...]} and {"peers":[...]} whenever bench and hub change. In:
 // {"do":"remember","address":A,"data":D}; {"do":"connect","address":A} and {"do":"reach","address":A}, which asks who answers for its manifest,
 // are answered by {"reached":{"id":ID,"manifest":M}} or {"reached":{"error":TEXT}}; {"do":"disconnect","address":A}. The end of stdin ends it.
@@ -20,7 +20,7 @@ const ssb = require('secret-stack')({ appKey: options.network, caps: { shs: opti
     conn: { autostart: true, populatePubs: false },
     connections: {
       incoming: {
-        net: [{ scope: 'device', host: '127.0.0.1', port: options.port, transform: 'shs' }],
+        net: [{ scope: 'device', host: options.host, port: options.port, transform: 'shs' }],
         tunnel: [{ scope: 'public', transform: 'shs' }],
       },
       outgoing: { net: [{ transform: 'shs' }], tunnel: [{ transform: 'shs' }] },

@@ -1,5 +1,5 @@
 // A real room of the first kind: the tunnel server of ssb-room 1.3.0, with the modules that come with it, nothing changed in them; without
-// its web page. node room.js '{"path":FOLDER,"port":PORT,"seed":9,"network":BASE64,"name":NAME}'
+// its web page. node room.js '{"path":FOLDER,"host":ADDRESS,"port":PORT,"seed":9,"network":BASE64,"name":NAME}'
 // Line-JSON: {"ready":ID,"address":ADDRESS} out; the end of stdin ends it as if it were killed.
 const options = JSON.parse(process.argv[2])
 const fs = require('fs')
@@ -22,7 +22,7 @@ const ssb = its('secret-stack')({ appKey: options.network })
     timers: { inactivity: 600e3, handshake: 60e3 }, // a loaded machine shakes hands slowly
     conn: { autostart: false },
     connections: {
-      incoming: { net: [{ scope: 'device', host: '127.0.0.1', port: options.port, transform: 'shs' }] },
+      incoming: { net: [{ scope: 'device', host: options.host, port: options.port, transform: 'shs' }] },
       outgoing: { net: [{ transform: 'shs' }] },
     },
   })
