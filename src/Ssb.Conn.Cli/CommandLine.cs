@@ -58,7 +58,7 @@ internal sealed class CommandLine
     {
         if (arguments is [string name, ..] && !arguments.Any(s_ofAnyCommand.Contains) && AllCommands.Make(name, time) is { } command)
         {
-            ParseResult parsed = command.Parse([.. arguments.Skip(1)], s_parsing);
+            ParseResult parsed = command.Parse(arguments, s_parsing); // its own name, as the first, is taken for that of the root
             if (Explain(parsed, command) is null)
                 return await ReportAsync(command, () => command.RunAsync(parsed, console), console);
         }

@@ -47,10 +47,12 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
         lock (_gate)
         {
             int ofSource = _handshakes.TryGetValue(source, out List<Place>? shaking) ? shaking.Count : 0;
-            // Where there is no room it may be an owner all the same, for whom there always is: only a handshake can tell, so a few may begin one.
-            if (_shaking >= options.Limits.MaxHandshakes / ShareWhenFull && !HasRoom_NeedsLock(source))
+            // Where there is no room it may be an owner all the same, for whom there always is: only a handshake can tell, so some may begin one.
+            bool isFull = _connected >= options.Limits.MaxCallers;
+            int some = Math.Max(1, options.Limits.MaxHandshakes / ShareWhenFull);
+            if (!isFull && _shaking >= some && !HasRoom_NeedsLock(source))
                 return null;
-            if (_shaking >= options.Limits.MaxHandshakes)
+            if (_shaking >= (isFull ? some : options.Limits.MaxHandshakes))
             {
                 List<Place> most = _handshakes.Values.MaxBy(h => h.Count)!; // there are some
                 bool isElsewhere = most.Count > ofSource + 1;

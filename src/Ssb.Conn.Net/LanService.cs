@@ -13,6 +13,9 @@ internal sealed class LanService(LanOptions options, KeyPair keys, IReadOnlyList
     private Task _running = Task.CompletedTask;
     private bool _isClosed;
 
+    /// <summary>Why it ended by itself; null while it runs, and when it was stopped.</summary>
+    public Exception? Failure { get; private set; }
+
     /// <summary>Begins; does nothing if it runs.</summary>
     public void Start()
     {
@@ -22,6 +25,7 @@ internal sealed class LanService(LanOptions options, KeyPair keys, IReadOnlyList
                 return;
             var stopping = new CancellationTokenSource();
             _stopping = stopping;
+            Failure = null;
             _running = RunAsync(_running, stopping);
         }
     }
@@ -51,7 +55,6 @@ internal sealed class LanService(LanOptions options, KeyPair keys, IReadOnlyList
     private async Task RunAsync(Task before, CancellationTokenSource stopping)
     {
         CancellationToken stopped = stopping.Token;
-        Exception? failure = null;
         await before.ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // its ports are free again
         try
         {
@@ -82,25 +85,21 @@ internal sealed class LanService(LanOptions options, KeyPair keys, IReadOnlyList
         }
         catch (Exception e)
         {
-            failure = e; // of a port, or of what the host has to say of peers: without discovery it is still a peer
+            // Of a port, or of what the host has to say of peers: without discovery it is still a peer.
+            Failed(stopping, e);
+            logger.LogError(e, "There is no LAN discovery.");
         }
-        finally
-        {
-            Ended(stopping);
-        }
-
-        if (failure is not null)
-            logger.LogError(failure, "There is no LAN discovery.");
     }
 
-    // By itself, unless it was stopped: it may be started again.
-    private void Ended(CancellationTokenSource stopping)
+    // It may be started again.
+    private void Failed(CancellationTokenSource stopping, Exception e)
     {
         lock (_gate)
         {
             if (_stopping != stopping)
-                return;
+                return; // it was told to stop
             _stopping = null;
+            Failure = e;
         }
 
         stopping.Dispose();

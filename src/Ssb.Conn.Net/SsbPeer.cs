@@ -38,6 +38,9 @@ public sealed class SsbPeer : IAsyncDisposable
     /// <summary>Where we can be called.</summary>
     public IReadOnlyList<MultiserverAddress> Addresses => Network.Addresses;
 
+    /// <summary>Why LAN discovery ended by itself; null while it has not.</summary>
+    internal Exception? LanFailure => _lan?.Failure;
+
     /// <summary>Starts a peer.</summary>
     /// <exception cref="IOException">A place to listen at is taken, the folder belongs to another process, or cannot be used.</exception>
     /// <exception cref="UnauthorizedAccessException">The folder, or the <c>secret</c> in it, may not be used by us.</exception>

@@ -110,6 +110,16 @@ public class ControlTests
         Assert.Equal($"""conn.{command} ["{s_address}"]""", await NextCallAsync(peer));
     }
 
+    [Theory]
+    [InlineData("staged staged"), InlineData("start ./start"), InlineData("forget forget net:h:1")]
+    public async Task Run_NameOfTheCommandAgain_IsNotExpectedThere(string line)
+    {
+        (int code, _, string error) = await Cli.RunAsync([.. line.Split(' '), .. (string[])["--path", "/nonesuch"]]);
+
+        Assert.Equal(2, code);
+        Assert.Contains("ssb-conn: ", error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Connect_PeerThatAnswersFalse_Fails()
     {

@@ -93,18 +93,19 @@ internal sealed class RemotePeer : IAsyncDisposable
         string procedure, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         Require(procedure);
-        bool hasMore = true;
-        while (hasMore)
+        while (true)
         {
-            await using RpcSource source = _rpc.Source(procedure);
+            bool isBehind = false;
+            await using RpcSource? source = TryOpen(procedure);
+            if (source is null)
+                yield break;
             await using IAsyncEnumerator<RpcValue> items = source.GetAsyncEnumerator(cancellationToken);
-            while (true)
+            while (!isBehind)
             {
                 try
                 {
-                    hasMore = await items.MoveNextAsync();
-                    if (!hasMore)
-                        break;
+                    if (!await items.MoveNextAsync())
+                        yield break;
                 }
                 catch (RpcException e) when (e.Error == RpcError.ConnectionClosed)
                 {
@@ -112,7 +113,8 @@ internal sealed class RemotePeer : IAsyncDisposable
                 }
                 catch (RpcException e) when (e.Error == RpcError.SlowConsumer)
                 {
-                    break; // each list is whole: what was missed is in the next one
+                    isBehind = true; // each list is whole: what was missed is in the next one
+                    continue;
                 }
                 catch (RpcException e)
                 {
@@ -126,6 +128,18 @@ internal sealed class RemotePeer : IAsyncDisposable
 
     /// <summary>Says goodbye.</summary>
     public ValueTask DisposeAsync() => _rpc.DisposeAsync();
+
+    private RpcSource? TryOpen(string procedure)
+    {
+        try
+        {
+            return _rpc.Source(procedure);
+        }
+        catch (RpcException e) when (e.Error == RpcError.ConnectionClosed)
+        {
+            return null; // as above
+        }
+    }
 
     private static async Task<RpcConnection> ConnectAsync(MultiserverRoute route, RemoteTarget target, CancellationToken cancellationToken)
     {

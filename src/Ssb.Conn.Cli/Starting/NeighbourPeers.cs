@@ -38,13 +38,20 @@ internal sealed class NeighbourPeers : IDisposable
     /// <exception cref="FailedException">One of them cannot.</exception>
     public async Task LiveAsync(CancellationToken cancellationToken)
     {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task[] lives = [.. Enumerable.Range(0, _keys.Length).Select(i => LiveAsync(i, over.Token))];
         try
         {
-            await Together.RunAsync(Enumerable.Range(0, _keys.Length).Select(i => LiveAsync(i, cancellationToken)));
+            await Together.RunAsync(lives);
         }
         catch (Exception e) when (e is IOException or SocketException)
         {
             throw new FailedException($"the neighbours cannot live here: {e.Message}", e);
+        }
+        finally
+        {
+            await over.CancelAsync();
+            await Task.WhenAll(lives).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // who is there says goodbye
         }
     }
 

@@ -72,7 +72,11 @@ internal sealed class StartRun
         }
 
         if (!_options.Quiet)
-            await tally.WriteAsync(_isView ? _console.Output : _console.Error, _time.GetElapsedTime(start), peer);
+        {
+            Task summing = Task.Run(() => tally.WriteAsync(_isView ? _console.Output : _console.Error, _time.GetElapsedTime(start), peer));
+            await await Task.WhenAny(summing, Task.Delay(s_patience, _time)); // it may have the same reader
+        }
+
         return ExitCode.Success;
     }
 

@@ -37,7 +37,7 @@ public static class SsbConnServiceCollectionExtensions
     }
 
     /// <summary>Checks the peer of <see cref="AddSsbConn(IServiceCollection, Func{IServiceProvider, SsbPeerOptions})"/>: healthy while it runs, degraded while its
-    /// address book cannot be written. The data are counts, each a number: <c>connections</c>, <c>staged</c>, <c>known</c>, and those of
+    /// address book cannot be written, or its LAN discovery has failed. The data are counts, each a number: <c>connections</c>, <c>staged</c>, <c>known</c>, and those of
     /// <see cref="PeerNetworkCounters"/>; and <c>id</c>.</summary>
     /// <param name="builder">Where it is registered.</param>
     /// <param name="name">What the check is called.</param>

@@ -148,7 +148,7 @@ internal sealed class Listener : IDisposable
     {
         if (path.Length == 0)
             throw new FormatException("'unix' needs a path.");
-        if (File.Exists(path) && !IsFile(path) && Probe(path) == SocketError.ConnectionRefused)
+        if (new FileInfo(path) is { Exists: true, Length: 0 } && !IsFile(path) && Probe(path) == SocketError.ConnectionRefused)
             TryDelete(path); // a process that was killed left it
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
@@ -171,7 +171,7 @@ internal sealed class Listener : IDisposable
         }
     }
 
-    // A socket cannot be opened as a file is.
+    // An empty one: a socket, which has no length either, cannot be opened as a file is.
     private static bool IsFile(string path)
     {
         try

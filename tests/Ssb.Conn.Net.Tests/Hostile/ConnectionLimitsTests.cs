@@ -44,6 +44,21 @@ public sealed class ConnectionLimitsTests : IDisposable
         Assert.Equal((2, 2), (limits.Counters.Handshakes, limits.Counters.Evicted));
     }
 
+    [Fact]
+    public void Enter_NoRoomAndSilentOnesInTheWay_AnOwnerIsLetInAllTheSame()
+    {
+        var limits = new ConnectionLimits(new PeerNetworkOptions { Keys = _own, Limits = new PeerNetworkLimits { MaxHandshakes = 8, MaxCallers = 1 }, TimeProvider = _time });
+        using KeyPair first = KeyPair.Generate(), stranger = KeyPair.Generate();
+        Assert.True(limits.Enter("first")!.Promote(first.Id));
+        ConnectionLimits.Place[] silent = [limits.Enter("attacker")!, limits.Enter("attacker")!]; // as many as may begin now
+        ConnectionLimits.Place? owner = limits.Enter("elsewhere");
+        Assert.NotNull(owner);
+        Assert.True(silent[0].Evicted.IsCancellationRequested);
+        Assert.True(owner.Promote(_own.Id));
+        Assert.False(silent[1].Promote(stranger.Id));
+        Assert.Equal((1, 1), (limits.Counters.Callers, limits.Counters.RefusedFull));
+    }
+
     public void Dispose() => _own.Dispose();
 
     private ConnectionLimits Limits(int handshakes) =>

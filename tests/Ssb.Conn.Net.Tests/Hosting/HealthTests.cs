@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
@@ -47,6 +49,22 @@ public sealed class HealthTests : HostTestBase
         Directory.Delete(inTheWay);
         await db.FlushAsync(Token);
         Assert.Equal(HealthStatus.Healthy, (await Check(host)).Status);
+    }
+
+    [Fact]
+    public async Task Check_LanDiscoveryHasFailed_IsDegraded()
+    {
+        using var taken = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        taken.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        IHost host = await Start(builder =>
+        {
+            builder.Services.AddSsbConn(Options with { Lan = new LanOptions { Loopback = true, Legacy = false, NormalPort = ((IPEndPoint)taken.LocalEndPoint!).Port } }); // it is bound
+            builder.Services.AddHealthChecks().AddSsbConn();
+        });
+        await Until(() => PeerOf(host).LanFailure is not null);
+        HealthReportEntry entry = await Check(host);
+        Assert.Equal(HealthStatus.Degraded, entry.Status);
+        Assert.StartsWith("There is no LAN discovery: ", entry.Description, StringComparison.Ordinal);
     }
 
     [Fact]
