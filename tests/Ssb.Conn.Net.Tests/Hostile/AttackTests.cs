@@ -13,6 +13,8 @@ public sealed class AttackTests : IAsyncDisposable
     private const byte Json = 2, StreamFlag = 8;
 
     private static readonly TimeSpan s_guard = TimeSpan.FromSeconds(60);
+    private static readonly byte[] s_upgrade =
+        "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"u8.ToArray();
     private static readonly byte[] s_manifest = """{"name":["manifest"],"type":"async","args":[]}"""u8.ToArray();
     private static readonly byte[] s_ping = """{"name":["conn","ping"],"type":"duplex","args":[{"timeout":300000}]}"""u8.ToArray();
     private static readonly byte[] s_forbidden = """{"name":["conn","stop"],"type":"sync","args":[]}"""u8.ToArray();
@@ -26,15 +28,16 @@ public sealed class AttackTests : IAsyncDisposable
 
     [Theory]
     [InlineData("half-open"), InlineData("slow"), InlineData("garbage"), InlineData("another network"), InlineData("oversized"), InlineData("streams"), InlineData("deaf"),
-     InlineData("calls"), InlineData("forbidden")]
+     InlineData("calls"), InlineData("forbidden"), InlineData("pongs")]
     public async Task UnderAttack_HonestStay_OwnerIsAnswered_NewcomerGetsIn_AndNothingIsLeft(string attack)
     {
         SsbPeer peer = await Start();
         PeerConnection honest = await Open(KeyPair.Generate()).ConnectAsync(peer.Addresses[0], Token).WaitAsync(s_guard, Token);
         RpcConnection owner = (await Open(_own).ConnectAsync(peer.Addresses[0], Token).WaitAsync(s_guard, Token)).Rpc;
-        int others = attack is "half-open" or "slow" ? 100 : 4;
+        int others = attack switch { "half-open" or "slow" => 100, "pongs" => 32, _ => 4 };
+        MultiserverAddress target = peer.Addresses[attack == "pongs" ? 1 : 0];
         var begun = new CountdownEvent(others);
-        Task[] attacking = [.. Enumerable.Range(0, others).Select(_ => Task.Run(() => Attack(attack, peer.Addresses[0], begun), Token))];
+        Task[] attacking = [.. Enumerable.Range(0, others).Select(_ => Task.Run(() => Attack(attack, target, begun), Token))];
         Assert.True(await Task.Run(() => begun.Wait(s_guard), Token));
 
         for (int i = 0; i < 10; i++)
@@ -132,6 +135,14 @@ public sealed class AttackTests : IAsyncDisposable
                 begun();
                 await socket.ReceiveAsync(new byte[1], _over.Token);
                 return;
+            case "pongs": // of a WebSocket, which nobody asked for
+                await socket.SendAsync(s_upgrade, _over.Token);
+                byte[] pongs = [.. Enumerable.Repeat((byte[])[0x8A, 0x80, 0, 0, 0, 0], 10_000).SelectMany(pong => pong)];
+                if (await socket.ReceiveAsync(new byte[1_000], _over.Token) == 0)
+                    throw new IOException("It hung up.");
+                begun();
+                while (true)
+                    await socket.SendAsync(pongs, _over.Token);
         }
 
         HandshakeOptions options = attack == "another network" ? new HandshakeOptions { Network = NetworkKey.Generate() } : new HandshakeOptions();
@@ -194,7 +205,7 @@ public sealed class AttackTests : IAsyncDisposable
 
     private async Task<SsbPeer> Start()
     {
-        SsbPeer peer = await SsbPeer.StartAsync(new SsbPeerOptions { Keys = _own, Listen = ["net:127.0.0.1:0~shs"], Conn = new ConnPluginOptions { Autostart = false } }, Token);
+        SsbPeer peer = await SsbPeer.StartAsync(new SsbPeerOptions { Keys = _own, Listen = ["net:127.0.0.1:0~shs", "ws:127.0.0.1:0~shs"], Conn = new ConnPluginOptions { Autostart = false } }, Token);
         _open.Insert(0, peer);
         return peer;
     }
