@@ -8,9 +8,6 @@ namespace Ssb.Conn.Cli;
 /// <summary>One run of <c>ssb-conn discover</c>, from its options to its exit code.</summary>
 internal static class DiscoverRun
 {
-    /// <summary>So long the end waits for a reader that does not read.</summary>
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
-
     /// <summary>Runs until the duration is over, a signal comes, the person quits or the reader goes away.</summary>
     public static async Task<int> RunAsync(DiscoverOptions options, TimeProvider time)
     {
@@ -35,7 +32,7 @@ internal static class DiscoverRun
             Task first = await Task.WhenAny(filling, showing);
             summary = Summary.Of(watch); // before the rest is torn down
             await stop.CancelAsync();
-            await Task.WhenAny(Task.WhenAll(filling, showing), Task.Delay(s_patience, time)); // what is still writing then is left behind
+            await Together.LeaveAsync(Task.WhenAll(filling, showing), time);
             if (first.Exception?.InnerException is { } fault and not OperationCanceledException)
                 ExceptionDispatchInfo.Throw(fault);
         }
@@ -49,15 +46,7 @@ internal static class DiscoverRun
             return ExitCode.Failure;
         }
 
-        try
-        {
-            summary.Write(json ? Console.Error : Console.Out);
-        }
-        catch (IOException)
-        {
-            // The terminal was closed, which is why we ended: nobody is there to read it.
-        }
-
+        await Together.LeaveAsync(Task.Run(() => summary.Write(json ? Console.Error : Console.Out)), time); // where the terminal was closed nobody is there to read it
         return ExitCode.Success;
 
         static void Complain(IEnumerable<string> problems)

@@ -1,8 +1,10 @@
 namespace Ssb.Conn.Cli;
 
-/// <summary>Tasks that none of them ends by itself.</summary>
+/// <summary>Tasks that end by what happens to the others.</summary>
 internal static class Together
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
+
     /// <summary>Ends with the first that fails, or when all have ended.</summary>
     /// <remarks>Task.WhenAll would tell of one that failed only when the others have ended.</remarks>
     public static async Task RunAsync(IEnumerable<Task> tasks)
@@ -10,4 +12,7 @@ internal static class Together
         await foreach (Task ended in Task.WhenEach(tasks))
             await ended;
     }
+
+    /// <summary>Waits for what is ending, whatever comes of it. What has not ended after 2 s is left behind: a write that nobody reads blocks for ever.</summary>
+    public static Task LeaveAsync(Task ending, TimeProvider time) => Task.WhenAny(ending, Task.Delay(s_patience, time));
 }

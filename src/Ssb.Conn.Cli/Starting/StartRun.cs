@@ -16,9 +16,6 @@ internal sealed class StartRun
     /// <summary>Where SSB programs listen unless told otherwise.</summary>
     private const int UsualPort = 8008;
 
-    /// <summary>So long the end waits for a reader that does not read.</summary>
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
-
     private readonly StartOptions _options;
     private readonly CliConsole _console;
     private readonly TimeProvider _time;
@@ -62,7 +59,7 @@ internal sealed class StartRun
             Task showing = Task.Run(() => ShowAsync(peer, stop)); // its writes block when nobody reads
             Task first = await Task.WhenAny(living, showing);
             await stop.CancelAsync();
-            await Task.WhenAny(Task.WhenAll(living, showing, counting), Task.Delay(s_patience, _time)); // what is still writing then is left behind
+            await Together.LeaveAsync(Task.WhenAll(living, showing, counting), _time);
             if (first.Exception?.InnerException is { } fault and not OperationCanceledException)
                 ExceptionDispatchInfo.Throw(fault);
         }
@@ -72,11 +69,7 @@ internal sealed class StartRun
         }
 
         if (!_options.Quiet)
-        {
-            Task summing = Task.Run(() => tally.WriteAsync(_isView ? _console.Output : _console.Error, _time.GetElapsedTime(start), peer));
-            await await Task.WhenAny(summing, Task.Delay(s_patience, _time)); // it may have the same reader
-        }
-
+            await Together.LeaveAsync(Task.Run(() => tally.WriteAsync(_isView ? _console.Output : _console.Error, _time.GetElapsedTime(start), peer)), _time);
         return ExitCode.Success;
     }
 
@@ -185,9 +178,6 @@ internal sealed class StartRun
         {
             await _console.Output.WriteLineAsync($"{{\"change\":\"started\",\"at\":{_time.GetUtcNow().ToUnixTimeMilliseconds()},\"id\":{JsonText.Quoted(peer.Id.ToString())},"
                 + $"\"addresses\":[{string.Join(',', peer.Addresses.Select(address => JsonText.Quoted(address.Text)))}],\"path\":{JsonText.Quoted(Path.GetFullPath(_options.Folder))}}}");
-            var lines = new WatchLines(_console.Output, _time);
-            await foreach (WatchEvent happened in session.RunAsync(stop.Token))
-                await lines.WriteAsync(happened);
         }
         else
         {
@@ -195,9 +185,9 @@ internal sealed class StartRun
             _state.Title = $"{TerminalText.Fit(peer.Id.ToString(), 10)} at net:{place.Host}:{place.Port}";
             if (_options.Neighbours > 0)
                 _state.Say($"{(_options.Neighbours == 1 ? "One peer lives" : $"{_options.Neighbours} peers live")} on this computer, and nobody else hears of them. The keys below steer.", isBad: false);
-            var view = new WatchView(_state, here.Timeout, _time, Terminal.WantsColour);
-            await view.RunAsync(session.RunAsync, stop.Cancel, stop.Token);
         }
+
+        await session.ShowAsync(_state, _console.Output, stop);
     }
 
     private void Complain(string problem) => _console.Error.WriteLine($"ssb-conn: {TerminalText.Clean(problem)}");

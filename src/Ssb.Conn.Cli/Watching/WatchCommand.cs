@@ -51,25 +51,13 @@ internal sealed class WatchCommand : CliCommand
         using var stop = new CancellationTokenSource();
         using var signals = new StopSignals(stop);
         var session = new WatchSession(cancellationToken => RemotePeer.AttachAsync(target, cancellationToken), target.Timeout, _time);
-        try
-        {
-            if (RemoteOptions.IsJson(parsed) || !Terminal.IsThere)
-            {
-                var lines = new WatchLines(console.Output, _time);
-                await foreach (WatchEvent happened in session.RunAsync(stop.Token))
-                    await lines.WriteAsync(happened);
-            }
-            else
-            {
-                var view = new WatchView(new WatchState(target.Name), target.Timeout, _time, Terminal.WantsColour);
-                await view.RunAsync(session.RunAsync, stop.Cancel, stop.Token);
-            }
-        }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
-        {
-            // As asked.
-        }
-
+        WatchState? state = RemoteOptions.IsJson(parsed) || !Terminal.IsThere ? null : new WatchState(target.Name);
+        Task showing = Task.Run(() => session.ShowAsync(state, console.Output, stop)); // its writes block when nobody reads
+        await Task.WhenAny(showing, Task.Delay(Timeout.InfiniteTimeSpan, _time, stop.Token));
+        if (stop.IsCancellationRequested)
+            await Together.LeaveAsync(showing, _time);
+        else
+            await showing;
         return ExitCode.Success;
     }
 }

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Ssb.Conn.Cli.Commands;
 using Ssb.Conn.Cli.Remote;
+using Ssb.Conn.Cli.Terminals;
 using Ssb.Wire;
 
 namespace Ssb.Conn.Cli.Watching;
@@ -51,6 +52,24 @@ internal sealed class WatchSession(Func<CancellationToken, Task<RemotePeer>> att
             await Task.Delay(pause, time, cancellationToken);
             pause = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, s_longest.Ticks));
         }
+    }
+
+    /// <summary>Shows it until told to stop: in a view with keys, or as lines.</summary>
+    /// <param name="state">Of the view; null for lines.</param>
+    /// <param name="output">Where lines are written.</param>
+    /// <param name="stop">Ends it, by its exception; the view cancels it when the person asks to quit.</param>
+    /// <inheritdoc cref="RunAsync" path="/exception"/>
+    public async Task ShowAsync(WatchState? state, TextWriter output, CancellationTokenSource stop)
+    {
+        if (state is not null)
+        {
+            await new WatchView(state, patience, time, Terminal.WantsColour).RunAsync(RunAsync, stop.Cancel, stop.Token);
+            return;
+        }
+
+        var lines = new WatchLines(output, time);
+        await foreach (WatchEvent happened in RunAsync(stop.Token))
+            await lines.WriteAsync(happened);
     }
 
     private async Task<RemotePeer> AttachAsync(CancellationToken cancellationToken)
