@@ -28,6 +28,7 @@ internal sealed record RulesContent(IReadOnlyList<RuleItem> Items, IReadOnlyList
 internal static class RulesFile
 {
     private const int MostDepth = 10_000; // beyond it, as beyond a damage, the rules are searched one by one
+    private const int MostFailures = 100_000; // places that look like the beginning of a rule and are none; each takes some microseconds
 
     private static readonly JsonReaderOptions s_whole = new() { MaxDepth = MostDepth };
     private static readonly JsonReaderOptions s_healing = new() { MaxDepth = 64 };
@@ -170,13 +171,22 @@ internal static class RulesFile
     private static RulesContent Heal(ReadOnlyMemory<byte> text, DateTimeOffset now)
     {
         var items = new List<RuleItem>();
+        int failures = 0;
         for (int at = Next(0); at >= 0;)
         {
+            if (text.Span[(at + 1)..].TrimStart(" \t\r\n"u8) is not [(byte)'"', ..])
+            {
+                at = Next(at + 1); // no field, and no exception that says so
+                continue;
+            }
+
             ReadOnlyMemory<byte> json = ReadObject(text[at..], out bool hasTarget, out int end);
             RuleItem? item = hasTarget || (end > 0 && !json.Span[1..].Contains((byte)'{')) ? ReadItem(json, now, out _) : null;
             bool isRule = item is { Rules.Count: > 0 };
             if (isRule)
                 items.Add(item!); // it is not null then
+            else if (end == 0 && ++failures > MostFailures)
+                throw new IOException("The file has more damage than can be searched for rules.");
             at = Next(isRule ? at + Math.Max(json.Length - 1, 1) : at + 1);
         }
 

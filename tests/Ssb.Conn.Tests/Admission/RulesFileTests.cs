@@ -206,6 +206,24 @@ public sealed class RulesFileTests : IDisposable
         Assert.Throws<InvalidOperationException>(() => rules.Set(new PeerRule(Given.FeedId(Count), PeerRuleKind.Block, Given.Start, null)));
     }
 
+    [Theory]
+    [InlineData("{"), InlineData("["), InlineData("\0"), InlineData("@"), InlineData(" ")]
+    public void Open_LargeFileOfNothing_HasNoRules(string letter)
+    {
+        byte[] text = new byte[100_000_000];
+        text.AsSpan().Fill((byte)letter[0]);
+        RulesContent content = RulesFile.Read(text, Given.Start);
+        Assert.True(content.IsDamaged);
+        Assert.Empty(content.Items);
+    }
+
+    [Fact]
+    public void Open_MoreDamageThanCanBeSearched_IsAnError()
+    {
+        File.WriteAllText(Rules, string.Concat(Enumerable.Repeat("{\"a", 200_000)));
+        Assert.Contains("more damage", Assert.Throws<IOException>(() => Open()).Message, StringComparison.Ordinal);
+    }
+
     public void Dispose() => _folder.Dispose();
 
     private PeerRules Open() => PeerRules.Open(_folder.Path, _folder.Clock, _log);
