@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Security.Authentication;
+using System.Text;
 
 namespace Ssb.Conn.Net;
 
@@ -19,8 +20,8 @@ internal static class Transport
     /// <exception cref="ConnectFailedException">It cannot be reached, or not in this way. The message says why, without the route.</exception>
     public static async Task<Stream> OpenAsync(MultiserverRoute route, EndPoint socksProxy, RemoteCertificateValidationCallback? certificates, CancellationToken cancellationToken)
     {
-        if (route.Problem is { } problem)
-            throw new ConnectFailedException($"it makes no sense: {problem}.");
+        if (ProblemOf(route) is { } problem)
+            throw new ConnectFailedException($"{problem}.");
         try
         {
             return route.Transport switch
@@ -39,6 +40,17 @@ internal static class Transport
         }
     }
 
+    /// <summary>Why a route is not dialled, whatever its transport; null if it may be.</summary>
+    /// <remarks>What follows the transport must be exactly one part that is known: a route through something unknown, such as
+    /// <c>net:HOST:PORT~shs2:KEY</c> or <c>~foo~shs:KEY</c>, would be another protocol than the one that is spoken here.</remarks>
+    public static string? ProblemOf(MultiserverRoute route) => route switch
+    {
+        { Problem: { } problem } => $"it makes no sense: {problem}",
+        { Transform: "shs", Key: not null } or { Transform: "noauth" } => null,
+        { Protocols.Count: 1 } => "it does not say whom to expect; a route that can be dialled ends with '~shs:KEY'",
+        _ => $"'{string.Join('~', route.Protocols.Skip(1))}' after the transport is not known here; a route that can be dialled has '~shs:KEY' there, and nothing else",
+    };
+
     // A failed WebSocket keeps its cause inside.
     private static string ReasonOf(Exception e) => e is not WebSocketException ? e.Message : e.GetBaseException() switch
     {
@@ -51,13 +63,16 @@ internal static class Transport
     {
         // Its address says whether a host is IPv4 or IPv6; of a name, each of its addresses is tried.
         if (to is DnsEndPoint dns && IPAddress.TryParse(dns.Host, out IPAddress? address))
-            to = new IPEndPoint(address, dns.Port);
+            to = new IPEndPoint(Unmapped(address), dns.Port);
         var socket = to is IPEndPoint ip
             ? new Socket(ip.AddressFamily, SocketType.Stream, ProtocolType.Tcp)
             : new Socket(SocketType.Stream, ProtocolType.Tcp);
         socket.NoDelay = true;
         return OpenSocketAsync(socket, to, cancellationToken);
     }
+
+    // An IPv4 address written as IPv6 (::ffff:127.0.0.1) is reached by IPv4, which works where IPv6 is switched off, too.
+    private static IPAddress Unmapped(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
 
     private static async Task<Stream> OpenSocketAsync(Socket socket, EndPoint to, CancellationToken cancellationToken)
     {
@@ -75,16 +90,14 @@ internal static class Transport
 
     private static async Task<Stream> OpenWebSocketAsync(MultiserverRoute route, RemoteCertificateValidationCallback? certificates, CancellationToken cancellationToken)
     {
-        string host = route.HostKind == MultiserverHostKind.IPv6 ? $"[{route.Host}]" : route.Host!; // no problem: it has one
-        string rest = string.Join(':', route.Protocols[0].Data);
-        rest = rest.StartsWith("//", StringComparison.Ordinal) ? rest[2..] : rest;
-        int slash = rest.IndexOf('/', StringComparison.Ordinal);
-        var uri = new Uri($"{route.Transport}://{host}:{route.Port}{(slash < 0 ? "/" : rest[slash..])}");
+        Uri uri = UriOf(route);
         var socket = new ClientWebSocket();
         try
         {
             socket.Options.KeepAliveInterval = TimeSpan.Zero;
             socket.Options.RemoteCertificateValidationCallback = certificates;
+            if (uri.UserInfo.Length > 0) // as WebSocket clients of JavaScript do
+                socket.Options.SetRequestHeader("Authorization", $"Basic {Convert.ToBase64String(Encoding.UTF8.GetBytes(Uri.UnescapeDataString(uri.UserInfo)))}");
             await socket.ConnectAsync(uri, cancellationToken).ConfigureAwait(false);
             return new WebSocketByteStream(socket);
         }
@@ -93,6 +106,19 @@ internal static class Transport
             socket.Dispose();
             throw;
         }
+    }
+
+    private static Uri UriOf(MultiserverRoute route)
+    {
+        string host = !IPAddress.TryParse(route.Host, out IPAddress? address) ? route.Host! // no problem: it has one
+            : Unmapped(address) is { AddressFamily: AddressFamily.InterNetwork } ip4 ? ip4.ToString()
+            : $"[{route.Host}]";
+        string rest = string.Join(':', route.Protocols[0].Data);
+        rest = rest.StartsWith("//", StringComparison.Ordinal) ? rest[2..] : rest;
+        int end = rest.AsSpan().IndexOfAny('/', '?', '#');
+        (string authority, string path) = end < 0 ? (rest, "") : (rest[..end], rest[end..]);
+        string user = authority[..(authority.LastIndexOf('@') + 1)];
+        return new Uri($"{route.Transport}://{user}{host}:{route.Port}{(path.StartsWith('/') ? path : "/" + path)}");
     }
 
     private static async Task<Stream> OpenOnionAsync(MultiserverRoute route, EndPoint socksProxy, CancellationToken cancellationToken)
