@@ -72,7 +72,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     }
 
     /// <summary>Opens the raw stream of a <c>tunnel</c> route; whoever knows the rooms sets it.</summary>
-    internal Func<MultiserverRoute, CancellationToken, Task<Stream>>? OpenTunnel { get; set; }
+    internal Func<MultiserverRoute, PeerDial, CancellationToken, Task<Stream>>? OpenTunnel { get; set; }
 
     /// <summary>Asked, beside the manager, whether a caller is let in.</summary>
     internal Func<FeedId, bool>? IsWelcome { get; set; }
@@ -109,9 +109,12 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     /// the hub.</summary>
     /// <exception cref="ConnectFailedException">None of the routes works.</exception>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
-    public async Task<PeerConnection> ConnectAsync(MultiserverAddress address, CancellationToken cancellationToken = default)
+    public Task<PeerConnection> ConnectAsync(MultiserverAddress address, CancellationToken cancellationToken = default) =>
+        ConnectAsync(new PeerDial(address), cancellationToken);
+
+    private async Task<PeerConnection> ConnectAsync(PeerDial dial, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(address);
+        MultiserverAddress address = dial.Address;
         ObjectDisposedException.ThrowIf(_isClosed, this);
         IReadOnlyList<MultiserverRoute> routes = address.Routes;
         var failures = new List<ConnectFailedException>();
@@ -121,7 +124,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token, _closing.Token);
             try
             {
-                return await ConnectAsync(address, routes[i], ended.Token).ConfigureAwait(false);
+                return await ConnectAsync(dial, routes[i], ended.Token).ConfigureAwait(false);
             }
             catch (ConnectFailedException e)
             {
@@ -137,8 +140,11 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<IPeerConnection> DialAsync(MultiserverAddress address, CancellationToken cancellationToken) =>
-        await ConnectAsync(address, cancellationToken).ConfigureAwait(false);
+    public async Task<IPeerConnection> DialAsync(PeerDial dial, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(dial);
+        return await ConnectAsync(dial, cancellationToken).ConfigureAwait(false);
+    }
 
     /// <inheritdoc/>
     /// <exception cref="InvalidOperationException">It is enumerated already.</exception>
@@ -230,14 +236,14 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         }
     }
 
-    private async Task<PeerConnection> ConnectAsync(MultiserverAddress address, MultiserverRoute route, CancellationToken cancellationToken)
+    private async Task<PeerConnection> ConnectAsync(PeerDial dial, MultiserverRoute route, CancellationToken cancellationToken)
     {
         Stream raw;
         try
         {
-            raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, _options.SocksProxy, _options.Certificates, cancellationToken).ConfigureAwait(false)
+            raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, dial, _options.SocksProxy, _options.Certificates, cancellationToken).ConfigureAwait(false)
                 : route.Problem is { } problem ? throw new ConnectFailedException($"it makes no sense: {problem}.")
-                : OpenTunnel is { } open ? await open(route, cancellationToken).ConfigureAwait(false)
+                : OpenTunnel is { } open ? await open(route, dial, cancellationToken).ConfigureAwait(false)
                 : throw new ConnectFailedException("nobody here knows rooms, through which a tunnel goes.");
         }
         catch (ConnectFailedException e)
@@ -246,9 +252,9 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         }
 
         if (route.Key is { } key)
-            return Start(await ShakeAsync(raw, route, FeedId.Parse(key), cancellationToken).ConfigureAwait(false), null, address, isClient: true);
+            return Start(await ShakeAsync(raw, route, FeedId.Parse(key), cancellationToken).ConfigureAwait(false), null, dial.Address, isClient: true);
         if (route is { Transport: "unix", Protocols: [_, { Name: "noauth" }] })
-            return Start(raw, _options.Keys.Id, address, isClient: true);
+            return Start(raw, _options.Keys.Id, dial.Address, isClient: true);
         await raw.DisposeAsync().ConfigureAwait(false);
         throw new ConnectFailedException($"{route} does not say whom to expect: it has no shs part.");
     }
