@@ -32,7 +32,8 @@ public sealed class ConnPlugin : IAsyncDisposable
     {
         (_options, _rules, Db) = (options, rules, db);
         Staging = new ConnStaging(options.Staging);
-        Hub = new ConnHub(network, options.Hub);
+        Budget = new DialBudget(options.Scheduler.DialsPerMinute, options.TimeProvider);
+        Hub = new ConnHub(network, options.Hub) { Budget = Budget, OpeningsPerDial = options.Scheduler.OpeningsPerDial };
         Query = new ConnQuery(Db, Hub, Staging);
         _history = new PeerHistory(options.HistoryPeers, options.HistoryNotes);
         _failures = new FailureMemory(options.FailuresRemembered);
@@ -64,6 +65,9 @@ public sealed class ConnPlugin : IAsyncDisposable
     public IReadOnlyList<PeerRule> Rules => _rules.All;
 
     internal ConnPluginOptions Options => _options;
+
+    /// <summary>What dials are taken from that no person asked for.</summary>
+    internal DialBudget Budget { get; }
 
     /// <summary>Counts peers that left the bench.</summary>
     internal long Left => Volatile.Read(ref _left);

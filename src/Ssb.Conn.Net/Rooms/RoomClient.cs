@@ -160,7 +160,7 @@ internal sealed class RoomClient : IAsyncDisposable
         }
     }
 
-    private async Task<Stream> OpenTunnelAsync(MultiserverRoute route, CancellationToken cancellationToken)
+    private async Task<Stream> OpenTunnelAsync(MultiserverRoute route, PeerDial dial, CancellationToken cancellationToken)
     {
         FeedId portal = FeedId.Parse(route.TunnelPortal), target = FeedId.Parse(route.TunnelTarget); // the network asked for no route with a problem
         PeerConnection room = Find(portal) ?? await ReachAsync(portal, target, cancellationToken).ConfigureAwait(false);

@@ -2,9 +2,9 @@ using System.Net.WebSockets;
 
 namespace Ssb.Conn.Net;
 
-/// <summary>The bytes of a WebSocket's messages as one stream, as npm pull-ws has it: where a message ends means nothing. Owns the socket.</summary>
+/// <summary>The bytes of a WebSocket's messages as one stream, as npm pull-ws has it: where a message ends means nothing. Owns the socket, and what it was made with.</summary>
 /// <remarks>One reader and one writer at a time. What breaks is an <see cref="IOException"/>.</remarks>
-internal sealed class WebSocketByteStream(WebSocket socket) : AsyncStream
+internal sealed class WebSocketByteStream(WebSocket socket, IDisposable? madeWith = null) : AsyncStream
 {
     private const int MaxEmpty = 1_000; // messages in a row
 
@@ -44,7 +44,11 @@ internal sealed class WebSocketByteStream(WebSocket socket) : AsyncStream
     protected override void Dispose(bool disposing)
     {
         if (disposing)
+        {
             socket.Dispose(); // the goodbye was said within
+            madeWith?.Dispose();
+        }
+
         base.Dispose(disposing);
     }
 }

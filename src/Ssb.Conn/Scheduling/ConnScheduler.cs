@@ -28,7 +28,6 @@ public sealed class ConnScheduler : IConnScheduler
 
     // What follows is guarded by _looking.
     private readonly Lock _looking = new();
-    private readonly Queue<long> _dials = new(); // of the last minute, in Unix milliseconds
     private readonly DialTurns _roomTurns = new();
     private readonly DialTurns _peerTurns = new();
     private long _lastRotation;
@@ -403,16 +402,12 @@ public sealed class ConnScheduler : IConnScheduler
         {
             if (peer.Identity is { } key && !taken.Add(key))
                 continue; // another route to it was dialled just now
-            while (_dials.TryPeek(out long at) && at <= now - 60_000)
-                _dials.Dequeue();
-            if (_dials.Count >= _options.DialsPerMinute)
+            if (_plugin.Budget.IsExhausted)
                 return;
             ConnPeer route = BestRoute(peer);
             if (!_plugin.Hub.TryDial(route.Address, route.Data, ConnReason.FreeSlot))
                 continue;
             free--;
-            if (_options.DialsPerMinute < int.MaxValue)
-                _dials.Enqueue(now);
             slots.Turns.Had(peer.Source, now);
         }
     }
@@ -493,7 +488,7 @@ public sealed class ConnScheduler : IConnScheduler
 
     private static bool IsLocalhost(ConnPeer peer) => peer.Db is { } known ? known.IsLocalhost
         : peer.Staged is { Data.Fields.Count: > 0 } staged && staged.Data.Fields.TryGetValue("host", out System.Text.Json.JsonElement host)
-            && host.ValueKind == System.Text.Json.JsonValueKind.String && PeerKinds.IsLoopback(host.GetString()!); // a string has a text
+            && host.ValueKind == System.Text.Json.JsonValueKind.String && AddressScopes.Of(host.GetString()!) == AddressScope.Loopback; // a string has a text
 
     private long Now() => _time.GetUtcNow().ToUnixTimeMilliseconds();
 
