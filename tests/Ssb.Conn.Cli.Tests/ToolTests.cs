@@ -78,6 +78,23 @@ public class ToolTests
         Assert.StartsWith("ssb-conn discover ended after ", error, StringComparison.Ordinal);
     }
 
+    [Fact(Timeout = 2 * Minute)]
+    public async Task Discover_UnderNohup_OutlivesTheTerminal()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows sends no signals to another process.");
+        using Tool tool = Tool.StartUnder(["nohup"], "discover --neighbours 2", TestContext.Current.CancellationToken);
+        await tool.ReadUntilAsync(line => Change(line) == "staged");
+        await tool.SignalAsync("HUP");
+        int updates = 0;
+        await tool.ReadUntilAsync(line => Change(line) == "updated" && ++updates == 6); // the pipe holds fewer from before the signal
+        Assert.Equal(6, updates);
+        await tool.SignalAsync("TERM");
+        (int code, string error) = await tool.EndAsync();
+
+        Assert.Equal(0, code);
+        Assert.Contains("ssb-conn discover ended after ", error, StringComparison.Ordinal);
+    }
+
     [Fact(Timeout = Minute)]
     public async Task Discover_ReaderGoesAway_EndsQuietly()
     {
