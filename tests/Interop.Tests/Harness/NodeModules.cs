@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
-using Ssb.Conn.Tests.Shared;
 
 namespace Interop.Tests.Harness;
 
