@@ -47,7 +47,7 @@ internal sealed class PeerStandIn : IAsyncDisposable
     }
 
     /// <summary>Its SSB folder, with its secret.</summary>
-    public string Folder { get; } = Directory.CreateTempSubdirectory("ssb-conn-test").FullName;
+    public string Folder { get; } = SocketFolder.Create("ssb-conn-test");
 
     public KeyPair Keys { get; }
 

@@ -7,7 +7,7 @@ namespace Ssb.Conn.Cli.Tests;
 /// <summary><c>start</c>: the real process with its real peer and neighbours, on loopback, in folders of the test's own.</summary>
 public sealed class StartTests : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("ssb-conn-start").FullName;
+    private readonly string _folder = SocketFolder.Create("ssb-conn-start");
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 

@@ -6,7 +6,7 @@ namespace Ssb.Conn.Cli.Tests;
 internal sealed class TerminalPane : IDisposable
 {
     // Where its socket is, which tmux leaves behind.
-    private readonly string _folder = Directory.CreateTempSubdirectory("ssb-conn-").FullName;
+    private readonly string _folder = SocketFolder.Create("ssb-conn-");
 
     // Ends before the time-out of a test does, so that the test can say what was on the screen.
     private readonly CancellationTokenSource _patience;

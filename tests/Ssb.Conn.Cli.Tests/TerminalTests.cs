@@ -85,7 +85,7 @@ public class TerminalTests
     public async Task Discover_TerminalIsClosed_EndsWithoutACrash()
     {
         CancellationToken cancellationToken = TestContext.Current.CancellationToken;
-        string folder = Directory.CreateTempSubdirectory("ssb-conn-test").FullName, code = Path.Combine(folder, "code");
+        string folder = SocketFolder.Create("ssb-conn-test"), code = Path.Combine(folder, "code");
         try
         {
             using TerminalPane pane = await TerminalPane.OpenAsync(80, 24, cancellationToken);

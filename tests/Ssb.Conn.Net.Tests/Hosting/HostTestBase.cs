@@ -11,7 +11,7 @@ public abstract class HostTestBase : IAsyncDisposable
 {
     private protected static readonly TimeSpan Guard = Patience.Guard;
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("ssb-conn-").FullName;
+    private readonly string _folder = SocketFolder.Create("ssb-conn-");
     private readonly List<IAsyncDisposable> _open = [];
 
     private protected static CancellationToken Token => TestContext.Current.CancellationToken;

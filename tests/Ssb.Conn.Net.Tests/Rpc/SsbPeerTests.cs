@@ -15,7 +15,7 @@ public sealed class SsbPeerTests : IAsyncDisposable
     private static readonly TimeSpan s_guard = Patience.Guard;
     private static readonly PeerNetworkLimits s_unhurried = new() { HandshakeDeadline = s_guard }; // a loaded machine shakes hands slowly
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("ssb-conn-").FullName;
+    private readonly string _folder = SocketFolder.Create("ssb-conn-");
     private readonly List<IAsyncDisposable> _open = [];
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;

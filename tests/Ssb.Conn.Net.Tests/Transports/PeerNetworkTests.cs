@@ -13,7 +13,7 @@ public sealed class PeerNetworkTests : IAsyncDisposable
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     private readonly KeyPair _alice = KeyPair.Generate(), _bob = KeyPair.Generate();
-    private readonly string _folder = Directory.CreateTempSubdirectory("ssb-conn-").FullName;
+    private readonly string _folder = SocketFolder.Create("ssb-conn-");
     private readonly List<PeerNetwork> _networks = [];
     private readonly CancellationTokenSource _over = new();
     private readonly List<Task> _accepting = [];
