@@ -58,8 +58,10 @@ internal static class NodeModules
         string[] npm = OperatingSystem.IsWindows() ? ["cmd.exe", "/c", "npm"] : ["npm"]; // npm.cmd is no program there
         try
         {
-            (int exitCode, string output) = await Command.RunAsync(
-                s_patience, fresh, [.. npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+            string[] command = [.. npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"];
+            (int exitCode, string output) = await Command.RunAsync(s_patience, fresh, command);
+            if (exitCode != 0) // perhaps since npm's cache, in the home folder, cannot be written
+                (exitCode, output) = await Command.RunAsync(s_patience, fresh, [.. command, "--cache", Path.Combine(cache, "npm-cache")]);
             if (exitCode != 0)
                 return new Result(null, $"'npm ci' failed ({exitCode}), so there are no JavaScript modules to compare with: {output}");
             Directory.Move(fresh, Path.Combine(cache, hash));
