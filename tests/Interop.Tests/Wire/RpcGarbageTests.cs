@@ -10,7 +10,7 @@ namespace Interop.Tests.Wire;
 /// that writes frames of its own into the box stream, or reads nothing.</summary>
 public class RpcGarbageTests
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = Patience.Guard;
 
     /// <summary>Frames that a connection survives, and the errors that answer them: number and message.</summary>
     private static readonly Dictionary<string, (byte[] Bytes, (int Number, string Message)[] Answers)> s_survivable = new()
