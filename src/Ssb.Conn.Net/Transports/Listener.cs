@@ -148,7 +148,10 @@ internal sealed class Listener : IDisposable
     {
         if (path.Length == 0)
             throw new FormatException("'unix' needs a path.");
-        if (new FileInfo(path) is { Exists: true, Length: 0 } && !IsFile(path) && Probe(path) == SocketError.ConnectionRefused)
+        PathKind kind = OwnFiles.KindOf(path, followLink: false);
+        if (kind is not (PathKind.Nothing or PathKind.Socket))
+            throw new IOException($"'{path}' is {OwnFiles.Name(kind)}, where a socket is to be made. Move it away, or listen at another path.");
+        if (kind == PathKind.Socket && Probe(path) == SocketError.ConnectionRefused)
             TryDelete(path); // a process that was killed left it
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
@@ -168,20 +171,6 @@ internal sealed class Listener : IDisposable
         {
             socket.Dispose();
             throw;
-        }
-    }
-
-    // An empty one: a socket, which has no length either, cannot be opened as a file is.
-    private static bool IsFile(string path)
-    {
-        try
-        {
-            using (File.OpenHandle(path))
-                return true;
-        }
-        catch (IOException)
-        {
-            return false;
         }
     }
 
