@@ -23,11 +23,7 @@ internal sealed class TerminalPane : IDisposable
     public static async Task<TerminalPane> OpenAsync(int width, int height, CancellationToken cancellationToken)
     {
         if (!HasTmux())
-        {
-            const string Missing = "tmux is not installed (Debian: apt-get install tmux), so that no terminal can be watched.";
-            Assert.False(Environment.GetEnvironmentVariable("CI") == "true", Missing);
-            Assert.Skip(Missing);
-        }
+            Needs.Missing("tmux is not installed (Debian: apt-get install tmux), so that no terminal can be watched.");
 
         var pane = new TerminalPane(cancellationToken);
         await pane.TmuxAsync("new-session", "-d", "-x", $"{width}", "-y", $"{height}", "env PS1='ready$ ' sh");

@@ -4,6 +4,7 @@ using Ssb.Wire;
 namespace Interop.Tests.Wire;
 
 /// <summary>JavaScript calls, by secret-stack 6.4.2 and by ssb-client 4.9.0, and we serve.</summary>
+[Collection(nameof(Alone))]
 public class RpcFromJavaScriptTests
 {
     private const string Failure = "failed on purpose ☃";
