@@ -241,8 +241,9 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         Stream raw;
         try
         {
-            raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, dial, _options.SocksProxy, _options.Certificates, cancellationToken).ConfigureAwait(false)
+            raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, dial, _options.SocksProxy, _options.Certificates, _options.TimeProvider, cancellationToken).ConfigureAwait(false)
                 : route.Problem is { } problem ? throw new ConnectFailedException($"it makes no sense: {problem}.")
+                : !dial.TryOpen() ? throw new ConnectFailedException(Transport.TooMany)
                 : OpenTunnel is { } open ? await open(route, dial, cancellationToken).ConfigureAwait(false)
                 : throw new ConnectFailedException("nobody here knows rooms, through which a tunnel goes.");
         }
@@ -323,7 +324,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         if (place is null)
             caller.Dispose();
         else
-            await GreetAsync(place, token => listener.OpenAsync(caller, token), remote => listener.AddressOf(from, remote), cancellationToken).ConfigureAwait(false);
+            await GreetAsync(place, token => listener.OpenAsync(caller, _options.TimeProvider, token), remote => listener.AddressOf(from, remote), cancellationToken).ConfigureAwait(false);
     }
 
     // From the caller's first byte to the end of its connection.
