@@ -75,14 +75,14 @@ internal sealed class Listener : IDisposable
 
     /// <summary>The stream of a caller, once it has said what it must say before the handshake. Owns the socket, if it fails too.</summary>
     /// <exception cref="IOException">It said something else.</exception>
-    public async Task<Stream> OpenAsync(Socket caller, CancellationToken cancellationToken)
+    public async Task<Stream> OpenAsync(Socket caller, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         var stream = new NetworkStream(caller, ownsSocket: true);
         if (_transport != "ws")
             return stream;
         try
         {
-            return await WebSocketUpgrade.AcceptAsync(stream, cancellationToken).ConfigureAwait(false);
+            return await WebSocketUpgrade.AcceptAsync(stream, timeProvider, cancellationToken).ConfigureAwait(false);
         }
         catch
         {

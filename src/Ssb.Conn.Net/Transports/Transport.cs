@@ -13,16 +13,18 @@ internal static class Transport
     /// <summary>Where Tor's SOCKS proxy is, unless somebody moved it.</summary>
     public static readonly EndPoint Tor = new IPEndPoint(IPAddress.Loopback, 9_050);
 
-    private const string TooMany = "as many connections were opened for it, or in the last minute for all peers, as may be.";
+    public const string TooMany = "as many connections were opened for it, or in the last minute for all peers, as may be.";
 
     /// <param name="route">Where to. A <c>tunnel</c> has no stream of its own: the room's connection gives it.</param>
     /// <param name="dial">What it may reach and open; null: everything, as a tool asks that a person runs.</param>
     /// <param name="socksProxy">What <c>onion</c> routes go through.</param>
     /// <param name="certificates">What decides about certificates of <c>wss</c> routes; null: the system does, as for any HTTPS client, and for JavaScript peers.</param>
+    /// <param name="timeProvider">The clock.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <exception cref="ConnectFailedException">It cannot be reached, or not in this way. The message says why, without the route.</exception>
     public static async Task<Stream> OpenAsync(
-        MultiserverRoute route, PeerDial? dial, EndPoint socksProxy, RemoteCertificateValidationCallback? certificates, CancellationToken cancellationToken)
+        MultiserverRoute route, PeerDial? dial, EndPoint socksProxy, RemoteCertificateValidationCallback? certificates, TimeProvider timeProvider,
+        CancellationToken cancellationToken)
     {
         if (ProblemOf(route) is { } problem)
             throw new ConnectFailedException($"{problem}.");
@@ -32,7 +34,7 @@ internal static class Transport
             {
                 "net" => await OpenTcpAsync(route.Host!, route.Port!.Value, dial, cancellationToken).ConfigureAwait(false), // no problem: it has both
                 "unix" => await OpenUnixAsync(route.Path!, dial, cancellationToken).ConfigureAwait(false), // no problem: it has one
-                "ws" or "wss" => await OpenWebSocketAsync(route, dial, certificates, cancellationToken).ConfigureAwait(false),
+                "ws" or "wss" => await OpenWebSocketAsync(route, dial, certificates, timeProvider, cancellationToken).ConfigureAwait(false),
                 "onion" => await OpenOnionAsync(route, dial, socksProxy, cancellationToken).ConfigureAwait(false),
                 _ => throw new ConnectFailedException($"'{route.Transport}' is no transport that can be dialled here."),
             };
@@ -117,32 +119,41 @@ internal static class Transport
     }
 
     private static async Task<Stream> OpenWebSocketAsync(
-        MultiserverRoute route, PeerDial? dial, RemoteCertificateValidationCallback? certificates, CancellationToken cancellationToken)
+        MultiserverRoute route, PeerDial? dial, RemoteCertificateValidationCallback? certificates, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
-        Uri uri = UriOf(route);
+        Uri uri = UriOf(route, keepsPath: dial?.KeepsPath != false);
         var socket = new ClientWebSocket();
-        var invoker = new HttpMessageInvoker(HandlerFor(dial, certificates));
+        var useful = new UsefulBytes(timeProvider);
+        var invoker = new HttpMessageInvoker(HandlerFor(dial, certificates, useful));
         try
         {
             socket.Options.KeepAliveInterval = TimeSpan.Zero;
             if (uri.UserInfo.Length > 0) // as WebSocket clients of JavaScript do
                 socket.Options.SetRequestHeader("Authorization", $"Basic {Convert.ToBase64String(Encoding.UTF8.GetBytes(Uri.UnescapeDataString(uri.UserInfo)))}");
+            socket.Options.CollectHttpResponseDetails = true;
             await socket.ConnectAsync(uri, invoker, cancellationToken).ConfigureAwait(false);
-            return new WebSocketByteStream(socket, invoker);
+            return new WebSocketByteStream(socket, useful, invoker);
         }
-        catch
+        catch (Exception e)
         {
+            int status = (int)socket.HttpStatusCode;
             socket.Dispose();
             invoker.Dispose();
+            if (e is WebSocketException && status is not (0 or (int)HttpStatusCode.SwitchingProtocols))
+                throw new ConnectFailedException($"the server answered {status} instead of opening a WebSocket.{(status is >= 300 and < 400 ? " Redirects are not followed." : "")}", e);
             throw;
         }
     }
 
-    private static Uri UriOf(MultiserverRoute route)
+    /// <param name="route">A <c>ws</c> or <c>wss</c> route without a problem.</param>
+    /// <param name="keepsPath">Whether the path, the query and the user of the URL are kept. A stranger chooses none of them.</param>
+    private static Uri UriOf(MultiserverRoute route, bool keepsPath)
     {
         string host = !IPAddress.TryParse(route.Host, out IPAddress? address) ? route.Host! // no problem: it has one
             : Unmapped(address) is { AddressFamily: AddressFamily.InterNetwork } ip4 ? ip4.ToString()
             : $"[{route.Host}]";
+        if (!keepsPath)
+            return new Uri($"{route.Transport}://{host}:{route.Port}/");
         string rest = string.Join(':', route.Protocols[0].Data);
         rest = rest.StartsWith("//", StringComparison.Ordinal) ? rest[2..] : rest;
         int end = rest.AsSpan().IndexOfAny('/', '?', '#');
@@ -152,7 +163,7 @@ internal static class Transport
     }
 
     // What is at an address that a stranger told must not choose what else we ask for: it cannot send us elsewhere, nor have us tell or keep anything.
-    private static SocketsHttpHandler HandlerFor(PeerDial? dial, RemoteCertificateValidationCallback? certificates) => new()
+    private static SocketsHttpHandler HandlerFor(PeerDial? dial, RemoteCertificateValidationCallback? certificates, UsefulBytes useful) => new()
     {
         AllowAutoRedirect = false,
         UseCookies = false,
@@ -160,8 +171,10 @@ internal static class Transport
         Credentials = null,
         PreAuthenticate = false,
         SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = certificates },
-        ConnectCallback = async (context, token) => await OpenTcpAsync(context.DnsEndPoint.Host, context.DnsEndPoint.Port, dial, token).ConfigureAwait(false),
-        PlaintextStreamFilter = static (context, _) => ValueTask.FromResult<Stream>(new TakingTurnsStream(context.PlaintextStream)),
+        MaxResponseDrainSize = 0, // of an answer that is none, nothing more is read
+        // Below TLS and HTTP, each of which can be sent what it throws away.
+        ConnectCallback = async (context, token) =>
+            new TakingTurnsStream(await OpenTcpAsync(context.DnsEndPoint.Host, context.DnsEndPoint.Port, dial, token).ConfigureAwait(false), useful),
     };
 
     private static async Task<Stream> OpenOnionAsync(MultiserverRoute route, PeerDial? dial, EndPoint socksProxy, CancellationToken cancellationToken)

@@ -76,6 +76,9 @@ public sealed class ConnHub : IAsyncDisposable
     /// dial begins, after <see cref="Glue"/> was told. Ours, and throws nothing.</summary>
     internal Func<MultiserverAddress, AddressScope>? ReachOf { private get; set; }
 
+    /// <summary>May a peer in the hub be asked for at the path of its address? See <see cref="PeerDial.KeepsPath"/>; it may unless set. Asked as <see cref="ReachOf"/> is.</summary>
+    internal Func<MultiserverAddress, bool>? KeepsPathOf { private get; set; }
+
     /// <summary>Counts changes.</summary>
     internal long Version => Volatile.Read(ref _version);
 
@@ -307,6 +310,16 @@ public sealed class ConnHub : IAsyncDisposable
         }
     }
 
+    /// <summary>The connection with a peer that is connected, or being connected to; null if it is neither. Dials nobody.</summary>
+    internal Task<IPeerConnection>? Join(MultiserverAddress address)
+    {
+        lock (Gate)
+        {
+            return _isClosed || !_entries.TryGet(address, out Entry? entry) || entry.View.State == HubState.Disconnecting ? null
+                : entry.Primary is { } standing ? Task.FromResult(standing) : entry.Dialled.Task;
+        }
+    }
+
     /// <summary>Is a peer of that identity, in its one spelling, in the hub?</summary>
     internal bool HasKey(string identity)
     {
@@ -405,7 +418,8 @@ public sealed class ConnHub : IAsyncDisposable
         Add_NeedsLock(dialled);
         _dials++;
         Tell_NeedsLock(new HubEvent(HubEventType.Connecting, dialled.View, reason));
-        dialled.Dial = new PeerDial(address, isRequested, ReachOf?.Invoke(address) ?? AddressScope.Loopback, Budget, OpeningsPerDial);
+        dialled.Dial = new PeerDial(
+            address, isRequested, ReachOf?.Invoke(address) ?? AddressScope.Loopback, Budget, OpeningsPerDial, KeepsPathOf?.Invoke(address) ?? true);
         _deferred.Enqueue(() => Watch(DialAsync(dialled, dialled.Dial, reason)));
         return null;
     }

@@ -121,6 +121,22 @@ public sealed class ConnScheduler : IConnScheduler
         return new SchedulerOutlook(text, retryAt > Now() && retryAt < StagingJson.LatestTime ? DateTimeOffset.FromUnixTimeMilliseconds((long)retryAt) : null);
     }
 
+    /// <summary>Why a remembered room is not dialled at this moment, for a tunnel that no person asked for; null if it may be.</summary>
+    internal string? ObstacleNow(ConnPeer room)
+    {
+        if (!IsRunning)
+            return "the scheduler is stopped";
+        if (Obstacle(room) is { } obstacle)
+            return obstacle;
+        if (IsPaused(out string why))
+            return why;
+        HubPeer[] rooms = [.. _plugin.Hub.Snapshot().Where(p => IsRoom(p) && p.State != HubState.Disconnecting && (_options.CountsCallers || !p.IsCaller))];
+        if (rooms.Length >= _options.RoomQuota)
+            return $"all {_options.RoomQuota} slots for rooms are taken";
+        double cooldown = CooldownOf(room, Fullness(_options.RoomQuota, rooms.Length), isLucky: true);
+        return Math.Max((room.StateChangeMs ?? 0) + cooldown, RetryAtOf(room)) > Now() ? "it is left alone for a while" : null;
+    }
+
     /// <summary>Looks once, now; for tests and benchmarks.</summary>
     internal void LookNow()
     {

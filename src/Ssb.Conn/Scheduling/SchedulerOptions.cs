@@ -40,6 +40,11 @@ public sealed record SchedulerOptions
     /// <value>Defaults to 8; must be 1 or more.</value>
     public int OpeningsPerDial { get; init; } = 8;
 
+    /// <summary>Is a WebSocket asked for at the path and the query of an address that a stranger told of, or at <c>/</c>? What a person asks for, and what the address book has, keeps its path.
+    /// Ours: ssb-conn asks for the path.</summary>
+    /// <value>Defaults to false: at <c>/</c>.</value>
+    public bool KeepsPathsOfStrangers { get; init; }
+
     /// <summary>Are peers chosen so that each source, and each group of sources, has its turn, whatever the number of identities that it tells
     /// of? They are unless set. Ours: ssb-conn takes the shortest cooldown.</summary>
     public bool IsFairToSources { get; init; } = true;
@@ -63,7 +68,7 @@ public sealed record SchedulerOptions
     public int? Seed { get; init; }
 
     /// <summary>ssb-conn 6.0.4's policy in all, for comparison.</summary>
-    public static SchedulerOptions Ssb { get; } = new() { DialsPerMinute = int.MaxValue, OpeningsPerDial = int.MaxValue, IsFairToSources = false, DialsUnverifiedLan = true, CountsDials = false, CountsCallers = true };
+    public static SchedulerOptions Ssb { get; } = new() { DialsPerMinute = int.MaxValue, OpeningsPerDial = int.MaxValue, KeepsPathsOfStrangers = true, IsFairToSources = false, DialsUnverifiedLan = true, CountsDials = false, CountsCallers = true };
 
     internal SchedulerOptions Checked()
     {

@@ -217,7 +217,7 @@ public sealed class PeerNetworkTests : IAsyncDisposable
     [Fact]
     public async Task TakingTurns_ReaderThatNeverWaits_LetsOthersHaveTheThread()
     {
-        using var stream = new TakingTurnsStream(new MemoryStream(new byte[1_000]));
+        using var stream = new TakingTurnsStream(new MemoryStream(new byte[1_000]), new UsefulBytes(TimeProvider.System));
         int waits = 0;
         for (int i = 0; i < 1_000; i++)
         {
