@@ -65,6 +65,13 @@ internal sealed class RpcHost : IAsyncDisposable
         return Start(box);
     }
 
+    /// <summary>Dials another one of these.</summary>
+    public async Task<RpcConnection> ConnectAsync(RpcHost other)
+    {
+        Socket socket = await DialAsync(other.Port);
+        return Start(await SecretHandshake.ConnectAsync(new NetworkStream(socket, ownsSocket: true), Keys, other.Keys.Id, s_unhurried, Cancellation));
+    }
+
     /// <summary>A socket to a port of this machine.</summary>
     public static async Task<Socket> DialAsync(int port)
     {
