@@ -174,12 +174,6 @@ internal static class RulesFile
         int failures = 0;
         for (int at = Next(0); at >= 0;)
         {
-            if (text.Span[(at + 1)..].TrimStart(" \t\r\n"u8) is not [(byte)'"', ..])
-            {
-                at = Next(at + 1); // no field, and no exception that says so
-                continue;
-            }
-
             ReadOnlyMemory<byte> json = ReadObject(text[at..], out bool hasTarget, out int end);
             RuleItem? item = hasTarget || (end > 0 && !json.Span[1..].Contains((byte)'{')) ? ReadItem(json, now, out _) : null;
             bool isRule = item is { Rules.Count: > 0 };
@@ -192,11 +186,31 @@ internal static class RulesFile
 
         return RulesContent.Empty with { Items = items, IsDamaged = true };
 
-        int Next(int from)
+        int Next(int from) => NextObject(text.Span, from);
+    }
+
+    // A brace with the quotation mark of a field behind it: of what begins in no way like that, no exception needs to tell.
+    private static int NextObject(ReadOnlySpan<byte> text, int from)
+    {
+        int brace = -1;
+        for (int i = from; i < text.Length; i++)
         {
-            int found = text.Span[Math.Min(from, text.Length)..].IndexOf((byte)'{');
-            return found < 0 ? -1 : from + found;
+            switch (text[i])
+            {
+                case (byte)'{':
+                    brace = i;
+                    break;
+                case (byte)'"' when brace >= 0:
+                    return brace;
+                case (byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n':
+                    break;
+                default:
+                    brace = -1;
+                    break;
+            }
         }
+
+        return -1;
     }
 
     /// <summary>The object with which a text begins. If it does not end well, the fields before the damage, as an object.</summary>

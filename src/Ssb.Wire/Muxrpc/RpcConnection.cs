@@ -22,6 +22,7 @@ public sealed class RpcConnection : IAsyncDisposable
     private readonly RpcWatch _watch;
     private readonly TaskCompletionSource<RpcEnd> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _goodbyeSaid = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _cut = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private readonly Lock _gate = new();
     private RpcEnd? _end; // under _gate; set once, when it is known how the connection ends
@@ -33,6 +34,7 @@ public sealed class RpcConnection : IAsyncDisposable
         Options = options;
         Remote = options.Remote ?? (stream as BoxStream)?.Remote;
         Held = new RpcHeld(options.MaxHeldBytes);
+        Reserve = new RpcReserve(options);
         Output = new RpcOutput(stream, options.TimeProvider, options.MaxUnsentBytes, e => End(new RpcEnd(RpcEndReason.Lost, e)));
         Exchanges = new RpcExchanges(options.MaxOpenRequests);
         _server = new RpcServer(this);
@@ -52,10 +54,21 @@ public sealed class RpcConnection : IAsyncDisposable
 
     internal RpcHeld Held { get; }
 
+    internal RpcReserve Reserve { get; }
+
     internal RpcExchanges Exchanges { get; }
 
-    /// <summary>When the last bytes came: a timestamp of the clock.</summary>
+    /// <summary>When the last frame came: a timestamp of the clock.</summary>
     internal long LastReceived => _reader.LastReceived;
+
+    /// <summary>Is it known how the connection ends?</summary>
+    internal bool IsEnding => Volatile.Read(ref _end) is not null;
+
+    /// <summary>Completes when the stream is closed.</summary>
+    internal Task WasCut => _cut.Task;
+
+    /// <summary>Whether nothing is read now, since a stream has no room. The peer cannot be heard then.</summary>
+    internal bool IsStopped => _reader.StoppedBy is not null;
 
     /// <summary>How many procedures run that did not end at once.</summary>
     internal int RunningProcedures => _server.Running;
@@ -96,6 +109,7 @@ public sealed class RpcConnection : IAsyncDisposable
         call.CancelBy(cancellationToken);
         if (call.Task.IsCompleted)
             return call.Task;
+        _reader.StoppedBy?.LookAgain(); // its reader may be waiting for this call
         if (Output.TryAdd(RpcFrame.Json, call.Request, body))
             Output.Flush();
         else
@@ -130,7 +144,7 @@ public sealed class RpcConnection : IAsyncDisposable
     /// <exception cref="ArgumentException">The name is none, or the arguments are too large or binary.</exception>
     public RpcSource Source(string procedure, ReadOnlySpan<RpcValue> arguments = default)
     {
-        var inbox = new RpcInbox(Options, Held);
+        var inbox = new RpcInbox(this);
         return new RpcSource(Open("source", procedure, arguments, inbox, endsWithPeer: true), inbox);
     }
 
@@ -139,7 +153,7 @@ public sealed class RpcConnection : IAsyncDisposable
     /// <exception cref="ArgumentException">The name is none, or the arguments are too large or binary.</exception>
     public RpcDuplex Duplex(string procedure, ReadOnlySpan<RpcValue> arguments = default)
     {
-        var inbox = new RpcInbox(Options, Held);
+        var inbox = new RpcInbox(this);
         return new RpcDuplex(Open("duplex", procedure, arguments, inbox, endsWithPeer: false), inbox);
     }
 
@@ -274,6 +288,7 @@ public sealed class RpcConnection : IAsyncDisposable
     {
         ReadOnlySpan<byte> body = WriteRequest(procedure, type, arguments);
         RpcStream stream = Exchanges.OpenOurs(number => new RpcStream(this, number, inbox, endsWithPeer) { Procedure = procedure }) ?? throw Lost();
+        _reader.StoppedBy?.LookAgain(); // its reader may be waiting for this stream
         Output.Add(RpcFrame.Stream | RpcFrame.Json, stream.Request, body);
         Output.Flush();
         return stream;
@@ -325,8 +340,9 @@ public sealed class RpcConnection : IAsyncDisposable
         if (end.Reason == RpcEndReason.Goodbye)
         {
             await _goodbyeSaid.Task.ConfigureAwait(false);
-            if (peerFirst) // who said goodbye first closes when it is answered
-                await _reader.WaitForEndOfStreamAsync().ConfigureAwait(false);
+            // Who said goodbye first closes when it is answered. One that goes on sending instead waits, unread, for the close timeout.
+            if (peerFirst && !await _reader.WaitForEndOfStreamAsync().ConfigureAwait(false))
+                await WasCut.ConfigureAwait(false);
         }
 
         Cut();
@@ -383,5 +399,6 @@ public sealed class RpcConnection : IAsyncDisposable
         }
 
         _goodbyeSaid.TrySetResult();
+        _cut.TrySetResult();
     }
 }
