@@ -113,7 +113,7 @@ internal static class ManagerBenchmarks
     /// <summary>Nobody answers, and nobody calls.</summary>
     private sealed class NoNetwork : IPeerNetwork
     {
-        public Task<IPeerConnection> DialAsync(MultiserverAddress address, CancellationToken cancellationToken) =>
+        public Task<IPeerConnection> DialAsync(PeerDial dial, CancellationToken cancellationToken) =>
             Task.FromException<IPeerConnection>(new ConnectFailedException("There is no network."));
 
         public async IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<string, bool> isWelcome, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)

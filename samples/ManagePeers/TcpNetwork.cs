@@ -20,8 +20,9 @@ internal sealed class TcpNetwork : IPeerNetwork, IDisposable
 
     public string Address => $"net:127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}~shs:{_keys.Id.ToBase64()}";
 
-    public async Task<IPeerConnection> DialAsync(MultiserverAddress address, CancellationToken cancellationToken)
+    public async Task<IPeerConnection> DialAsync(PeerDial dial, CancellationToken cancellationToken)
     {
+        MultiserverAddress address = dial.Address;
         MultiserverRoute route = address.Routes[0];
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try

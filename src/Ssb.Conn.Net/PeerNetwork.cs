@@ -72,7 +72,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     }
 
     /// <summary>Opens the raw stream of a <c>tunnel</c> route; whoever knows the rooms sets it.</summary>
-    internal Func<MultiserverRoute, CancellationToken, Task<Stream>>? OpenTunnel { get; set; }
+    internal Func<MultiserverRoute, PeerDial, CancellationToken, Task<Stream>>? OpenTunnel { get; set; }
 
     /// <summary>Asked, beside the manager, whether a caller is let in.</summary>
     internal Func<FeedId, bool>? IsWelcome { get; set; }
@@ -109,9 +109,12 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     /// the hub.</summary>
     /// <exception cref="ConnectFailedException">None of the routes works.</exception>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
-    public async Task<PeerConnection> ConnectAsync(MultiserverAddress address, CancellationToken cancellationToken = default)
+    public Task<PeerConnection> ConnectAsync(MultiserverAddress address, CancellationToken cancellationToken = default) =>
+        ConnectAsync(new PeerDial(address), cancellationToken);
+
+    private async Task<PeerConnection> ConnectAsync(PeerDial dial, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(address);
+        MultiserverAddress address = dial.Address;
         ObjectDisposedException.ThrowIf(_isClosed, this);
         IReadOnlyList<MultiserverRoute> routes = address.Routes;
         var failures = new List<ConnectFailedException>();
@@ -121,7 +124,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token, _closing.Token);
             try
             {
-                return await ConnectAsync(address, routes[i], ended.Token).ConfigureAwait(false);
+                return await ConnectAsync(dial, routes[i], ended.Token).ConfigureAwait(false);
             }
             catch (ConnectFailedException e)
             {
@@ -137,8 +140,11 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<IPeerConnection> DialAsync(MultiserverAddress address, CancellationToken cancellationToken) =>
-        await ConnectAsync(address, cancellationToken).ConfigureAwait(false);
+    public async Task<IPeerConnection> DialAsync(PeerDial dial, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(dial);
+        return await ConnectAsync(dial, cancellationToken).ConfigureAwait(false);
+    }
 
     /// <inheritdoc/>
     /// <exception cref="InvalidOperationException">It is enumerated already.</exception>
@@ -230,14 +236,19 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         }
     }
 
-    private async Task<PeerConnection> ConnectAsync(MultiserverAddress address, MultiserverRoute route, CancellationToken cancellationToken)
+    private async Task<PeerConnection> ConnectAsync(PeerDial dial, MultiserverRoute route, CancellationToken cancellationToken)
     {
         Stream raw;
         try
         {
-            raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, _options.SocksProxy, _options.Certificates, cancellationToken).ConfigureAwait(false)
-                : route.Problem is { } problem ? throw new ConnectFailedException($"it makes no sense: {problem}.")
-                : OpenTunnel is { } open ? await open(route, cancellationToken).ConfigureAwait(false)
+            if (route is { Transform: "noauth", Transport: not "unix" })
+                throw new ConnectFailedException("'noauth' (no handshake) is dialled at 'unix' sockets only, which the file system guards.");
+            if (route.Key is { } key && dial.Address.Key != key) // blocks and permissions are decided by the address's identity
+                throw new ConnectFailedException($"it names another identity than the address it belongs to, which is {dial.Address.Key ?? "none"}.");
+            raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, dial, _options.SocksProxy, _options.Certificates, _options.TimeProvider, cancellationToken).ConfigureAwait(false)
+                : Transport.ProblemOf(route) is { } senseless ? throw new ConnectFailedException($"{senseless}.")
+                : !dial.TryOpen() ? throw new ConnectFailedException(Transport.TooMany)
+                : OpenTunnel is { } open ? await open(route, dial, cancellationToken).ConfigureAwait(false)
                 : throw new ConnectFailedException("nobody here knows rooms, through which a tunnel goes.");
         }
         catch (ConnectFailedException e)
@@ -245,12 +256,9 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             throw new ConnectFailedException($"{route} could not be reached: {e.Message}", e.InnerException);
         }
 
-        if (route.Key is { } key)
-            return Start(await ShakeAsync(raw, route, FeedId.Parse(key), cancellationToken).ConfigureAwait(false), null, address, isClient: true);
-        if (route is { Transport: "unix", Protocols: [_, { Name: "noauth" }] })
-            return Start(raw, _options.Keys.Id, address, isClient: true);
-        await raw.DisposeAsync().ConfigureAwait(false);
-        throw new ConnectFailedException($"{route} does not say whom to expect: it has no shs part.");
+        return route.Transform == "shs"
+            ? Start(await ShakeAsync(raw, route, FeedId.Parse(route.Key!), cancellationToken).ConfigureAwait(false), null, dial.Address, isClient: true) // it could be dialled: it has one
+            : Start(raw, _options.Keys.Id, dial.Address, isClient: true);
     }
 
     private async Task<BoxStream> ShakeAsync(Stream raw, MultiserverRoute route, FeedId server, CancellationToken cancellationToken)
@@ -260,7 +268,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         {
             // An invite: its seed is the key to shake hands with.
             if (route.HasSeed)
-                seeded = KeyPair.FromSeed(Convert.FromBase64String(route.Protocols.First(p => p.Name.StartsWith("shs", StringComparison.Ordinal)).Data[1]));
+                seeded = KeyPair.FromSeed(Convert.FromBase64String(route.Protocols[1].Data[1]));
             return await SecretHandshake.ConnectAsync(raw, seeded ?? _options.Keys, server, _handshake, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is IOException or FormatException or ArgumentException)
@@ -317,7 +325,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         if (place is null)
             caller.Dispose();
         else
-            await GreetAsync(place, token => listener.OpenAsync(caller, token), remote => listener.AddressOf(from, remote), cancellationToken).ConfigureAwait(false);
+            await GreetAsync(place, token => listener.OpenAsync(caller, _options.TimeProvider, token), remote => listener.AddressOf(from, remote), cancellationToken).ConfigureAwait(false);
     }
 
     // From the caller's first byte to the end of its connection.

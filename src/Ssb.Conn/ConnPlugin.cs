@@ -32,7 +32,8 @@ public sealed class ConnPlugin : IAsyncDisposable
     {
         (_options, _rules, Db) = (options, rules, db);
         Staging = new ConnStaging(options.Staging);
-        Hub = new ConnHub(network, options.Hub);
+        Budget = new DialBudget(options.Scheduler.DialsPerMinute, options.TimeProvider);
+        Hub = new ConnHub(network, options.Hub) { Budget = Budget, OpeningsPerDial = options.Scheduler.OpeningsPerDial };
         Query = new ConnQuery(Db, Hub, Staging);
         _history = new PeerHistory(options.HistoryPeers, options.HistoryNotes);
         _failures = new FailureMemory(options.FailuresRemembered);
@@ -40,6 +41,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         _glue = new InterpoolGlue(Db, Hub, Staging, rules, _failures, options, Note);
         Hub.Glue = OnHub;
         Hub.IsBlocked = (address, identity) => rules.Find(address.Text, identity) is { Kind: PeerRuleKind.Block };
+        Hub.KeepsPathOf = address => options.Scheduler.KeepsPathsOfStrangers || Db.Get(address) is not null;
         Staging.Left = OnLeft;
         _scheduler = options.MakeScheduler?.Invoke(this) ?? new ConnScheduler(this, options.Scheduler);
         _pingTimer = options.TimeProvider.CreateTimer(static plugin => ((ConnPlugin)plugin!).RecordPings(), this, options.PingRecording, options.PingRecording);
@@ -60,10 +62,16 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <summary>Is the scheduler at work?</summary>
     public bool IsRunning => _scheduler.IsRunning;
 
-    /// <summary>The decisions about peers that are in force.</summary>
+    /// <summary>The decisions about peers that are in force; those of a kind that is not known here among them, see <see cref="PeerRule.UnknownKind"/>.</summary>
     public IReadOnlyList<PeerRule> Rules => _rules.All;
 
+    /// <summary>Where the damaged <c>conn-rules.json</c> was kept, when the one that was opened was damaged; else null. What could be read of it holds.</summary>
+    public string? DamagedRulesFile => _rules.DamagedFile;
+
     internal ConnPluginOptions Options => _options;
+
+    /// <summary>What dials are taken from that no person asked for.</summary>
+    internal DialBudget Budget { get; }
 
     /// <summary>Counts peers that left the bench.</summary>
     internal long Left => Volatile.Read(ref _left);
@@ -76,7 +84,8 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <param name="options">How it is set up; the defaults if null.</param>
     /// <param name="cancellationToken">Ends the loading.</param>
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
-    /// <exception cref="IOException">The folder cannot be read, or another process has its address book open.</exception>
+    /// <exception cref="IOException">The folder, or <c>conn-rules.json</c> in it, cannot be read, or another process has its address book open. Without the rules
+    /// it does not open, as everybody who is blocked would be let in.</exception>
     public static async Task<ConnPlugin> OpenAsync(IPeerNetwork network, ConnPluginOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(network);
@@ -361,6 +370,19 @@ public sealed class ConnPlugin : IAsyncDisposable
         Staging.Close();
         _closing.Dispose();
         await Db.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Connects to a room for a tunnel through it. If no person asked for the tunnel, the room is dialled only if the scheduler would dial it now.</summary>
+    /// <exception cref="ConnectFailedException">It could not be reached, is blocked, or may not be dialled now.</exception>
+    internal Task<IPeerConnection> ConnectForTunnelAsync(MultiserverAddress address, bool isRequested, CancellationToken cancellationToken)
+    {
+        string? refusal = IsBlocked(address.Text, address.Key) ? $"{address.Key ?? address.ToString()} is blocked."
+            : isRequested ? null
+            : Db.Find(address) is not { } known ? "it is not in the address book."
+            : (_scheduler as ConnScheduler)?.ObstacleNow(new ConnPeer(known)) is { } obstacle ? $"it is not dialled now: {obstacle}."
+            : null;
+        return refusal is null ? Hub.ConnectAsync(address, null, ConnReason.Tunnel, isRequested, cancellationToken)
+            : Task.FromException<IPeerConnection>(new ConnectFailedException(refusal));
     }
 
     internal int? HopsTo(string identity) => _options.SocialGraph is { } graph ? graph.HopsTo(identity) : _options.DefaultHops;

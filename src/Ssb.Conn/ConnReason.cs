@@ -9,6 +9,9 @@ public static class ConnReason
     /// <summary>The scheduler had a free slot.</summary>
     public const string FreeSlot = "free slot";
 
+    /// <summary>It is a room, and a tunnel goes through it.</summary>
+    public const string Tunnel = "for a tunnel";
+
     /// <summary>The scheduler lets another peer have a turn.</summary>
     public const string Rotation = "rotation";
 

@@ -5,10 +5,10 @@ namespace Ssb.Conn;
 public interface IPeerNetwork
 {
     /// <summary>Connects to a peer and shakes hands.</summary>
-    /// <param name="address">Where it can be reached. Of several routes, the first that works.</param>
+    /// <param name="dial">Where it can be reached, and what may be opened and reached for it. Of several routes, the first that works.</param>
     /// <param name="cancellationToken">Ends the attempt: its deadline has passed, or somebody asked.</param>
     /// <exception cref="ConnectFailedException">It could not be reached, or is not who it should be.</exception>
-    Task<IPeerConnection> DialAsync(MultiserverAddress address, CancellationToken cancellationToken);
+    Task<IPeerConnection> DialAsync(PeerDial dial, CancellationToken cancellationToken);
 
     /// <summary>Lets callers in until cancelled.</summary>
     /// <param name="isWelcome">Asked with a caller's feed id during its handshake, before it is let in. Quick, thread-safe, and throws

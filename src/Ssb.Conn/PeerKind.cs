@@ -1,6 +1,4 @@
 // As ssb-conn 6.0.4 tells a peer's type from its data (conn-scheduler, detectType).
-using System.Net;
-
 namespace Ssb.Conn;
 
 /// <summary>What the scheduler and the hub take a peer for.</summary>
@@ -60,20 +58,6 @@ internal static class PeerKinds
         if (address.Text.StartsWith("tunnel:", StringComparison.Ordinal))
             return "tunnel";
         MultiserverRoute route = address.Routes[0];
-        return route.Transport != "net" || route.Host is not { } host ? null : IsPrivate(host) ? "lan" : "internet";
-    }
-
-    public static bool IsLoopback(string host) =>
-        host == "localhost" || (IPAddress.TryParse(host, out IPAddress? ip) && IPAddress.IsLoopback(ip));
-
-    private static bool IsPrivate(string host)
-    {
-        if (!IPAddress.TryParse(host, out IPAddress? ip))
-            return false;
-        if (ip.IsIPv4MappedToIPv6)
-            ip = ip.MapToIPv4();
-        if (IPAddress.IsLoopback(ip) || ip.IsIPv6LinkLocal || ip.IsIPv6UniqueLocal)
-            return true;
-        return ip.GetAddressBytes() is [10, ..] or [172, >= 16 and <= 31, ..] or [192, 168, ..] or [169, 254, _, _];
+        return route.Transport != "net" || route.Host is not { } host ? null : AddressScopes.Of(host) < AddressScope.Public ? "lan" : "internet";
     }
 }

@@ -24,9 +24,10 @@ internal sealed class TestNetwork : IPeerNetwork
         }
     }
 
-    public Task<IPeerConnection> DialAsync(MultiserverAddress address, CancellationToken cancellationToken)
+    public Task<IPeerConnection> DialAsync(PeerDial given, CancellationToken cancellationToken)
     {
-        var dial = new TestDial(address, cancellationToken);
+        MultiserverAddress address = given.Address;
+        var dial = new TestDial(given, cancellationToken);
         lock (_dials)
             _dials.Add(dial);
         try
@@ -62,9 +63,11 @@ internal sealed class TestNetwork : IPeerNetwork
     }
 }
 
-internal sealed class TestDial(MultiserverAddress address, CancellationToken token)
+internal sealed class TestDial(PeerDial given, CancellationToken token)
 {
-    public MultiserverAddress Address => address;
+    public PeerDial Given => given;
+
+    public MultiserverAddress Address => given.Address;
 
     public CancellationToken Token => token;
 
@@ -72,7 +75,7 @@ internal sealed class TestDial(MultiserverAddress address, CancellationToken tok
 
     public TestConnection Succeed(string? id = null)
     {
-        var connection = new TestConnection(id ?? address.Key!, address);
+        var connection = new TestConnection(id ?? Address.Key!, Address);
         Done.SetResult(connection);
         return connection;
     }

@@ -9,7 +9,7 @@ internal sealed class SimNetwork(SimHost host) : IPeerNetwork
 
     public bool Welcomes(string callerId) => _isWelcome(callerId);
 
-    public Task<IPeerConnection> DialAsync(MultiserverAddress address, CancellationToken cancellationToken) => host.World.DialAsync(host, address, cancellationToken);
+    public Task<IPeerConnection> DialAsync(PeerDial dial, CancellationToken cancellationToken) => host.World.DialAsync(host, dial.Address, cancellationToken);
 
     public async IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<string, bool> isWelcome, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -160,10 +160,10 @@ internal sealed class RoomClient : IAsyncDisposable
         }
     }
 
-    private async Task<Stream> OpenTunnelAsync(MultiserverRoute route, CancellationToken cancellationToken)
+    private async Task<Stream> OpenTunnelAsync(MultiserverRoute route, PeerDial dial, CancellationToken cancellationToken)
     {
         FeedId portal = FeedId.Parse(route.TunnelPortal), target = FeedId.Parse(route.TunnelTarget); // the network asked for no route with a problem
-        PeerConnection room = Find(portal) ?? await ReachAsync(portal, target, cancellationToken).ConfigureAwait(false);
+        PeerConnection room = Find(portal) ?? await ReachAsync(portal, target, dial, cancellationToken).ConfigureAwait(false);
         try
         {
             return new TunnelStream(room.Rpc.Duplex("tunnel.connect", [ConnBodies.Object(writer =>
@@ -174,7 +174,7 @@ internal sealed class RoomClient : IAsyncDisposable
         }
         catch (RpcException e)
         {
-            throw new ConnectFailedException($"The connection with the room {portal} has just ended.", e);
+            throw new ConnectFailedException("the connection with its room has just ended.", e);
         }
     }
 
@@ -182,21 +182,24 @@ internal sealed class RoomClient : IAsyncDisposable
     private PeerConnection? Find(FeedId portal) => _rooms.TryGetValue(portal, out Room? room) && !room.Connection.Closed.IsCompleted ? room.Connection
         : _network.Find(portal) is { IsOurs: false, Closed.IsCompleted: false } connection ? connection : null;
 
-    private async Task<PeerConnection> ReachAsync(FeedId portal, FeedId target, CancellationToken cancellationToken)
+    // Whoever tells of a tunnel names its room. So what is dialled for it is not what anybody told, but what a person remembered; and if nobody asked for the tunnel, only what the
+    // scheduler would dial by itself. Else a claim could have us dial any route that was staged for that key, or show whom we know.
+    private async Task<PeerConnection> ReachAsync(FeedId portal, FeedId target, PeerDial dial, CancellationToken cancellationToken)
     {
         string id = portal.ToString();
-        IEnumerable<MultiserverAddress> known = [.. _conn.Hub.GetByKey(id).Select(p => p.Address), .. _conn.Db.GetAddressesForId(id), .. _conn.Staging.RoutesTo(id).Select(p => p.Address)];
-        if (_conn.Db.Get(Room.AddressOf(portal, target)) is { } attendant && attendant.TryGet("roomAddress", out JsonElement told) && told.ValueKind == JsonValueKind.String
-            && MultiserverAddress.TryParse(RpcValue.Json(told).AsText(), out MultiserverAddress? address))
-            known = known.Append(address);
+        bool isRequested = dial.IsRequested;
+        IEnumerable<Func<Task<IPeerConnection>?>> ways =
+        [
+            .. _conn.Hub.GetByKey(id).Where(p => MayLead(p.Address, id)).Select(p => (Func<Task<IPeerConnection>?>)(() => _conn.Hub.Join(p.Address)?.WaitAsync(cancellationToken))),
+            .. Remembered(portal, target, isRequested).Select(a => (Func<Task<IPeerConnection>?>)(() => _conn.ConnectForTunnelAsync(a, isRequested, cancellationToken))),
+        ];
 
         ConnectFailedException? failure = null;
-        // Not by a tunnel: two rooms, each told to be behind the other, would wait for each other.
-        foreach (MultiserverAddress candidate in known.Distinct().Where(a => a.Routes.All(r => r.Transport != "tunnel")).Take(MaxAddresses))
+        foreach (Func<Task<IPeerConnection>?> way in ways.Take(MaxAddresses))
         {
             try
             {
-                if (await _conn.ConnectAsync(candidate, cancellationToken: cancellationToken).ConfigureAwait(false) is PeerConnection connection && connection.Remote == portal)
+                if (way() is { } connecting && await connecting.ConfigureAwait(false) is PeerConnection connection && connection.Remote == portal)
                     return connection;
             }
             catch (ConnectFailedException e)
@@ -206,9 +209,23 @@ internal sealed class RoomClient : IAsyncDisposable
         }
 
         throw failure is null
-            ? new ConnectFailedException($"We are not connected to the room {portal}, through which the tunnel goes, and know no address of it.")
-            : new ConnectFailedException($"The room {portal}, through which the tunnel goes, cannot be reached: {failure.Message}", failure);
+            ? new ConnectFailedException("we are not connected to its room, and know no address of it.")
+            : new ConnectFailedException($"its room cannot be reached: {failure.Message}", failure);
     }
+
+    private IEnumerable<MultiserverAddress> Remembered(FeedId portal, FeedId target, bool isRequested)
+    {
+        string id = portal.ToString();
+        IEnumerable<MultiserverAddress> known = _conn.Db.GetAddressesForId(id).Where(a => isRequested || _conn.Db.Get(a)?.Autoconnect != false);
+        // Where the room is may stand with the attendant, as a room or somebody else told it when a person remembered the attendant: only that person's wish makes us try it.
+        if (isRequested && _conn.Db.Get(Room.AddressOf(portal, target)) is { } attendant && attendant.TryGet("roomAddress", out JsonElement told) && told.ValueKind == JsonValueKind.String
+            && MultiserverAddress.TryParse(RpcValue.Json(told).AsText(), out MultiserverAddress? address))
+            known = known.Append(address);
+        return known.Where(a => MayLead(a, id)).Distinct();
+    }
+
+    // Not by a tunnel: two rooms, each told to be behind the other, would wait for each other. And only to the room's own key.
+    private static bool MayLead(MultiserverAddress address, string room) => (address.Key is null || address.Key == room) && address.Routes.All(r => r.Transport != "tunnel");
 
     // A room brings somebody: {origin, target, portal}. Its word is checked: the handshake proves who comes, and the room is who calls, whatever it calls itself.
     private async Task AcceptAsync(RpcCall call, RpcDuplex duplex, CancellationToken cancellationToken)

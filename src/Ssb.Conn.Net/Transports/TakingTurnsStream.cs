@@ -1,8 +1,8 @@
 namespace Ssb.Conn.Net;
 
 /// <summary>A stream whose reader lets others have the thread from time to time. What it reads within itself and gives nobody, as a WebSocket reads pongs and empty
-/// messages, would keep the thread for as long as a stranger sends. Owns the stream.</summary>
-internal sealed class TakingTurnsStream(Stream stream) : AsyncStream
+/// messages, would keep the thread for as long as a stranger sends. What comes is counted in <paramref name="useful"/>. Owns the stream.</summary>
+internal sealed class TakingTurnsStream(Stream stream, UsefulBytes useful) : AsyncStream
 {
     private const int Turn = 64; // reads that waited for nothing
 
@@ -11,11 +11,8 @@ internal sealed class TakingTurnsStream(Stream stream) : AsyncStream
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         ValueTask<int> read = stream.ReadAsync(buffer, cancellationToken);
-        if (!read.IsCompleted)
-            _reads = 0;
-        else if (++_reads == Turn)
-            return AfterOthersAsync(read);
-        return read;
+        _reads = read.IsCompleted ? _reads + 1 : 0;
+        return _reads == Turn ? AfterOthersAsync(read) : CountAsync(read);
     }
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => stream.WriteAsync(buffer, cancellationToken);
@@ -31,6 +28,13 @@ internal sealed class TakingTurnsStream(Stream stream) : AsyncStream
     {
         _reads = 0;
         await Task.Yield();
-        return await read.ConfigureAwait(false);
+        return await CountAsync(read).ConfigureAwait(false);
+    }
+
+    private async ValueTask<int> CountAsync(ValueTask<int> read)
+    {
+        int count = await read.ConfigureAwait(false);
+        useful.Came(count);
+        return count;
     }
 }

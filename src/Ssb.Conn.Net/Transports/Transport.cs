@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Security.Authentication;
+using System.Text;
 
 namespace Ssb.Conn.Net;
 
@@ -12,24 +13,29 @@ internal static class Transport
     /// <summary>Where Tor's SOCKS proxy is, unless somebody moved it.</summary>
     public static readonly EndPoint Tor = new IPEndPoint(IPAddress.Loopback, 9_050);
 
+    public const string TooMany = "as many connections were opened for it, or in the last minute for all peers, as may be.";
+
     /// <param name="route">Where to. A <c>tunnel</c> has no stream of its own: the room's connection gives it.</param>
+    /// <param name="dial">What it may reach and open; null: everything, as a tool asks that a person runs.</param>
     /// <param name="socksProxy">What <c>onion</c> routes go through.</param>
     /// <param name="certificates">What decides about certificates of <c>wss</c> routes; null: the system does, as for any HTTPS client, and for JavaScript peers.</param>
+    /// <param name="timeProvider">The clock.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <exception cref="ConnectFailedException">It cannot be reached, or not in this way. The message says why, without the route.</exception>
-    public static async Task<Stream> OpenAsync(MultiserverRoute route, EndPoint socksProxy, RemoteCertificateValidationCallback? certificates, CancellationToken cancellationToken)
+    public static async Task<Stream> OpenAsync(
+        MultiserverRoute route, PeerDial? dial, EndPoint socksProxy, RemoteCertificateValidationCallback? certificates, TimeProvider timeProvider,
+        CancellationToken cancellationToken)
     {
-        if (route.Problem is { } problem)
-            throw new ConnectFailedException($"it makes no sense: {problem}.");
+        if (ProblemOf(route) is { } problem)
+            throw new ConnectFailedException($"{problem}.");
         try
         {
             return route.Transport switch
             {
-                "net" => await OpenTcpAsync(new DnsEndPoint(route.Host!, route.Port!.Value), cancellationToken).ConfigureAwait(false), // no problem: it has both
-                "unix" => await OpenSocketAsync(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified),
-                    new UnixDomainSocketEndPoint(route.Path!), cancellationToken).ConfigureAwait(false), // no problem: it has one
-                "ws" or "wss" => await OpenWebSocketAsync(route, certificates, cancellationToken).ConfigureAwait(false),
-                "onion" => await OpenOnionAsync(route, socksProxy, cancellationToken).ConfigureAwait(false),
+                "net" => await OpenTcpAsync(route.Host!, route.Port!.Value, dial, cancellationToken).ConfigureAwait(false), // no problem: it has both
+                "unix" => await OpenUnixAsync(route.Path!, dial, cancellationToken).ConfigureAwait(false), // no problem: it has one
+                "ws" or "wss" => await OpenWebSocketAsync(route, dial, certificates, timeProvider, cancellationToken).ConfigureAwait(false),
+                "onion" => await OpenOnionAsync(route, dial, socksProxy, cancellationToken).ConfigureAwait(false),
                 _ => throw new ConnectFailedException($"'{route.Transport}' is no transport that can be dialled here."),
             };
         }
@@ -39,25 +45,64 @@ internal static class Transport
         }
     }
 
+    /// <summary>Why a route is not dialled, whatever its transport; null if it may be.</summary>
+    /// <remarks>What follows the transport must be exactly one part that is known: a route through something unknown, such as
+    /// <c>net:HOST:PORT~shs2:KEY</c> or <c>~foo~shs:KEY</c>, would be another protocol than the one that is spoken here.</remarks>
+    public static string? ProblemOf(MultiserverRoute route) => route switch
+    {
+        { Problem: { } problem } => $"it makes no sense: {problem}",
+        { Transform: "shs", Key: not null } or { Transform: "noauth" } => null,
+        { Protocols.Count: 1 } => "it does not say whom to expect; a route that can be dialled ends with '~shs:KEY'",
+        _ => $"'{string.Join('~', route.Protocols.Skip(1))}' after the transport is not known here; a route that can be dialled has '~shs:KEY' there, and nothing else",
+    };
+
     // A failed WebSocket keeps its cause inside.
     private static string ReasonOf(Exception e) => e is not WebSocketException ? e.Message : e.GetBaseException() switch
     {
-        SocketException cause => cause.Message,
+        SocketException or ConnectFailedException => e.GetBaseException().Message,
         AuthenticationException cause => $"its certificate is not trusted here. {cause.Message}",
         _ => e.Message,
     };
 
-    private static Task<Stream> OpenTcpAsync(EndPoint to, CancellationToken cancellationToken)
+    /// <summary>Opens a TCP connection for a dial: each address of the host in order that the dial may reach, until one works. Every transport that goes over TCP by itself comes
+    /// through here, after names are resolved, so that a name cannot lead where an address may not.</summary>
+    private static async Task<Stream> OpenTcpAsync(string host, int port, PeerDial? dial, CancellationToken cancellationToken)
     {
-        // Its address says whether a host is IPv4 or IPv6; of a name, each of its addresses is tried.
-        if (to is DnsEndPoint dns && IPAddress.TryParse(dns.Host, out IPAddress? address))
-            to = new IPEndPoint(address, dns.Port);
-        var socket = to is IPEndPoint ip
-            ? new Socket(ip.AddressFamily, SocketType.Stream, ProtocolType.Tcp)
-            : new Socket(SocketType.Stream, ProtocolType.Tcp);
-        socket.NoDelay = true;
-        return OpenSocketAsync(socket, to, cancellationToken);
+        IPAddress[] addresses = IPAddress.TryParse(host, out IPAddress? literal) ? [Unmapped(literal)]
+            : await Dns.GetHostAddressesAsync(host, cancellationToken).ConfigureAwait(false);
+        string? failure = null;
+        Exception? cause = null;
+        foreach (IPAddress address in addresses)
+        {
+            if (dial?.MayReach(address) == false)
+            {
+                failure ??= $"{address} is more local than what the source of this peer may tell of, so only a person dials it.";
+                continue;
+            }
+
+            if (dial?.TryOpen() == false)
+                throw new ConnectFailedException(TooMany, cause);
+            var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            try
+            {
+                return await OpenSocketAsync(socket, new IPEndPoint(address, port), cancellationToken).ConfigureAwait(false);
+            }
+            catch (SocketException e)
+            {
+                (failure, cause) = (e.Message, e);
+            }
+        }
+
+        throw new ConnectFailedException(failure ?? $"the name {host} has no address.", cause);
     }
+
+    // An IPv4 address written as IPv6 (::ffff:127.0.0.1) is reached by IPv4, which works where IPv6 is switched off, too.
+    private static IPAddress Unmapped(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+
+    private static Task<Stream> OpenUnixAsync(string path, PeerDial? dial, CancellationToken cancellationToken) =>
+        dial?.MayReach(IPAddress.Loopback) == false ? throw new ConnectFailedException("a socket of this machine is more local than what the source of this peer may tell of, so only a person dials it.")
+        : dial?.TryOpen() == false ? throw new ConnectFailedException(TooMany)
+        : OpenSocketAsync(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified), new UnixDomainSocketEndPoint(path), cancellationToken);
 
     private static async Task<Stream> OpenSocketAsync(Socket socket, EndPoint to, CancellationToken cancellationToken)
     {
@@ -73,31 +118,72 @@ internal static class Transport
         }
     }
 
-    private static async Task<Stream> OpenWebSocketAsync(MultiserverRoute route, RemoteCertificateValidationCallback? certificates, CancellationToken cancellationToken)
+    private static async Task<Stream> OpenWebSocketAsync(
+        MultiserverRoute route, PeerDial? dial, RemoteCertificateValidationCallback? certificates, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
-        string host = route.HostKind == MultiserverHostKind.IPv6 ? $"[{route.Host}]" : route.Host!; // no problem: it has one
-        string rest = string.Join(':', route.Protocols[0].Data);
-        rest = rest.StartsWith("//", StringComparison.Ordinal) ? rest[2..] : rest;
-        int slash = rest.IndexOf('/', StringComparison.Ordinal);
-        var uri = new Uri($"{route.Transport}://{host}:{route.Port}{(slash < 0 ? "/" : rest[slash..])}");
+        Uri uri = UriOf(route, keepsPath: dial?.KeepsPath != false);
         var socket = new ClientWebSocket();
+        var useful = new UsefulBytes(timeProvider);
+        var invoker = new HttpMessageInvoker(HandlerFor(dial, certificates, useful));
         try
         {
             socket.Options.KeepAliveInterval = TimeSpan.Zero;
-            socket.Options.RemoteCertificateValidationCallback = certificates;
-            await socket.ConnectAsync(uri, cancellationToken).ConfigureAwait(false);
-            return new WebSocketByteStream(socket);
+            if (uri.UserInfo.Length > 0) // as WebSocket clients of JavaScript do
+                socket.Options.SetRequestHeader("Authorization", $"Basic {Convert.ToBase64String(Encoding.UTF8.GetBytes(Uri.UnescapeDataString(uri.UserInfo)))}");
+            socket.Options.CollectHttpResponseDetails = true;
+            await socket.ConnectAsync(uri, invoker, cancellationToken).ConfigureAwait(false);
+            return new WebSocketByteStream(socket, useful, invoker);
         }
-        catch
+        catch (Exception e)
         {
+            int status = (int)socket.HttpStatusCode;
             socket.Dispose();
+            invoker.Dispose();
+            if (e is WebSocketException && status is not (0 or (int)HttpStatusCode.SwitchingProtocols))
+                throw new ConnectFailedException($"the server answered {status} instead of opening a WebSocket.{(status is >= 300 and < 400 ? " Redirects are not followed." : "")}", e);
             throw;
         }
     }
 
-    private static async Task<Stream> OpenOnionAsync(MultiserverRoute route, EndPoint socksProxy, CancellationToken cancellationToken)
+    /// <param name="route">A <c>ws</c> or <c>wss</c> route without a problem.</param>
+    /// <param name="keepsPath">Whether the path, the query and the user of the URL are kept. A stranger chooses none of them.</param>
+    private static Uri UriOf(MultiserverRoute route, bool keepsPath)
     {
-        Stream stream = await OpenTcpAsync(socksProxy, cancellationToken).ConfigureAwait(false);
+        string host = !IPAddress.TryParse(route.Host, out IPAddress? address) ? route.Host! // no problem: it has one
+            : Unmapped(address) is { AddressFamily: AddressFamily.InterNetwork } ip4 ? ip4.ToString()
+            : $"[{route.Host}]";
+        if (!keepsPath)
+            return new Uri($"{route.Transport}://{host}:{route.Port}/");
+        string rest = string.Join(':', route.Protocols[0].Data);
+        rest = rest.StartsWith("//", StringComparison.Ordinal) ? rest[2..] : rest;
+        int end = rest.AsSpan().IndexOfAny('/', '?', '#');
+        (string authority, string path) = end < 0 ? (rest, "") : (rest[..end], rest[end..]);
+        string user = authority[..(authority.LastIndexOf('@') + 1)];
+        return new Uri($"{route.Transport}://{user}{host}:{route.Port}{(path.StartsWith('/') ? path : "/" + path)}");
+    }
+
+    // What is at an address that a stranger told must not choose what else we ask for: it cannot send us elsewhere, nor have us tell or keep anything.
+    private static SocketsHttpHandler HandlerFor(PeerDial? dial, RemoteCertificateValidationCallback? certificates, UsefulBytes useful) => new()
+    {
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        UseProxy = false, // the proxy would resolve the name, and what it reaches is out of our sight
+        Credentials = null,
+        PreAuthenticate = false,
+        SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = certificates },
+        MaxResponseDrainSize = 0, // of an answer that is none, nothing more is read
+        // Below TLS and HTTP, each of which can be sent what it throws away.
+        ConnectCallback = async (context, token) =>
+            new TakingTurnsStream(await OpenTcpAsync(context.DnsEndPoint.Host, context.DnsEndPoint.Port, dial, token).ConfigureAwait(false), useful),
+    };
+
+    private static async Task<Stream> OpenOnionAsync(MultiserverRoute route, PeerDial? dial, EndPoint socksProxy, CancellationToken cancellationToken)
+    {
+        if (dial?.TryOpen() == false)
+            throw new ConnectFailedException(TooMany);
+        // The proxy is the operator's choice, and resolves the name in a network of its own, where nothing is local.
+        Stream stream = await OpenSocketAsync(
+            new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true }, socksProxy, cancellationToken).ConfigureAwait(false);
         try
         {
             await Socks5.ConnectAsync(stream, route.Host!, route.Port!.Value, cancellationToken).ConfigureAwait(false); // no problem: it has both

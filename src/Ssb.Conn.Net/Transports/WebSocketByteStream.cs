@@ -2,9 +2,12 @@ using System.Net.WebSockets;
 
 namespace Ssb.Conn.Net;
 
-/// <summary>The bytes of a WebSocket's messages as one stream, as npm pull-ws has it: where a message ends means nothing. Owns the socket.</summary>
+/// <summary>The bytes of a WebSocket's messages as one stream, as npm pull-ws has it: where a message ends means nothing. Owns the socket, and what it was made with.</summary>
+/// <param name="socket">The socket.</param>
+/// <param name="useful">Told what is handed on of the bytes that come below the socket.</param>
+/// <param name="madeWith">What lives as long as the socket.</param>
 /// <remarks>One reader and one writer at a time. What breaks is an <see cref="IOException"/>.</remarks>
-internal sealed class WebSocketByteStream(WebSocket socket) : AsyncStream
+internal sealed class WebSocketByteStream(WebSocket socket, UsefulBytes useful, IDisposable? madeWith = null) : AsyncStream
 {
     private const int MaxEmpty = 1_000; // messages in a row
 
@@ -17,6 +20,7 @@ internal sealed class WebSocketByteStream(WebSocket socket) : AsyncStream
                 ValueWebSocketReceiveResult read = await socket.ReceiveAsync(buffer, cancellationToken).ConfigureAwait(false);
                 if (read.MessageType == WebSocketMessageType.Close)
                     return 0;
+                useful.WereUseful(read.Count);
                 if (read.Count > 0 || buffer.IsEmpty)
                     return read.Count;
             }
@@ -44,7 +48,11 @@ internal sealed class WebSocketByteStream(WebSocket socket) : AsyncStream
     protected override void Dispose(bool disposing)
     {
         if (disposing)
+        {
             socket.Dispose(); // the goodbye was said within
+            madeWith?.Dispose();
+        }
+
         base.Dispose(disposing);
     }
 }

@@ -14,7 +14,7 @@ internal static class WebSocketUpgrade
     private const string Guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
     /// <exception cref="IOException">The caller asks for something else.</exception>
-    public static async Task<Stream> AcceptAsync(Stream stream, CancellationToken cancellationToken)
+    public static async Task<Stream> AcceptAsync(Stream stream, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         string? key = KeyOf(await ReadRequestAsync(stream, cancellationToken).ConfigureAwait(false));
         if (key is null)
@@ -25,7 +25,9 @@ internal static class WebSocketUpgrade
 
         string answer = $"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {Accept(key)}\r\n\r\n";
         await stream.WriteAsync(Encoding.ASCII.GetBytes(answer), cancellationToken).ConfigureAwait(false);
-        return new WebSocketByteStream(WebSocket.CreateFromStream(new TakingTurnsStream(stream), new WebSocketCreationOptions { IsServer = true, KeepAliveInterval = TimeSpan.Zero }));
+        var useful = new UsefulBytes(timeProvider);
+        var creation = new WebSocketCreationOptions { IsServer = true, KeepAliveInterval = TimeSpan.Zero };
+        return new WebSocketByteStream(WebSocket.CreateFromStream(new TakingTurnsStream(stream, useful), creation), useful);
     }
 
     private static async Task<string> ReadRequestAsync(Stream stream, CancellationToken cancellationToken)

@@ -21,7 +21,7 @@ public sealed record DbPeer(MultiserverAddress Address, PeerData Data)
     internal double LeastCooldown { get; } = Cooldown.LeastOf(PeerKinds.Of(Address, Data), Data);
 
     /// <summary>Do its data, in the words of the old gossip plugin, tell a host that is this machine?</summary>
-    internal bool IsLocalhost { get; } = Data.Host is { } host && PeerKinds.IsLoopback(host);
+    internal bool IsLocalhost { get; } = Data.Host is { } host && AddressScopes.Of(host) == AddressScope.Loopback;
 
     /// <summary>The entry as JSON, <c>[address, {...}]</c>. It holds the whole address, a seed included.</summary>
     public string ToJson() => $"[{JsonSerializer.Serialize(Address, StagingJsonContext.Default.MultiserverAddress)},{Data.ToJson()}]";

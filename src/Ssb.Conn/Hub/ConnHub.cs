@@ -66,6 +66,19 @@ public sealed class ConnHub : IAsyncDisposable
     /// misses nobody. Ours, and throws nothing.</summary>
     internal Func<MultiserverAddress, string?, bool>? IsBlocked { private get; set; }
 
+    /// <summary>What dials are taken from that no person asked for; no bound unless set.</summary>
+    internal DialBudget? Budget { private get; set; }
+
+    /// <summary>How many connections a dial may open that no person asked for: see <see cref="SchedulerOptions.OpeningsPerDial"/>.</summary>
+    internal int OpeningsPerDial { private get; set; } = int.MaxValue;
+
+    /// <summary>The most local scope that a peer in the hub may be reached at, by who told of it; everything may be reached unless set. Asked under <see cref="Gate"/> when a
+    /// dial begins, after <see cref="Glue"/> was told. Ours, and throws nothing.</summary>
+    internal Func<MultiserverAddress, AddressScope>? ReachOf { private get; set; }
+
+    /// <summary>May a peer in the hub be asked for at the path of its address? See <see cref="PeerDial.KeepsPath"/>; it may unless set. Asked as <see cref="ReachOf"/> is.</summary>
+    internal Func<MultiserverAddress, bool>? KeepsPathOf { private get; set; }
+
     /// <summary>Counts changes.</summary>
     internal long Version => Volatile.Read(ref _version);
 
@@ -82,6 +95,17 @@ public sealed class ConnHub : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(address);
         ArgumentNullException.ThrowIfNull(reason);
         CheckLength(data);
+        return ConnectAsync(address, data, reason, isRequested: true, cancellationToken);
+    }
+
+    /// <inheritdoc cref="ConnectAsync(MultiserverAddress, PeerData?, string, CancellationToken)"/>
+    /// <exception cref="FormatException">The address is not valid.</exception>
+    public Task<IPeerConnection> ConnectAsync(string address, PeerData? data = null, string reason = ConnReason.Requested, CancellationToken cancellationToken = default) =>
+        ConnectAsync(MultiserverAddress.Parse(address), data, reason, cancellationToken);
+
+    /// <summary>Connects to a peer, and says whether a person asked for that.</summary>
+    internal Task<IPeerConnection> ConnectAsync(MultiserverAddress address, PeerData? data, string reason, bool isRequested, CancellationToken cancellationToken)
+    {
         Entry entry;
         lock (Gate)
         {
@@ -89,22 +113,19 @@ public sealed class ConnHub : IAsyncDisposable
             if (_entries.TryGet(address, out Entry? there))
             {
                 if (there.View.State == HubState.Disconnecting)
-                    return RedialAsync(there, data, reason, cancellationToken);
+                    return RedialAsync(there, data, reason, isRequested, cancellationToken);
+                if (isRequested)
+                    there.Dial?.Request();
                 return there.Primary is { } standing ? Task.FromResult(standing) : there.Dialled.Task.WaitAsync(cancellationToken);
             }
 
-            if (Dial_NeedsLock(address, data, reason, out entry!) is { } refusal)
+            if (Dial_NeedsLock(address, data, reason, isRequested, out entry!) is { } refusal)
                 return Task.FromException<IPeerConnection>(new ConnectFailedException(refusal));
         }
 
         RunDeferred();
         return entry.Dialled.Task.WaitAsync(cancellationToken);
     }
-
-    /// <inheritdoc cref="ConnectAsync(MultiserverAddress, PeerData?, string, CancellationToken)"/>
-    /// <exception cref="FormatException">The address is not valid.</exception>
-    public Task<IPeerConnection> ConnectAsync(string address, PeerData? data = null, string reason = ConnReason.Requested, CancellationToken cancellationToken = default) =>
-        ConnectAsync(MultiserverAddress.Parse(address), data, reason, cancellationToken);
 
     /// <summary>Takes in a peer that called.</summary>
     /// <returns>false if it was refused, because it has our own key, is blocked or being disconnected, or the hub is full; its connection is closed then.</returns>
@@ -289,6 +310,16 @@ public sealed class ConnHub : IAsyncDisposable
         }
     }
 
+    /// <summary>The connection with a peer that is connected, or being connected to; null if it is neither. Dials nobody.</summary>
+    internal Task<IPeerConnection>? Join(MultiserverAddress address)
+    {
+        lock (Gate)
+        {
+            return _isClosed || !_entries.TryGet(address, out Entry? entry) || entry.View.State == HubState.Disconnecting ? null
+                : entry.Primary is { } standing ? Task.FromResult(standing) : entry.Dialled.Task;
+        }
+    }
+
     /// <summary>Is a peer of that identity, in its one spelling, in the hub?</summary>
     internal bool HasKey(string identity)
     {
@@ -296,13 +327,13 @@ public sealed class ConnHub : IAsyncDisposable
             return _byKey.ContainsKey(identity);
     }
 
-    /// <summary>Dials a peer, and lets events tell how it went.</summary>
-    /// <returns>false if it is in the hub already, or the hub does not take it.</returns>
+    /// <summary>Dials a peer that no person asked for, and lets events tell how it went.</summary>
+    /// <returns>false if it is in the hub already, the hub does not take it, or the budget is spent.</returns>
     internal bool TryDial(MultiserverAddress address, PeerData data, string reason)
     {
         lock (Gate)
         {
-            if (_isClosed || _entries.TryGet(address, out _) || Dial_NeedsLock(address, data, reason, out _) is not null)
+            if (_isClosed || _entries.TryGet(address, out _) || Dial_NeedsLock(address, data, reason, isRequested: false, out _) is not null)
                 return false;
         }
 
@@ -370,7 +401,7 @@ public sealed class ConnHub : IAsyncDisposable
         }
     }
 
-    private string? Dial_NeedsLock(MultiserverAddress address, PeerData? data, string reason, out Entry? entry)
+    private string? Dial_NeedsLock(MultiserverAddress address, PeerData? data, string reason, bool isRequested, out Entry? entry)
     {
         entry = null;
         if (_entries.Count >= _options.Capacity)
@@ -380,12 +411,16 @@ public sealed class ConnHub : IAsyncDisposable
         string? key = address.Key ?? FeedKey.Canonical(data?.Key);
         if (Refusal_NeedsLock(address, key) is { } refusal)
             return refusal;
+        if (!isRequested && Budget?.TryTake() == false)
+            return "As many connections were opened in the last minute as may be.";
         Entry dialled = new(new HubPeer(address, HubState.Connecting, key, data ?? PeerData.Empty, isCaller: false, Now()));
         entry = dialled;
         Add_NeedsLock(dialled);
         _dials++;
         Tell_NeedsLock(new HubEvent(HubEventType.Connecting, dialled.View, reason));
-        _deferred.Enqueue(() => Watch(DialAsync(dialled, reason)));
+        dialled.Dial = new PeerDial(
+            address, isRequested, ReachOf?.Invoke(address) ?? AddressScope.Loopback, Budget, OpeningsPerDial, KeepsPathOf?.Invoke(address) ?? true);
+        _deferred.Enqueue(() => Watch(DialAsync(dialled, dialled.Dial, reason)));
         return null;
     }
 
@@ -394,7 +429,7 @@ public sealed class ConnHub : IAsyncDisposable
         : IsBlocked?.Invoke(address, key) == true ? $"{key ?? address.ToString()} is blocked."
         : null;
 
-    private async Task<IPeerConnection> RedialAsync(Entry leaving, PeerData? data, string reason, CancellationToken cancellationToken)
+    private async Task<IPeerConnection> RedialAsync(Entry leaving, PeerData? data, string reason, bool isRequested, CancellationToken cancellationToken)
     {
         try
         {
@@ -405,10 +440,10 @@ public sealed class ConnHub : IAsyncDisposable
             // It could not be ended, and stands: then it is given as it is.
         }
 
-        return await ConnectAsync(leaving.View.Address, data, reason, cancellationToken).ConfigureAwait(false);
+        return await ConnectAsync(leaving.View.Address, data, reason, isRequested, cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task DialAsync(Entry entry, string reason)
+    private async Task DialAsync(Entry entry, PeerDial given, string reason)
     {
         MultiserverAddress address = entry.View.Address;
         TimeSpan deadline = _options.DeadlineOf(PeerKinds.Of(address, entry.View.Data));
@@ -417,7 +452,7 @@ public sealed class ConnHub : IAsyncDisposable
         Task<IPeerConnection>? dial = null;
         try
         {
-            dial = _network.DialAsync(address, ended.Token);
+            dial = _network.DialAsync(given, ended.Token);
             IPeerConnection connection = await dial.WaitAsync(ended.Token).ConfigureAwait(false);
             Connected(entry, connection, reason);
         }
@@ -785,6 +820,9 @@ public sealed class ConnHub : IAsyncDisposable
         public IPeerConnection? Primary => Outgoing ?? Incoming;
 
         public IEnumerable<IPeerConnection> All => new[] { Outgoing, Incoming }.OfType<IPeerConnection>();
+
+        /// <summary>Its dial; null of a caller.</summary>
+        public PeerDial? Dial { get; set; }
 
         /// <summary>Its dial has ended, or there was none.</summary>
         public bool HasDialled { get; set; }

@@ -28,7 +28,6 @@ public sealed class ConnScheduler : IConnScheduler
 
     // What follows is guarded by _looking.
     private readonly Lock _looking = new();
-    private readonly Queue<long> _dials = new(); // of the last minute, in Unix milliseconds
     private readonly DialTurns _roomTurns = new();
     private readonly DialTurns _peerTurns = new();
     private long _lastRotation;
@@ -120,6 +119,22 @@ public sealed class ConnScheduler : IConnScheduler
             : isFull ? $"All {quota} slots for {(isRoom ? "rooms" : "peers")} are taken; it waits for its turn"
             : retryAt > Now() ? "It is left alone for a while" : "To be dialled next";
         return new SchedulerOutlook(text, retryAt > Now() && retryAt < StagingJson.LatestTime ? DateTimeOffset.FromUnixTimeMilliseconds((long)retryAt) : null);
+    }
+
+    /// <summary>Why a remembered room is not dialled at this moment, for a tunnel that no person asked for; null if it may be.</summary>
+    internal string? ObstacleNow(ConnPeer room)
+    {
+        if (!IsRunning)
+            return "the scheduler is stopped";
+        if (Obstacle(room) is { } obstacle)
+            return obstacle;
+        if (IsPaused(out string why))
+            return why;
+        HubPeer[] rooms = [.. _plugin.Hub.Snapshot().Where(p => IsRoom(p) && p.State != HubState.Disconnecting && (_options.CountsCallers || !p.IsCaller))];
+        if (rooms.Length >= _options.RoomQuota)
+            return $"all {_options.RoomQuota} slots for rooms are taken";
+        double cooldown = CooldownOf(room, Fullness(_options.RoomQuota, rooms.Length), isLucky: true);
+        return Math.Max((room.StateChangeMs ?? 0) + cooldown, RetryAtOf(room)) > Now() ? "it is left alone for a while" : null;
     }
 
     /// <summary>Looks once, now; for tests and benchmarks.</summary>
@@ -403,16 +418,12 @@ public sealed class ConnScheduler : IConnScheduler
         {
             if (peer.Identity is { } key && !taken.Add(key))
                 continue; // another route to it was dialled just now
-            while (_dials.TryPeek(out long at) && at <= now - 60_000)
-                _dials.Dequeue();
-            if (_dials.Count >= _options.DialsPerMinute)
+            if (_plugin.Budget.IsExhausted)
                 return;
             ConnPeer route = BestRoute(peer);
             if (!_plugin.Hub.TryDial(route.Address, route.Data, ConnReason.FreeSlot))
                 continue;
             free--;
-            if (_options.DialsPerMinute < int.MaxValue)
-                _dials.Enqueue(now);
             slots.Turns.Had(peer.Source, now);
         }
     }
@@ -493,7 +504,7 @@ public sealed class ConnScheduler : IConnScheduler
 
     private static bool IsLocalhost(ConnPeer peer) => peer.Db is { } known ? known.IsLocalhost
         : peer.Staged is { Data.Fields.Count: > 0 } staged && staged.Data.Fields.TryGetValue("host", out System.Text.Json.JsonElement host)
-            && host.ValueKind == System.Text.Json.JsonValueKind.String && PeerKinds.IsLoopback(host.GetString()!); // a string has a text
+            && host.ValueKind == System.Text.Json.JsonValueKind.String && AddressScopes.Of(host.GetString()!) == AddressScope.Loopback; // a string has a text
 
     private long Now() => _time.GetUtcNow().ToUnixTimeMilliseconds();
 

@@ -31,8 +31,19 @@ public sealed record SchedulerOptions
     /// <summary>It pauses while messages arrived so short a time ago; 500 ms unless set. See <see cref="ConnPlugin.NotifyDownload"/>.</summary>
     public TimeSpan DownloadPause { get; init; } = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>How many dials it begins in any minute; 60 unless set. Ours: ssb-conn has no bound.</summary>
+    /// <summary>How many connections are opened in any minute without a person having asked: each route, each address of a name, each room that a tunnel needs, and each retry
+    /// counts. Ours: ssb-conn has no bound.</summary>
+    /// <value>Defaults to 60; must be 1 or more; <see cref="int.MaxValue"/> for no bound.</value>
     public int DialsPerMinute { get; init; } = 60;
+
+    /// <summary>How many of them one dial may open, so that an address of many routes does not use up what others need. Ours: ssb-conn tries the first route alone.</summary>
+    /// <value>Defaults to 8; must be 1 or more.</value>
+    public int OpeningsPerDial { get; init; } = 8;
+
+    /// <summary>Is a WebSocket asked for at the path and the query of an address that a stranger told of, or at <c>/</c>? What a person asks for, and what the address book has, keeps its path.
+    /// Ours: ssb-conn asks for the path.</summary>
+    /// <value>Defaults to false: at <c>/</c>.</value>
+    public bool KeepsPathsOfStrangers { get; init; }
 
     /// <summary>Are peers chosen so that each source, and each group of sources, has its turn, whatever the number of identities that it tells
     /// of? They are unless set. Ours: ssb-conn takes the shortest cooldown.</summary>
@@ -57,7 +68,7 @@ public sealed record SchedulerOptions
     public int? Seed { get; init; }
 
     /// <summary>ssb-conn 6.0.4's policy in all, for comparison.</summary>
-    public static SchedulerOptions Ssb { get; } = new() { DialsPerMinute = int.MaxValue, IsFairToSources = false, DialsUnverifiedLan = true, CountsDials = false, CountsCallers = true };
+    public static SchedulerOptions Ssb { get; } = new() { DialsPerMinute = int.MaxValue, OpeningsPerDial = int.MaxValue, KeepsPathsOfStrangers = true, IsFairToSources = false, DialsUnverifiedLan = true, CountsDials = false, CountsCallers = true };
 
     internal SchedulerOptions Checked()
     {
@@ -72,6 +83,7 @@ public sealed record SchedulerOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(ExcessPatience, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfLessThan(DownloadPause, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfLessThan(DialsPerMinute, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(OpeningsPerDial, 1);
         return this;
     }
 }

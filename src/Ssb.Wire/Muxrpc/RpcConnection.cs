@@ -22,6 +22,7 @@ public sealed class RpcConnection : IAsyncDisposable
     private readonly RpcWatch _watch;
     private readonly TaskCompletionSource<RpcEnd> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _goodbyeSaid = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _cut = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private readonly Lock _gate = new();
     private RpcEnd? _end; // under _gate; set once, when it is known how the connection ends
@@ -57,8 +58,14 @@ public sealed class RpcConnection : IAsyncDisposable
 
     internal RpcExchanges Exchanges { get; }
 
-    /// <summary>When the last bytes came: a timestamp of the clock.</summary>
+    /// <summary>When the last frame came: a timestamp of the clock.</summary>
     internal long LastReceived => _reader.LastReceived;
+
+    /// <summary>Is it known how the connection ends?</summary>
+    internal bool IsEnding => Volatile.Read(ref _end) is not null;
+
+    /// <summary>Completes when the stream is closed.</summary>
+    internal Task WasCut => _cut.Task;
 
     /// <summary>Whether nothing is read now, since a stream has no room. The peer cannot be heard then.</summary>
     internal bool IsStopped => _reader.StoppedBy is not null;
@@ -333,8 +340,9 @@ public sealed class RpcConnection : IAsyncDisposable
         if (end.Reason == RpcEndReason.Goodbye)
         {
             await _goodbyeSaid.Task.ConfigureAwait(false);
-            if (peerFirst) // who said goodbye first closes when it is answered
-                await _reader.WaitForEndOfStreamAsync().ConfigureAwait(false);
+            // Who said goodbye first closes when it is answered. One that goes on sending instead waits, unread, for the close timeout.
+            if (peerFirst && !await _reader.WaitForEndOfStreamAsync().ConfigureAwait(false))
+                await WasCut.ConfigureAwait(false);
         }
 
         Cut();
@@ -391,5 +399,6 @@ public sealed class RpcConnection : IAsyncDisposable
         }
 
         _goodbyeSaid.TrySetResult();
+        _cut.TrySetResult();
     }
 }

@@ -7,9 +7,15 @@ internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServ
     // turn. (Task.Yield goes to the end of the pool's common queue; ForceYielding would go to the front of the thread's own.)
     private const int Turn = 100;
 
+    // What a peer may have had on its way when our goodbye reached it, and so before its own. The rest of one that goes on sending is left unread.
+    private const int MaxAfterOurGoodbye = 4 * 1024 * 1024;
+
+    // A frame that takes longer than the connection may be idle is heard of by this much of it at a time: a peer that lets it drip is idle.
+    private const int LeastOfAFrame = 4_096;
+
     private readonly ReceiveBuffer _received = new(65_536);
 
-    /// <summary>When the last bytes came: a timestamp of the clock.</summary>
+    /// <summary>When the last whole frame came, or a good part of a large one: a timestamp of the clock.</summary>
     public long LastReceived { get; private set; } = connection.Options.TimeProvider.GetTimestamp();
 
     /// <summary>While nothing is read: the inbox that has no room.</summary>
@@ -26,6 +32,8 @@ internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServ
     {
         var rate = new RpcFrameRate(connection.Options);
         int wanted = RpcFrame.HeaderSize;
+        int heard = 0; // of a frame that is not complete
+        int late = 0; // bytes of frames after our goodbye
         while (true)
         {
             ValueTask<bool> filling = _received.FillAsync(stream, wanted, CancellationToken.None);
@@ -39,15 +47,22 @@ internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServ
 
             if (isHere)
                 await Task.Yield(); // see Turn
-            LastReceived = connection.Options.TimeProvider.GetTimestamp();
-            rate.Refill(LastReceived);
+            long now = connection.Options.TimeProvider.GetTimestamp();
+            rate.Refill(now);
             for (int handled = 1; TryReadFrame(out RpcFrame frame, out wanted); handled++)
             {
                 if (frame.IsGoodbye)
                     return new RpcEnd(RpcEndReason.Goodbye);
 
+                (LastReceived, heard) = (now, 0);
                 rate.Count();
                 int length = (int)frame.Length;
+                if (connection.IsEnding && (late += RpcFrame.HeaderSize + length) > MaxAfterOurGoodbye)
+                {
+                    await connection.WasCut.ConfigureAwait(false);
+                    return new RpcEnd(RpcEndReason.Lost, new IOException("The peer went on sending after our goodbye."));
+                }
+
                 while (Dispatch(frame, _received.Bytes.Slice(RpcFrame.HeaderSize, length)) is { } full)
                 {
                     RpcRoom room = full.FindRoom(length) ?? await WaitForRoomAsync(full, length).ConfigureAwait(false);
@@ -65,6 +80,8 @@ internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServ
                     await Task.Yield();
             }
 
+            if (_received.Bytes.Length - heard >= LeastOfAFrame)
+                (LastReceived, heard) = (now, _received.Bytes.Length);
             connection.Output.Flush(); // the answers to all that came together go out together
         }
     }
@@ -134,17 +151,18 @@ internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServ
         return null;
     }
 
-    /// <summary>Waits until the peer closes, which it does when it has our goodbye.</summary>
-    public async Task WaitForEndOfStreamAsync()
+    /// <summary>Waits until the peer, which has said goodbye, closes, which it does when it has ours.</summary>
+    /// <returns>false if it sends something instead. No more of that is read: it would be work for nothing, for as long as the peer likes.</returns>
+    public async Task<bool> WaitForEndOfStreamAsync()
     {
         try
         {
-            while (await _received.FillAsync(stream, 1, CancellationToken.None).ConfigureAwait(false))
-                _received.Consume(_received.Bytes.Length);
+            _received.Consume(_received.Bytes.Length);
+            return !await _received.FillAsync(stream, 1, CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception)
         {
-            // That is an end, too.
+            return true; // that is an end, too
         }
     }
 }

@@ -175,10 +175,10 @@ internal sealed class Pools : IPeerNetwork, IAsyncDisposable
         "step":{{step}},"longest":{{longest?.ToString(CultureInfo.InvariantCulture) ?? "null"}},"wait":{{wait}},"at":{{at.ToUnixTimeMilliseconds()}}}
         """);
 
-    public async Task<IPeerConnection> DialAsync(MultiserverAddress address, CancellationToken cancellationToken)
+    public async Task<IPeerConnection> DialAsync(PeerDial dial, CancellationToken cancellationToken)
     {
         if (Answers is { } id)
-            return new Connection(id, address, _goodbye.Task);
+            return new Connection(id, dial.Address, _goodbye.Task);
         await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken);
         throw new InvalidOperationException("It never ends.");
     }

@@ -10,7 +10,7 @@ namespace Interop.Tests.Wire;
 /// <remarks>All connections end with it.</remarks>
 internal sealed class RpcHost : IAsyncDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = Patience.Guard;
 
     // A loaded machine shakes hands slowly.
     private static readonly HandshakeOptions s_unhurried = new() { Deadline = s_patience };

@@ -9,7 +9,7 @@ namespace Interop.Tests.Wire;
 /// <summary>The procedures of js/rpc-plugin.js, served by us: <c>test.give</c> and so on, and <c>gossip.ping</c>.</summary>
 internal sealed class RpcProcedures
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = Patience.Guard;
 
     // Unbounded: a test takes what it expects.
     private readonly Channel<string> _events = Channel.CreateUnbounded<string>();
