@@ -11,7 +11,7 @@ namespace Ssb.Conn;
 /// </remarks>
 public sealed class ConnPlugin : IAsyncDisposable
 {
-    private const int LongestText = 300;
+    internal const int LongestText = 300;
 
     private readonly ConnPluginOptions _options;
     private readonly PeerRules _rules;
@@ -404,9 +404,10 @@ public sealed class ConnPlugin : IAsyncDisposable
     }
 
     internal void Note(string what, MultiserverAddress? address, string? identity, string reason, string? source) =>
-        _history.Add(identity ?? address?.Text ?? "", new PeerNote(_options.TimeProvider.GetUtcNow(), what, Short(reason), address, source));
+        _history.Add(identity ?? address?.Text ?? "", new PeerNote(_options.TimeProvider.GetUtcNow(), what, StrangerText.Show(reason, LongestText), address, source));
 
-    /// <summary>Of a text that may be a stranger's, the beginning; what is no text in it (a lone surrogate) is replaced.</summary>
+    /// <summary>The beginning of a stranger's text, as a value to keep: what is not text in it (a lone surrogate) is replaced. How it is shown to people is for
+    /// <see cref="StrangerText"/>.</summary>
     internal static string Short(string text)
     {
         string cut = text.Length <= LongestText ? text : text[..LongestText] + "...";

@@ -22,8 +22,9 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
                 Promote(peer);
                 break;
             case HubEventType.ConnectingFailed:
-                Note(HubEvent.NameOf(e.Type), $"{e.Error!.Message}"); // a failure has its error
-                OnFailed(peer, e.Error.Message);
+                string error = AddressMask.Hide(e.Error!.Message, peer.Address); // a failure has its error
+                Note(HubEvent.NameOf(e.Type), error);
+                OnFailed(peer, error);
                 break;
             case HubEventType.Connected:
                 Promote(peer);

@@ -166,6 +166,7 @@ public sealed class StartTests : IDisposable
     [InlineData("--neighbours 5 --network-key k", "--network-key", "leave out")]
     [InlineData("--no-lan --interface lo", "--interface", "leave out")]
     [InlineData("--json --quiet", "--quiet", "leave out")]
+    [InlineData("--show-secrets --quiet", "--quiet", "leave out")]
     [InlineData("--seed 1", "--seed without --neighbours", "--neighbours 5 --seed 1")]
     [InlineData("--path /dev/null/x --no-lan --host 127.0.0.1 --port 0", "cannot run", "", 1)]
     public async Task Start_Mistakes_AreExplained(string options, string what, string right, int expected = 2)

@@ -29,7 +29,7 @@ public sealed class LanAnnouncer : IAsyncDisposable
     /// <param name="options">How, and in which network.</param>
     /// <param name="keys">Who announces.</param>
     /// <param name="addresses">What: at least one, each with this identity in it.</param>
-    /// <exception cref="ArgumentException">There is no address, or one names another identity, carries the seed of an invite, or is
+    /// <exception cref="ArgumentException">There is no address, or one names another identity, holds what is not known to be public (such as the seed of an invite), or is
     /// too long to announce (<see cref="LanDatagram.MaxLength"/>).</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
     /// <exception cref="ObjectDisposedException">The secret of <paramref name="keys"/> was wiped.</exception>
@@ -46,8 +46,8 @@ public sealed class LanAnnouncer : IAsyncDisposable
             IReadOnlyList<MultiserverRoute> routes = address.Routes;
             if (address.Key != key || routes.Any(route => route.Key is not null && route.Key != key)) // receivers refuse the latter
                 throw new ArgumentException($"'{address}' does not name the identity that announces it, {key}, and no other.", nameof(addresses));
-            if (routes.Any(route => route.Protocols.Any(part => part.Name.StartsWith("shs", StringComparison.Ordinal) && part.Data.Count > 1)))
-                throw new ArgumentException($"'{address}' carries the seed of an invite, which is secret: it is not for everybody on the LAN.", nameof(addresses));
+            if (address.ToString() != address.Text)
+                throw new ArgumentException($"'{address}' holds what is not known to be public, such as the seed of an invite: it is not for everybody on the LAN.", nameof(addresses));
 
             if (options.Legacy)
                 _datagrams.Add((options.LegacyPort, LanDatagram.EncodeLegacy(address)));

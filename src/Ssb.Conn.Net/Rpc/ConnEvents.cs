@@ -81,7 +81,7 @@ internal static class ConnEvents
             return;
         writer.WriteString("reason", e.Reason);
         if (e.Error is { } error)
-            writer.WriteString("error", ConnErrors.Masked(error.Message, e.Address));
+            writer.WriteString("error", AddressMask.Hide(error.Message, e.Address));
     });
 
     private static RpcValue Of(StagingEvent e) => ConnBodies.Object(writer =>

@@ -36,9 +36,12 @@ internal sealed class Listener : IDisposable
     public static Listener Open(string listen)
     {
         ArgumentNullException.ThrowIfNull(listen);
-        if (!MultiserverAddress.TryParse(listen, out MultiserverAddress? address) || address.Routes is not [{ Protocols: [{ } transport, { } transform] }]
-            || transform.Name is not ("shs" or "noauth"))
-            throw new FormatException($"'{listen}' is no place to listen at; expected such as net:127.0.0.1:8008~shs or unix:/path/socket~noauth.");
+        const string Expected = "expected something like net:127.0.0.1:8008~shs or unix:/path/socket~noauth";
+        if (!MultiserverAddress.TryParse(listen, out MultiserverAddress? address)) // not repeated: it may be an invite
+            throw new FormatException($"A text of {listen.Length} characters is not a place to listen at; {Expected}.");
+        listen = address.ToString();
+        if (address.Routes is not [{ Protocols: [{ } transport, { Name: "shs" or "noauth" } transform] }])
+            throw new FormatException($"'{listen}' is not a place to listen at; {Expected}.");
         if (transform.Name == "noauth" && transport.Name != "unix")
             throw new FormatException($"'{listen}': without a handshake there are unix sockets alone, which the file system guards.");
         try
@@ -128,6 +131,7 @@ internal sealed class Listener : IDisposable
         IPAddress? address = host is "" or "localhost" ? IPAddress.Loopback : IPAddress.TryParse(host, out IPAddress? given) ? given : null;
         if (address is null || !ushort.TryParse(fields[^1], NumberStyles.None, CultureInfo.InvariantCulture, out ushort port))
             throw new FormatException($"'{listen}' needs an IP address of this machine (0.0.0.0 or :: for all) and a port, 0 for one that is free.");
+        address = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
         var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {

@@ -466,7 +466,7 @@ public sealed class ConnHub : IAsyncDisposable
                 _ when timeout.IsCancellationRequested && !entry.GivenUp.IsCancellationRequested && !_closingToken.IsCancellationRequested =>
                     new ConnectFailedException($"{address} did not answer within {deadline.TotalSeconds:0.###} s.", e),
                 OperationCanceledException => new ConnectFailedException($"The dial of {address} was given up.", e),
-                _ => new ConnectFailedException($"{address} could not be connected to: {e.Message}", e),
+                _ => new ConnectFailedException($"{address} could not be connected to: {AddressMask.Hide(e.Message, address)}", e),
             }, timeout.IsCancellationRequested ? ConnReason.TimedOut : reason);
         }
     }
@@ -615,7 +615,7 @@ public sealed class ConnHub : IAsyncDisposable
             }
             catch (Exception e) when (!connection.Closed.IsCompleted)
             {
-                Stay(entry, before, reason, new IOException($"The connection with {entry.View.Address} could not be ended: {e.Message}", e));
+                Stay(entry, before, reason, new IOException($"The connection with {entry.View.Address} could not be ended: {StrangerText.Show(AddressMask.Hide(e.Message, entry.View.Address))}", e));
                 return;
             }
             catch (Exception)

@@ -148,7 +148,7 @@ public readonly struct ConnPeer : IEquatable<ConnPeer>
     }
 
     /// <summary>The address, masked, with type and pool.</summary>
-    public override string ToString() => $"{Address} ({Type ?? "no type"}, {Pool})";
+    public override string ToString() => $"{Address} ({StrangerText.Show(Type ?? "no type")}, {Pool})";
 
     /// <inheritdoc/>
     public bool Equals(ConnPeer other) => Equals(_entry, other._entry) && Equals(Hub, other.Hub);
