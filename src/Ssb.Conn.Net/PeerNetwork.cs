@@ -241,8 +241,12 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         Stream raw;
         try
         {
+            if (route is { Transform: "noauth", Transport: not "unix" })
+                throw new ConnectFailedException("'noauth' (no handshake) is dialled at 'unix' sockets only, which the file system guards.");
+            if (route.Key is { } key && dial.Address.Key != key) // blocks and permissions are decided by the address's identity
+                throw new ConnectFailedException($"it names another identity than the address it belongs to, which is {dial.Address.Key ?? "none"}.");
             raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, dial, _options.SocksProxy, _options.Certificates, _options.TimeProvider, cancellationToken).ConfigureAwait(false)
-                : route.Problem is { } problem ? throw new ConnectFailedException($"it makes no sense: {problem}.")
+                : Transport.ProblemOf(route) is { } senseless ? throw new ConnectFailedException($"{senseless}.")
                 : !dial.TryOpen() ? throw new ConnectFailedException(Transport.TooMany)
                 : OpenTunnel is { } open ? await open(route, dial, cancellationToken).ConfigureAwait(false)
                 : throw new ConnectFailedException("nobody here knows rooms, through which a tunnel goes.");
@@ -252,12 +256,9 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             throw new ConnectFailedException($"{route} could not be reached: {e.Message}", e.InnerException);
         }
 
-        if (route.Key is { } key)
-            return Start(await ShakeAsync(raw, route, FeedId.Parse(key), cancellationToken).ConfigureAwait(false), null, dial.Address, isClient: true);
-        if (route is { Transport: "unix", Protocols: [_, { Name: "noauth" }] })
-            return Start(raw, _options.Keys.Id, dial.Address, isClient: true);
-        await raw.DisposeAsync().ConfigureAwait(false);
-        throw new ConnectFailedException($"{route} does not say whom to expect: it has no shs part.");
+        return route.Transform == "shs"
+            ? Start(await ShakeAsync(raw, route, FeedId.Parse(route.Key!), cancellationToken).ConfigureAwait(false), null, dial.Address, isClient: true) // it could be dialled: it has one
+            : Start(raw, _options.Keys.Id, dial.Address, isClient: true);
     }
 
     private async Task<BoxStream> ShakeAsync(Stream raw, MultiserverRoute route, FeedId server, CancellationToken cancellationToken)
@@ -267,7 +268,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         {
             // An invite: its seed is the key to shake hands with.
             if (route.HasSeed)
-                seeded = KeyPair.FromSeed(Convert.FromBase64String(route.Protocols.First(p => p.Name.StartsWith("shs", StringComparison.Ordinal)).Data[1]));
+                seeded = KeyPair.FromSeed(Convert.FromBase64String(route.Protocols[1].Data[1]));
             return await SecretHandshake.ConnectAsync(raw, seeded ?? _options.Keys, server, _handshake, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is IOException or FormatException or ArgumentException)

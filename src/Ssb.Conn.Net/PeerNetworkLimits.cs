@@ -8,8 +8,8 @@ public sealed record PeerNetworkLimits
     private static readonly TimeSpan s_longest = TimeSpan.FromHours(1);
 
     /// <summary>The bounds of each connection; its api, its permissions and its clock come from here. Default: those of
-    /// <see cref="RpcOptions"/>, with bodies of up to 1 MiB, 256 open requests, windows of 1,024 frames and 2 MiB, 8 MiB held in all, 1 MiB unsent,
-    /// and 100,000 frames a second. To and from those who may do everything bodies may have 8 MiB, if that is more.</summary>
+    /// <see cref="RpcOptions"/>, with bodies of up to 1 MiB, 256 open requests, windows of 1,024 frames and 2 MiB, 8 MiB held in all and
+    /// 16 MiB in reserve, 1 MiB unsent, and 100,000 frames a second. To and from those who may do everything bodies may have 8 MiB, if that is more.</summary>
     public RpcOptions Rpc { get; init; } = new()
     {
         MaxBodySize = 1024 * 1024,
@@ -18,6 +18,7 @@ public sealed record PeerNetworkLimits
         WindowFrames = 1_024,
         WindowBytes = 2 * 1024 * 1024,
         MaxHeldBytes = 8 * 1024 * 1024,
+        ReserveBytes = 16 * 1024 * 1024,
         MaxUnsentBytes = 1024 * 1024,
     };
 

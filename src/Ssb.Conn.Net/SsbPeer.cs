@@ -133,9 +133,9 @@ public sealed class SsbPeer : IAsyncDisposable
     {
         if (folder is null)
             return KeyPair.Generate();
-        Directory.CreateDirectory(folder);
+        OwnFiles.CreateFolder(folder);
         string path = Path.Combine(folder, SecretName);
-        return File.Exists(path) ? SecretFile.Load(path) : SecretFile.Create(path);
+        return OwnFiles.IsFile(path) ? SecretFile.Load(path) : SecretFile.Create(path);
     }
 
     // What others on the LAN can reach: TCP, not on this machine alone unless all of the LAN is.

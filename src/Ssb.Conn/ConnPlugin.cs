@@ -62,11 +62,14 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <summary>Is the scheduler at work?</summary>
     public bool IsRunning => _scheduler.IsRunning;
 
-    /// <summary>The decisions about peers that are in force.</summary>
+    /// <summary>The decisions about peers that are in force; those of a kind that is not known here among them, see <see cref="PeerRule.UnknownKind"/>.</summary>
     public IReadOnlyList<PeerRule> Rules => _rules.All;
 
     /// <summary>What dials that no person asked for were refused so far.</summary>
     public DialCounters DialCounters => Budget.Counters;
+
+    /// <summary>Where the damaged <c>conn-rules.json</c> was kept, when the one that was opened was damaged; else null. What could be read of it holds.</summary>
+    public string? DamagedRulesFile => _rules.DamagedFile;
 
     internal ConnPluginOptions Options => _options;
 
@@ -84,7 +87,8 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <param name="options">How it is set up; the defaults if null.</param>
     /// <param name="cancellationToken">Ends the loading.</param>
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
-    /// <exception cref="IOException">The folder cannot be read, or another process has its address book open.</exception>
+    /// <exception cref="IOException">The folder, or <c>conn-rules.json</c> in it, cannot be read, or another process has its address book open. Without the rules
+    /// it does not open, as everybody who is blocked would be let in.</exception>
     public static async Task<ConnPlugin> OpenAsync(IPeerNetwork network, ConnPluginOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(network);

@@ -25,6 +25,12 @@ public static class WireMetrics
     private static readonly Counter<long> s_events =
         s_meter.CreateCounter<long>("ssb.wire.rpc.events", "{event}", "What went wrong without ending a connection, by kind.");
 
+    private static readonly Histogram<double> s_stops = s_meter.CreateHistogram<double>(
+        "ssb.wire.rpc.stops", "s", "For how long connections were not read at a stretch, since the reader of a stream was slower than the peer.");
+
+    private static readonly UpDownCounter<long> s_reserve = s_meter.CreateUpDownCounter<long>(
+        "ssb.wire.rpc.reserve", "By", "What streams hold beyond their windows, with what frames cost beside their bodies.");
+
     internal static void CountHandshake(string role, string outcome)
     {
         if (s_handshakes.Enabled)
@@ -47,6 +53,18 @@ public static class WireMetrics
     {
         if (s_ends.Enabled)
             Add(s_ends, new KeyValuePair<string, object?>("reason", reason.ToString()));
+    }
+
+    internal static void CountStop(TimeSpan duration)
+    {
+        if (s_stops.Enabled)
+            Guard(() => s_stops.Record(duration.TotalSeconds));
+    }
+
+    internal static void CountReserve(int by)
+    {
+        if (s_reserve.Enabled)
+            Guard(() => s_reserve.Add(by));
     }
 
     internal static void CountConnections(int by) => Guard(() => s_connections.Add(by));

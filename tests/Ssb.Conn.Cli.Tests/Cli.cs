@@ -4,7 +4,7 @@ namespace Ssb.Conn.Cli.Tests;
 internal static class Cli
 {
     /// <summary>Only a guard: what is waited for comes much sooner, or the test fails.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+    public static readonly TimeSpan Patience = Ssb.Conn.Tests.Shared.Patience.Guard;
 
     /// <summary>Runs a command line.</summary>
     public static Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments) => RunAsync(TimeProvider.System, arguments);

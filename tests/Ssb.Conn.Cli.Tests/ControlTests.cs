@@ -289,7 +289,7 @@ public class ControlTests
         await using (var peer = new PeerStandIn())
         {
             peer.ListenOnSocket();
-            folder = Directory.CreateTempSubdirectory("ssb-conn-test").FullName;
+            folder = SocketFolder.Create("ssb-conn-test");
             File.Copy(Path.Combine(peer.Folder, "secret"), Path.Combine(folder, "secret"));
             File.Move(Path.Combine(peer.Folder, "socket"), Path.Combine(folder, "socket"));
         }
@@ -314,7 +314,7 @@ public class ControlTests
     [Fact]
     public async Task Find_EmptyFolder_SaysWhatToDo()
     {
-        string folder = Directory.CreateTempSubdirectory("ssb-conn-test").FullName;
+        string folder = SocketFolder.Create("ssb-conn-test");
         try
         {
             (int code, _, string error) = await Cli.RunAsync("peers", "--path", folder);

@@ -47,7 +47,7 @@ internal sealed class PeerStandIn : IAsyncDisposable
     }
 
     /// <summary>Its SSB folder, with its secret.</summary>
-    public string Folder { get; } = Directory.CreateTempSubdirectory("ssb-conn-test").FullName;
+    public string Folder { get; } = SocketFolder.Create("ssb-conn-test");
 
     public KeyPair Keys { get; }
 
@@ -140,7 +140,7 @@ internal sealed class PeerStandIn : IAsyncDisposable
         try
         {
             BoxStream box = await SecretHandshake.AcceptAsync(
-                stream, Keys, (_, _) => new(true), new HandshakeOptions { Network = _network, Deadline = TimeSpan.FromMinutes(1) });
+                stream, Keys, (_, _) => new(true), new HandshakeOptions { Network = _network, Deadline = Patience.Guard });
             RpcPermissions permissions = box.Remote == Keys.Id ? RpcPermissions.All : _strangers ?? RpcPermissions.All;
             Start(box, permissions);
         }

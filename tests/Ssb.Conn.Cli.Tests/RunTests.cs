@@ -3,7 +3,7 @@ namespace Ssb.Conn.Cli.Tests;
 public class RunTests
 {
     // Once it hung: the failure was told only after tasks that never end by themselves.
-    [Fact(Timeout = 60_000)]
+    [Fact(Timeout = Patience.WholeTest)]
     public async Task Watch_OneOfItsTasksFails_EndsWithTheFailure()
     {
         await using var watch = new Watch(new DiscoverOptions { Neighbours = 1, Seed = 1 }, TimeProvider.System);

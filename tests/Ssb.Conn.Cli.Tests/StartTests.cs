@@ -7,13 +7,11 @@ namespace Ssb.Conn.Cli.Tests;
 /// <summary><c>start</c>: the real process with its real peer and neighbours, on loopback, in folders of the test's own.</summary>
 public sealed class StartTests : IDisposable
 {
-    private const int TwoMinutes = 120_000;
-
-    private readonly string _folder = Directory.CreateTempSubdirectory("ssb-conn-start").FullName;
+    private readonly string _folder = SocketFolder.Create("ssb-conn-start");
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    [Fact(Timeout = TwoMinutes)]
+    [Fact(Timeout = Patience.WholeTest)]
     public async Task Start_Neighbours_AreStagedDialledConnectedAndLost()
     {
         using Tool tool = Tool.Start($"start --neighbours 3 --port 0 --path {_folder}", TestContext.Current.CancellationToken);
@@ -42,7 +40,7 @@ public sealed class StartTests : IDisposable
         Assert.False(File.Exists(Path.Combine(_folder, "socket")));
     }
 
-    [Fact(Timeout = TwoMinutes)]
+    [Fact(Timeout = Patience.WholeTest)]
     public async Task Start_FolderOfItsOwn_IsMadeKeptAndSteeredByOtherCommands()
     {
         string folder = Path.Combine(_folder, "new", "peer");
@@ -76,7 +74,7 @@ public sealed class StartTests : IDisposable
         using (Tool again = Tool.Start(start + " --quiet", TestContext.Current.CancellationToken))
         {
             (_, string known, _) = (0, "", "");
-            for (int attempt = 0; known.Length == 0 && attempt < 200; attempt++)
+            while (known.Length == 0) // it has yet to start; the time limit of the test ends this
             {
                 (_, known, _) = await Cli.RunAsync("db", "--json", "--path", folder);
                 await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, TestContext.Current.CancellationToken);
@@ -90,7 +88,7 @@ public sealed class StartTests : IDisposable
         }
     }
 
-    [Fact(Timeout = TwoMinutes)]
+    [Fact(Timeout = Patience.WholeTest)]
     public async Task Start_InATerminal_ShowsItselfAndTakesKeys()
     {
         using TerminalPane pane = await TerminalPane.OpenAsync(100, 30, TestContext.Current.CancellationToken);
@@ -110,7 +108,7 @@ public sealed class StartTests : IDisposable
     }
 
     // Its output fills the pipe, which nobody empties.
-    [Fact(Timeout = TwoMinutes)]
+    [Fact(Timeout = Patience.WholeTest)]
     public async Task Start_ReaderThatStalls_DoesNotKeepASignalFromEndingIt()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows sends no signals to another process.");
@@ -125,7 +123,7 @@ public sealed class StartTests : IDisposable
         Assert.StartsWith("ssb-conn start ended after ", error, StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = TwoMinutes)]
+    [Fact(Timeout = Patience.WholeTest)]
     public async Task Start_AddressBookOfThousands_IsShown()
     {
         await File.WriteAllTextAsync(Path.Combine(Directory.CreateDirectory(_folder).FullName, "conn.json"), BookOf(4_000), TestContext.Current.CancellationToken);

@@ -3,11 +3,9 @@ namespace Ssb.Conn.Cli.Tests;
 /// <summary>The real process in a real terminal.</summary>
 public class TerminalTests
 {
-    private const int TwoMinutes = 120_000;
-
     private static readonly string s_tool = $"dotnet '{Tool.Assembly}'";
 
-    [Fact(Timeout = TwoMinutes)]
+    [Fact(Timeout = Patience.WholeTest)]
     public async Task Discover_500NeighboursInATerminal_ScrollsResizesAndLeavesEverythingAsItWas()
     {
         using TerminalPane pane = await TerminalPane.OpenAsync(80, 24, TestContext.Current.CancellationToken);
@@ -45,7 +43,7 @@ public class TerminalTests
         Assert.Equal(modes, await pane.ModesAsync());
     }
 
-    [Theory(Timeout = TwoMinutes)]
+    [Theory(Timeout = Patience.WholeTest)]
     [InlineData("C-c")]
     [InlineData("q")]
     public async Task Discover_EndedByKey_RestoresTheTerminalAndGivesZero(string key)
@@ -63,7 +61,7 @@ public class TerminalTests
         Assert.Equal(modes, await pane.ModesAsync());
     }
 
-    [Fact(Timeout = TwoMinutes)]
+    [Fact(Timeout = Patience.WholeTest)]
     public async Task Discover_StoppedAndContinued_GivesTheScreenBackAndTakesItAgain()
     {
         using TerminalPane pane = await TerminalPane.OpenAsync(80, 24, TestContext.Current.CancellationToken);
@@ -83,11 +81,11 @@ public class TerminalTests
     }
 
     // Once it crashed: the summary could not be written, nor could the complaint about that.
-    [Fact(Timeout = TwoMinutes)]
+    [Fact(Timeout = Patience.WholeTest)]
     public async Task Discover_TerminalIsClosed_EndsWithoutACrash()
     {
         CancellationToken cancellationToken = TestContext.Current.CancellationToken;
-        string folder = Directory.CreateTempSubdirectory("ssb-conn-test").FullName, code = Path.Combine(folder, "code");
+        string folder = SocketFolder.Create("ssb-conn-test"), code = Path.Combine(folder, "code");
         try
         {
             using TerminalPane pane = await TerminalPane.OpenAsync(80, 24, cancellationToken);

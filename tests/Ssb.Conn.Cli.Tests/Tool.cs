@@ -22,9 +22,15 @@ internal sealed class Tool : IDisposable
 
     /// <param name="arguments">Its arguments, with blanks between them.</param>
     /// <param name="cancellationToken">Ends every wait for it.</param>
-    public static Tool Start(string arguments, CancellationToken cancellationToken)
+    public static Tool Start(string arguments, CancellationToken cancellationToken) => StartUnder([], arguments, cancellationToken);
+
+    /// <param name="starter">A program, with its arguments, that turns into the one that it is told to start.</param>
+    /// <param name="arguments">The arguments of the tool, with blanks between them.</param>
+    /// <param name="cancellationToken">Ends every wait for it.</param>
+    public static Tool StartUnder(string[] starter, string arguments, CancellationToken cancellationToken)
     {
-        var start = new ProcessStartInfo("dotnet", [Assembly, .. arguments.Split(' ')])
+        string[] command = [.. starter, "dotnet", Assembly, .. arguments.Split(' ')];
+        var start = new ProcessStartInfo(command[0], command.Skip(1))
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,

@@ -7,9 +7,7 @@ namespace Ssb.Conn.Cli.Tests;
 /// <summary>The real process, piped. Neighbours speak on loopback only, with a network key and a port of their own.</summary>
 public class ToolTests
 {
-    private const int Minute = 60_000;
-
-    [Fact(Timeout = 2 * Minute)]
+    [Fact(Timeout = Patience.WholeTest)]
     public async Task Discover_NeighboursPiped_ShowsThemStagedRefreshedAndExpired()
     {
         using Tool tool = Tool.Start("discover --neighbours 5 --duration 16s", TestContext.Current.CancellationToken);
@@ -37,7 +35,7 @@ public class ToolTests
         Assert.Matches(@"rate-limited +0\s", error);
     }
 
-    [Fact(Timeout = Minute)]
+    [Fact(Timeout = Patience.WholeTest)]
     public async Task Discover_ThousandNeighbours_AllAreStaged()
     {
         using Tool tool = Tool.Start("discover --neighbours 1000", TestContext.Current.CancellationToken);
@@ -47,7 +45,7 @@ public class ToolTests
         Assert.Equal(1_000, staged.Count);
     }
 
-    [Fact(Timeout = Minute)]
+    [Fact(Timeout = Patience.WholeTest)]
     public async Task Discover_SameSeed_GivesTheSameNeighbours()
     {
         var runs = new List<HashSet<string>>();
@@ -62,7 +60,7 @@ public class ToolTests
         Assert.Equal(runs[0].Order(), runs[1].Order());
     }
 
-    [Theory(Timeout = Minute)]
+    [Theory(Timeout = Patience.WholeTest)]
     [InlineData("INT")]
     [InlineData("TERM")]
     [InlineData("HUP")]
@@ -78,7 +76,24 @@ public class ToolTests
         Assert.StartsWith("ssb-conn discover ended after ", error, StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = Minute)]
+    [Fact(Timeout = Patience.WholeTest)]
+    public async Task Discover_UnderNohup_OutlivesTheTerminal()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows sends no signals to another process.");
+        using Tool tool = Tool.StartUnder(["nohup"], "discover --neighbours 2", TestContext.Current.CancellationToken);
+        await tool.ReadUntilAsync(line => Change(line) == "staged");
+        await tool.SignalAsync("HUP");
+        int updates = 0;
+        await tool.ReadUntilAsync(line => Change(line) == "updated" && ++updates == 6); // the pipe holds fewer from before the signal
+        Assert.Equal(6, updates);
+        await tool.SignalAsync("TERM");
+        (int code, string error) = await tool.EndAsync();
+
+        Assert.Equal(0, code);
+        Assert.Contains("ssb-conn discover ended after ", error, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = Patience.WholeTest)]
     public async Task Discover_ReaderGoesAway_EndsQuietly()
     {
         using Tool tool = Tool.Start("discover --neighbours 20", TestContext.Current.CancellationToken);
@@ -90,7 +105,7 @@ public class ToolTests
         Assert.StartsWith("ssb-conn discover ended after ", error, StringComparison.Ordinal);
     }
 
-    [Theory(Timeout = Minute)]
+    [Theory(Timeout = Patience.WholeTest)]
     [InlineData("start --help"), InlineData("[suggest:6]")]
     public async Task Parser_ReaderGoesAway_EndsQuietly(string arguments)
     {
@@ -100,7 +115,7 @@ public class ToolTests
         Assert.Equal((0, ""), await tool.EndAsync());
     }
 
-    [Fact(Timeout = Minute)]
+    [Fact(Timeout = Patience.WholeTest)]
     public async Task Discover_PortsTaken_GivesOneAndASentence()
     {
         using Socket? normal = TakePort(26_830);
@@ -118,7 +133,7 @@ public class ToolTests
         Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
     }
 
-    [Fact(Timeout = Minute)]
+    [Fact(Timeout = Patience.WholeTest)]
     public async Task Discover_BadOption_GivesTwoAndNothingOnStandardOutput()
     {
         using Tool tool = Tool.Start("discover --neighbours none", TestContext.Current.CancellationToken);

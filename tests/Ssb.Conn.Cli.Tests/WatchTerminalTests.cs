@@ -10,7 +10,7 @@ public class WatchTerminalTests
     private const string First = "net:10.0.0.1:8008~shs:mUIhsJF1M+lOnqZTgdPbBCeri1YjXubZXX8/yuROOXQ=";
     private const string Second = "net:10.0.0.2:8008~shs:pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=";
 
-    [Fact(Timeout = TwoMinutes)]
+    [Fact(Timeout = Patience.WholeTest)]
     public async Task Watch_DrivenByKeys_ShowsThePoolsAndSteersThePeer()
     {
         await using var peer = new PeerStandIn();
@@ -69,7 +69,7 @@ public class WatchTerminalTests
         Assert.Equal(modes, await pane.ModesAsync());
     }
 
-    [Fact(Timeout = TwoMinutes)]
+    [Fact(Timeout = Patience.WholeTest)]
     public async Task Watch_PeerWithoutOurExtras_GreysThemOutAndPollsItsAddressBook()
     {
         await using var peer = new PeerStandIn(ours: false);
@@ -90,7 +90,7 @@ public class WatchTerminalTests
         await pane.TypeAsync("q");
     }
 
-    [Fact(Timeout = TwoMinutes)]
+    [Fact(Timeout = Patience.WholeTest)]
     public async Task Watch_PeerThatGoesAway_SaysSoAndAttachesAgain()
     {
         await using var peer = new PeerStandIn();
@@ -109,7 +109,7 @@ public class WatchTerminalTests
         await pane.TypeAsync("q");
     }
 
-    [Fact(Timeout = TwoMinutes)]
+    [Fact(Timeout = Patience.WholeTest)]
     public async Task Watch_Piped_WritesChangesUntilItIsTold()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows sends no signals to another process.");
@@ -131,7 +131,7 @@ public class WatchTerminalTests
         Assert.Equal((0, ""), await tool.EndAsync());
     }
 
-    [Fact(Timeout = TwoMinutes)]
+    [Fact(Timeout = Patience.WholeTest)]
     public async Task Watch_ReaderGoesAway_EndsQuietly()
     {
         await using var peer = new PeerStandIn();
@@ -145,7 +145,7 @@ public class WatchTerminalTests
         Assert.Equal((0, ""), await tool.EndAsync());
     }
 
-    [Fact(Timeout = TwoMinutes)]
+    [Fact(Timeout = Patience.WholeTest)]
     public async Task Watch_NobodyThere_GivesOneAndASentence()
     {
         using Tool tool = Tool.Start("watch --json --remote unix:/nonesuch/socket~noauth", TestContext.Current.CancellationToken);

@@ -47,7 +47,7 @@ internal sealed class Reading<T>(IAsyncEnumerable<T> stream, CancellationToken c
 
 internal static class Guards
 {
-    private static readonly TimeSpan s_guard = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_guard = Patience.Guard;
 
     public static Task<T> Guarded<T>(this Task<T> task) => task.WaitAsync(s_guard, TestContext.Current.CancellationToken);
 

@@ -60,7 +60,13 @@ internal static class WhyText
     private static string Rule(JsonElement rule)
     {
         string kind = JsonText.Of(rule, "kind") == "block" ? "blocked" : "dismissed";
-        return $"It is {kind}{At(" since", rule, "since")}{At(", until", rule, "until")}.";
+        string cause = JsonText.Of(rule, "unknownKind") switch
+        {
+            null => "",
+            "" => "; the rule in conn-rules.json gives no kind, and so counts as a block",
+            { } other => $"; conn-rules.json gives the kind '{other}', which is not known, and so counts as a block",
+        };
+        return $"It is {kind}{At(" since", rule, "since")}{At(", until", rule, "until")}{cause}.";
     }
 
     private static string Route(JsonElement route)

@@ -92,10 +92,8 @@ internal sealed class PingRun
 
     private static PingStep ReadAddress(MultiserverRoute route)
     {
-        if (route.Problem is { } problem)
+        if (Transport.ProblemOf(route) is { } problem)
             return NoAddress(problem);
-        if (route.Key is null && !RemoteTarget.IsOpen(route))
-            return NoAddress("it does not say whose it is: it names no key (~shs:KEY)");
         return new PingStep("address", PingOutcome.Ok, TimeSpan.Zero, route.Key is { } key ? $"{(route.HasSeed ? "an invite to " : "")}{key}" : "of whoever is there (noauth)");
     }
 
@@ -203,7 +201,7 @@ internal sealed class PingRun
     /// <summary>Who an invite's guest is: the key pair of its seed. Null if there is none, or it is no seed.</summary>
     private static KeyPair? GuestOf(MultiserverRoute route)
     {
-        if (!route.HasSeed || route.Protocols.First(part => part.Name.StartsWith("shs", StringComparison.Ordinal)).Data is not [_, var seed, ..])
+        if (!route.HasSeed || route.Protocols[1].Data is not [_, var seed, ..]) // the address was checked: its second part is `shs`
             return null;
         Span<byte> bytes = stackalloc byte[KeyPair.SeedSize];
         return Convert.TryFromBase64String(seed, bytes, out int length) && length == bytes.Length ? KeyPair.FromSeed(bytes) : null;

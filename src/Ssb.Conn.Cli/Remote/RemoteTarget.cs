@@ -1,4 +1,5 @@
 using Ssb.Conn.Cli.View;
+using Ssb.Conn.Net;
 using Ssb.Wire;
 
 namespace Ssb.Conn.Cli.Remote;
@@ -44,7 +45,7 @@ internal sealed class RemoteTarget : IDisposable
 
         KeyPair keys = secret is null ? Typed.Secret("the secret of that folder", own) : Typed.Secret("--secret", secret);
         routes.Add(new MultiserverRoute(
-            new MultiserverProtocol("net", ["127.0.0.1", $"{DefaultPort}"]), new MultiserverProtocol("shs", [keys.Id.ToBase64()])));
+            MultiserverProtocol.FromHost("net", "127.0.0.1", DefaultPort), new MultiserverProtocol("shs", [keys.Id.ToBase64()])));
         return new RemoteTarget(name, routes, keys, network, timeout);
     }
 
@@ -54,11 +55,14 @@ internal sealed class RemoteTarget : IDisposable
     {
         string name = address.ToString();
         IReadOnlyList<MultiserverRoute> routes = address.Routes;
-        if (address.Routes.Any(route => route.Key is null && !IsOpen(route)))
+        if (routes.All(route => Transport.ProblemOf(route) is not null))
         {
             throw Typed.Wrong(
-                $"--remote {Typed.Quote(name)}", "it names no key; it takes something like 'net:192.168.1.4:8008~shs:KEY' or 'unix:/home/me/.ssb/socket~noauth'");
+                $"--remote {Typed.Quote(name)}",
+                $"{Transport.ProblemOf(routes[0])}; it takes something like 'net:192.168.1.4:8008~shs:KEY' or 'unix:/home/me/.ssb/socket~noauth'");
         }
+
+        routes = [.. routes.Where(route => Transport.ProblemOf(route) is null)];
 
         if (routes.All(IsOpen))
             return new RemoteTarget(name, routes, null, network, timeout);
@@ -80,5 +84,5 @@ internal sealed class RemoteTarget : IDisposable
     public void Dispose() => Keys?.Dispose();
 
     /// <summary>Does it take whoever can reach it?</summary>
-    public static bool IsOpen(MultiserverRoute route) => route.Protocols.Any(part => part.Name == "noauth");
+    public static bool IsOpen(MultiserverRoute route) => route.Transform == "noauth";
 }

@@ -93,7 +93,7 @@ internal sealed class StartRun
             throw new FailedException($"a peer runs in {folder} already: 'ssb-conn watch --path {folder}' shows it; another one needs a folder of its own (--path DIR)");
         try
         {
-            Directory.CreateDirectory(folder);
+            OwnFiles.CreateFolder(folder);
             if (_options.IsScratch)
             {
                 foreach (string name in (string[])["conn.json", "conn-rules.json"]) // of neighbours who are gone
@@ -123,9 +123,7 @@ internal sealed class StartRun
             });
             try
             {
-                string manifest = Path.Combine(folder, "manifest.json"), unfinished = manifest + ".new";
-                await File.WriteAllBytesAsync(unfinished, peer.Manifest.ToJson());
-                File.Move(unfinished, manifest, overwrite: true);
+                SafeFile.Write(Path.Combine(folder, "manifest.json"), peer.Manifest.ToJson());
                 return peer;
             }
             catch

@@ -60,7 +60,7 @@ internal sealed class Listener : IDisposable
     public IReadOnlyList<MultiserverAddress> AddressesOf(FeedId own)
     {
         if (_path is not null)
-            return [Address("unix", [_path], HasHandshake ? own : null)];
+            return [UnixAddress(own)];
         var bound = (IPEndPoint)_socket.LocalEndPoint!; // it is bound
         return [.. HostsOf(bound.Address).Select(host => TcpAddress(host, bound.Port, own))];
     }
@@ -99,7 +99,7 @@ internal sealed class Listener : IDisposable
     /// <summary>Where a call came from.</summary>
     public MultiserverAddress AddressOf(EndPoint? from, FeedId remote) => from is IPEndPoint ip
         ? TcpAddress(HostOf(ip.Address), ip.Port, remote)
-        : Address("unix", [_path ?? ""], HasHandshake ? remote : null);
+        : UnixAddress(remote);
 
     /// <summary>Calls a unix socket, and hangs up.</summary>
     /// <returns>How that went: <see cref="SocketError.ConnectionRefused"/> of a socket that a process left behind.</returns>
@@ -153,7 +153,10 @@ internal sealed class Listener : IDisposable
     {
         if (path.Length == 0)
             throw new FormatException("'unix' needs a path.");
-        if (new FileInfo(path) is { Exists: true, Length: 0 } && !IsFile(path) && Probe(path) == SocketError.ConnectionRefused)
+        PathKind kind = OwnFiles.KindOf(path, followLink: false);
+        if (kind is not (PathKind.Nothing or PathKind.Socket))
+            throw new IOException($"'{path}' is {OwnFiles.Name(kind)}, where a socket is to be made. Move it away, or listen at another path.");
+        if (kind == PathKind.Socket && Probe(path) == SocketError.ConnectionRefused)
             TryDelete(path); // a process that was killed left it
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
@@ -173,20 +176,6 @@ internal sealed class Listener : IDisposable
         {
             socket.Dispose();
             throw;
-        }
-    }
-
-    // An empty one: a socket, which has no length either, cannot be opened as a file is.
-    private static bool IsFile(string path)
-    {
-        try
-        {
-            using (File.OpenHandle(path))
-                return true;
-        }
-        catch (IOException)
-        {
-            return false;
         }
     }
 
@@ -217,16 +206,11 @@ internal sealed class Listener : IDisposable
 
     private static string HostOf(IPAddress address) => (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString();
 
-    private MultiserverAddress TcpAddress(string host, int port, FeedId key)
-    {
-        if (_transport == "ws")
-            host = "//" + (host.Contains(':', StringComparison.Ordinal) ? $"[{host}]" : host); // as in a URL
-        return Address(_transport, [host, port.ToString(CultureInfo.InvariantCulture)], key);
-    }
+    private MultiserverAddress TcpAddress(string host, int port, FeedId key) =>
+        MultiserverAddress.Format(new MultiserverRoute(MultiserverProtocol.FromHost(_transport, host, port), Shs(key)));
 
-    private static MultiserverAddress Address(string transport, string[] data, FeedId? key)
-    {
-        var route = new MultiserverRoute(new MultiserverProtocol(transport, data), key is { } id ? new MultiserverProtocol("shs", [id.ToBase64()]) : new MultiserverProtocol("noauth", []));
-        return MultiserverAddress.Parse(route.ToString()); // which has no seed to hide
-    }
+    private MultiserverAddress UnixAddress(FeedId key) => MultiserverAddress.Format(new MultiserverRoute(
+        new MultiserverProtocol("unix", [_path!]), HasHandshake ? Shs(key) : new MultiserverProtocol("noauth", []))); // it is a unix socket
+
+    private static MultiserverProtocol Shs(FeedId key) => new("shs", [key.ToBase64()]);
 }

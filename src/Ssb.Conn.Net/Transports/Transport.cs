@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Security.Authentication;
+using System.Text;
 
 namespace Ssb.Conn.Net;
 
@@ -25,8 +26,8 @@ internal static class Transport
         MultiserverRoute route, PeerDial? dial, EndPoint socksProxy, RemoteCertificateValidationCallback? certificates, TimeProvider timeProvider,
         CancellationToken cancellationToken)
     {
-        if (route.Problem is { } problem)
-            throw new ConnectFailedException($"it makes no sense: {problem}.");
+        if (ProblemOf(route) is { } problem)
+            throw new ConnectFailedException($"{problem}.");
         try
         {
             return route.Transport switch
@@ -44,6 +45,17 @@ internal static class Transport
         }
     }
 
+    /// <summary>Why a route is not dialled, whatever its transport; null if it may be.</summary>
+    /// <remarks>What follows the transport must be exactly one part that is known: a route through something unknown, such as
+    /// <c>net:HOST:PORT~shs2:KEY</c> or <c>~foo~shs:KEY</c>, would be another protocol than the one that is spoken here.</remarks>
+    public static string? ProblemOf(MultiserverRoute route) => route switch
+    {
+        { Problem: { } problem } => $"it makes no sense: {problem}",
+        { Transform: "shs", Key: not null } or { Transform: "noauth" } => null,
+        { Protocols.Count: 1 } => "it does not say whom to expect; a route that can be dialled ends with '~shs:KEY'",
+        _ => $"'{string.Join('~', route.Protocols.Skip(1))}' after the transport is not known here; a route that can be dialled has '~shs:KEY' there, and nothing else",
+    };
+
     // A failed WebSocket keeps its cause inside.
     private static string ReasonOf(Exception e) => e is not WebSocketException ? e.Message : e.GetBaseException() switch
     {
@@ -56,7 +68,8 @@ internal static class Transport
     /// through here, after names are resolved, so that a name cannot lead where an address may not.</summary>
     private static async Task<Stream> OpenTcpAsync(string host, int port, PeerDial? dial, CancellationToken cancellationToken)
     {
-        IPAddress[] addresses = IPAddress.TryParse(host, out IPAddress? literal) ? [literal] : await Dns.GetHostAddressesAsync(host, cancellationToken).ConfigureAwait(false);
+        IPAddress[] addresses = IPAddress.TryParse(host, out IPAddress? literal) ? [Unmapped(literal)]
+            : await Dns.GetHostAddressesAsync(host, cancellationToken).ConfigureAwait(false);
         string? failure = null;
         Exception? cause = null;
         foreach (IPAddress address in addresses)
@@ -83,6 +96,9 @@ internal static class Transport
         throw new ConnectFailedException(failure ?? $"the name {host} has no address.", cause);
     }
 
+    // An IPv4 address written as IPv6 (::ffff:127.0.0.1) is reached by IPv4, which works where IPv6 is switched off, too.
+    private static IPAddress Unmapped(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+
     private static Task<Stream> OpenUnixAsync(string path, PeerDial? dial, CancellationToken cancellationToken) =>
         dial?.MayReach(IPAddress.Loopback) == false ? throw new ConnectFailedException("a socket of this machine is more local than what the source of this peer may tell of, so only a person dials it.")
         : dial?.TryOpen() == false ? throw new ConnectFailedException(TooMany)
@@ -105,14 +121,15 @@ internal static class Transport
     private static async Task<Stream> OpenWebSocketAsync(
         MultiserverRoute route, PeerDial? dial, RemoteCertificateValidationCallback? certificates, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
-        string host = route.HostKind == MultiserverHostKind.IPv6 ? $"[{route.Host}]" : route.Host!; // no problem: it has one
-        var uri = new Uri($"{route.Transport}://{host}:{route.Port}{(dial?.KeepsPath == false ? "/" : PathOf(route))}");
+        Uri uri = UriOf(route, keepsPath: dial?.KeepsPath != false);
         var socket = new ClientWebSocket();
         var useful = new UsefulBytes(timeProvider);
         var invoker = new HttpMessageInvoker(HandlerFor(dial, certificates, useful));
         try
         {
             socket.Options.KeepAliveInterval = TimeSpan.Zero;
+            if (uri.UserInfo.Length > 0) // as WebSocket clients of JavaScript do
+                socket.Options.SetRequestHeader("Authorization", $"Basic {Convert.ToBase64String(Encoding.UTF8.GetBytes(Uri.UnescapeDataString(uri.UserInfo)))}");
             socket.Options.CollectHttpResponseDetails = true;
             await socket.ConnectAsync(uri, invoker, cancellationToken).ConfigureAwait(false);
             return new WebSocketByteStream(socket, useful, invoker);
@@ -128,12 +145,21 @@ internal static class Transport
         }
     }
 
-    private static string PathOf(MultiserverRoute route)
+    /// <param name="route">A <c>ws</c> or <c>wss</c> route without a problem.</param>
+    /// <param name="keepsPath">Whether the path, the query and the user of the URL are kept. A stranger chooses none of them.</param>
+    private static Uri UriOf(MultiserverRoute route, bool keepsPath)
     {
+        string host = !IPAddress.TryParse(route.Host, out IPAddress? address) ? route.Host! // no problem: it has one
+            : Unmapped(address) is { AddressFamily: AddressFamily.InterNetwork } ip4 ? ip4.ToString()
+            : $"[{route.Host}]";
+        if (!keepsPath)
+            return new Uri($"{route.Transport}://{host}:{route.Port}/");
         string rest = string.Join(':', route.Protocols[0].Data);
         rest = rest.StartsWith("//", StringComparison.Ordinal) ? rest[2..] : rest;
-        int slash = rest.IndexOf('/', StringComparison.Ordinal);
-        return slash < 0 ? "/" : rest[slash..];
+        int end = rest.AsSpan().IndexOfAny('/', '?', '#');
+        (string authority, string path) = end < 0 ? (rest, "") : (rest[..end], rest[end..]);
+        string user = authority[..(authority.LastIndexOf('@') + 1)];
+        return new Uri($"{route.Transport}://{user}{host}:{route.Port}{(path.StartsWith('/') ? path : "/" + path)}");
     }
 
     // What is at an address that a stranger told must not choose what else we ask for: it cannot send us elsewhere, nor have us tell or keep anything.

@@ -33,6 +33,9 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
 
     /// <summary>The identity this address names: the feed id (<c>@...=.ed25519</c>, padded) of its first part whose
     /// name begins with <c>shs</c>, or null when there is none or it does not name 32 bytes. Computed at each call.</summary>
+    /// <remarks>This is how <c>getKeyFromAddress</c> of npm ssb-ref reads it, and so the identity under which a peer is staged,
+    /// remembered and blocked. Whom a connection expects is <see cref="MultiserverRoute.Key"/>, which is read from the exact name
+    /// <c>shs</c> alone: an address with <c>shs2:KEY</c> has an identity here, and no route that is dialled.</remarks>
     public string? Key
     {
         get
@@ -53,7 +56,7 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
         {
             IReadOnlyList<MultiserverRoute> routes = Routes;
             return routes.Select(r => r.Problem).FirstOrDefault(p => p is not null)
-                ?? (routes.Select(r => r.Key).OfType<string>().Distinct().Skip(1).Any() ? "its routes name different keys" : null);
+                ?? (routes.Select(r => r.IndexedKey).OfType<string>().Distinct().Skip(1).Any() ? "its routes name different keys" : null);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace Ssb.Conn;
@@ -8,6 +9,30 @@ namespace Ssb.Conn;
 /// <remarks>The data of an <c>shs</c> part may hold a secret seed; <see cref="ToString"/> shows the name alone.</remarks>
 public sealed record MultiserverProtocol(string Name, IReadOnlyList<string> Data)
 {
+    /// <summary>The part that leads to a host, in the form that all peers read: <c>net:::1:8008</c>, with the colons of IPv6 not escaped,
+    /// and <c>ws://[::1]:8989</c>, as in a URL.</summary>
+    /// <param name="transport"><c>net</c>, <c>onion</c>, <c>ws</c> or <c>wss</c>.</param>
+    /// <param name="host">An IPv4 or IPv6 address (without brackets, perhaps with a zone), or a host name.</param>
+    /// <param name="port">1 to 65,535.</param>
+    /// <exception cref="ArgumentException"><paramref name="transport"/> is none of these, or <paramref name="host"/> and
+    /// <paramref name="port"/> would not be read back as they are.</exception>
+    public static MultiserverProtocol FromHost(string transport, string host, int port)
+    {
+        ArgumentNullException.ThrowIfNull(transport);
+        ArgumentException.ThrowIfNullOrEmpty(host);
+        string place = transport switch
+        {
+            "net" or "onion" => host,
+            "ws" or "wss" => "//" + (host.Contains(':', StringComparison.Ordinal) ? $"[{host}]" : host),
+            _ => throw new ArgumentException($"'{transport}' does not lead to a host; expected net, onion, ws or wss.", nameof(transport)),
+        };
+        var part = new MultiserverProtocol(transport, [.. place.Split(':'), port.ToString(CultureInfo.InvariantCulture)]);
+        var read = new MultiserverRoute(part);
+        return read.Problem is null && read.Host == host && read.Port == port
+            ? part
+            : throw new ArgumentException(read.Problem is { } problem ? $"It would not be valid: {problem}." : "It would not be read back as it is.", nameof(host));
+    }
+
     /// <inheritdoc/>
     public bool Equals(MultiserverProtocol? other) => other is not null && Name == other.Name && Data.SequenceEqual(other.Data);
 

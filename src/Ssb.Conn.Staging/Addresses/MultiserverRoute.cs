@@ -41,7 +41,7 @@ public sealed class MultiserverRoute
             throw new ArgumentException("A route has at least one protocol part.", nameof(protocols));
         Protocols = [.. protocols];
         ReadTransport(Protocols[0]);
-        if (Protocols.FirstOrDefault(p => p.Name.StartsWith("shs", StringComparison.Ordinal)) is { } shs)
+        if (Protocols.FirstOrDefault(p => p.Name == "shs") is { } shs)
             ReadSecretHandshake(shs);
     }
 
@@ -52,8 +52,16 @@ public sealed class MultiserverRoute
     /// or another.</summary>
     public string Transport => Protocols[0].Name;
 
-    /// <summary>The host of <c>net</c>, <c>onion</c>, <c>ws</c> or <c>wss</c>; IPv6 unescaped and without brackets; <c>localhost</c>
-    /// where <c>net</c> or <c>onion</c> leaves it empty.</summary>
+    /// <summary>What is done over the transport, as the name of the only part after it: <c>shs</c> (the secret handshake), <c>noauth</c>, or
+    /// another, such as <c>shs2</c>. Null if no part follows the transport, or more than one.</summary>
+    /// <remarks>The name is exact: what only begins like a name that is known is something else. A route is dialled only if this is
+    /// <c>shs</c> and <see cref="Key"/> is not null, or if it is a <c>unix</c> socket with <c>noauth</c>.</remarks>
+    public string? Transform => Protocols.Count == 2 ? Protocols[1].Name : null;
+
+    /// <summary>The host of <c>net</c>, <c>onion</c>, <c>ws</c> or <c>wss</c>; <c>localhost</c> where <c>net</c> or <c>onion</c> leaves it
+    /// empty. An IPv6 host has neither escapes nor brackets, whichever of its spellings was read: <c>net:::1:8008</c> (plain, which
+    /// JavaScript peers read and write), <c>net:!:!:1:8008</c> (escaped) and <c>net:[::1]:8008</c> (which Go peers write) give
+    /// <c>::1</c>.</summary>
     public string? Host { get; private set; }
 
     /// <summary>What <see cref="Host"/> is.</summary>
@@ -71,7 +79,9 @@ public sealed class MultiserverRoute
     /// <summary>The peer at the far end of a <c>tunnel</c>: its feed id.</summary>
     public string? TunnelTarget { get; private set; }
 
-    /// <summary>Whom the <c>shs</c> part expects: a feed id (<c>@...=.ed25519</c>, padded).</summary>
+    /// <summary>Whom the part named exactly <c>shs</c> expects: a feed id (<c>@...=.ed25519</c>, padded). Null if there is no such part, or if
+    /// it does not name 32 bytes. (The identity under which an address is kept, <see cref="MultiserverAddress.Key"/>, is read as npm
+    /// ssb-ref reads it, from any name that begins with <c>shs</c>.)</summary>
     public string? Key { get; private set; }
 
     /// <summary>Does the <c>shs</c> part carry a secret seed (an invite)?</summary>
@@ -92,6 +102,11 @@ public sealed class MultiserverRoute
 
         return text.ToString();
     }
+
+    /// <summary>The identity that npm ssb-ref reads in this route: that of the first part whose name begins with <c>shs</c>.</summary>
+    internal string? IndexedKey => Protocols.FirstOrDefault(p => p.Name.StartsWith("shs", StringComparison.Ordinal)) is { } part
+        ? FeedKey.Canonical(part.Data.ElementAtOrDefault(0))
+        : null;
 
     internal static IReadOnlyList<MultiserverRoute> ReadAll(string text)
     {
@@ -121,14 +136,14 @@ public sealed class MultiserverRoute
         switch (transport.Name)
         {
             case "net" or "onion":
-                // IPv6 stands unescaped: the host is every field but the last. An empty host means this machine.
+                // IPv6 is usually unescaped: the host is every field but the last. An empty host means this machine.
                 if (transport.Data.Count < 2)
                 {
                     _problems.Add($"'{transport.Name}' needs a host and a port");
                     break;
                 }
 
-                ReadHost(string.Join(':', transport.Data.SkipLast(1)), bracketed: false);
+                ReadHost(string.Join(':', transport.Data.SkipLast(1)));
                 ReadPort(transport.Data[^1]);
                 break;
             case "ws" or "wss":
@@ -146,13 +161,14 @@ public sealed class MultiserverRoute
         }
     }
 
-    // `ws://host:port/path` and `ws:host:port`; the port may be missing, as in a URL.
+    // `ws://host:port/path?query` and `ws:host:port`; the port may be missing, as in a URL, and a user may stand before the host.
     private void ReadUrl(MultiserverProtocol transport)
     {
         string rest = string.Join(':', transport.Data);
         rest = rest.StartsWith("//", StringComparison.Ordinal) ? rest[2..] : rest;
-        int slash = rest.IndexOf('/');
-        string authority = slash < 0 ? rest : rest[..slash];
+        int end = rest.AsSpan().IndexOfAny('/', '?', '#');
+        string authority = end < 0 ? rest : rest[..end];
+        authority = authority[(authority.LastIndexOf('@') + 1)..];
         int colon = authority.LastIndexOf(':');
         if (colon >= 0 && !authority.EndsWith(']'))
         {
@@ -167,24 +183,31 @@ public sealed class MultiserverRoute
         if (authority.Length == 0)
             _problems.Add($"'{transport.Name}' needs a host");
         else
-            ReadHost(authority, bracketed: true);
+            ReadHost(authority.Replace("%25", "%", StringComparison.Ordinal)); // how a URL writes the '%' before a zone
     }
 
-    private void ReadHost(string host, bool bracketed)
+    private void ReadHost(string host)
     {
-        if (bracketed && host.StartsWith('[') && host.EndsWith(']'))
+        // Go writes IPv6 in brackets, as a URL does. Nothing else stands in brackets.
+        IPAddress? ip = null;
+        bool isBracketed = host is ['[', .., ']'];
+        if (isBracketed && IPAddress.TryParse(host.AsSpan(1..^1), out ip) && ip.AddressFamily == AddressFamily.InterNetworkV6 && host[1] != '[')
             host = host[1..^1];
-        if (host.Length == 0)
+        else if (host.Length == 0)
             host = "localhost";
+        else if (host.StartsWith('[') || !IPAddress.TryParse(host, out ip)) // TryParse takes "[::1]:80"
+            ip = null;
 
         HostKind = host.EndsWith(".onion", StringComparison.OrdinalIgnoreCase) ? MultiserverHostKind.Onion
-            : host.StartsWith('[') || !IPAddress.TryParse(host, out IPAddress? ip) ? MultiserverHostKind.Dns // TryParse takes "[::1]:80"
+            : ip is null ? MultiserverHostKind.Dns
             : ip.AddressFamily == AddressFamily.InterNetworkV6 ? MultiserverHostKind.IPv6 : MultiserverHostKind.IPv4;
         if (HostKind == MultiserverHostKind.Dns && !IsHostName(host))
         {
+            // The text is not repeated: a secret that stands in the wrong place would be shown.
             HostKind = MultiserverHostKind.None;
-            _problems.Add($"'{host}' is no host name and no IP address"
-                + (host.StartsWith('[') ? " (IPv6 is written without brackets)" : ""));
+            _problems.Add(isBracketed
+                ? "the host is in brackets, but is not an IPv6 address"
+                : $"the host of '{Transport}' is neither a host name nor an IP address");
             return;
         }
 
@@ -196,7 +219,7 @@ public sealed class MultiserverRoute
         if (int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value is >= 1 and <= 65_535)
             Port = value;
         else
-            _problems.Add($"port '{port}' is not a number from 1 to 65535");
+            _problems.Add(IsShortNumber(port) ? $"port '{port}' is not a number from 1 to 65535" : "the port is not a number from 1 to 65535");
     }
 
     private void ReadSecretHandshake(MultiserverProtocol shs)
@@ -204,7 +227,7 @@ public sealed class MultiserverRoute
         HasSeed = shs.Data.Count > 1;
         Key = FeedKey.Canonical(shs.Data.ElementAtOrDefault(0));
         if (Key is null)
-            _problems.Add($"the key of '{shs.Name}' is not 32 bytes in base64");
+            _problems.Add("the key of 'shs' is not 32 bytes in base64");
     }
 
     private string? ReadFeedId(string? text, string what)
@@ -214,6 +237,9 @@ public sealed class MultiserverRoute
             _problems.Add($"{what} is not a feed id (@...=.ed25519)");
         return id;
     }
+
+    // A number is repeated to whoever mistyped it; other text in its place may be a secret.
+    private static bool IsShortNumber(string text) => text.Length is >= 1 and <= 10 && text.All(char.IsAsciiDigit);
 
     // Letters, digits, '-' and '_' (seen in local names) in labels of 1 to 63; a dot may end it.
     private static bool IsHostName(string host) =>

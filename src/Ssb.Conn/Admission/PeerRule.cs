@@ -20,7 +20,13 @@ public enum PeerRuleKind
 /// <param name="Until">When it ends; null: when somebody undoes it.</param>
 public sealed record PeerRule(string Target, PeerRuleKind Kind, DateTimeOffset Since, DateTimeOffset? Until)
 {
-    /// <summary>As <c>conn-rules.json</c> and <c>conn.rules</c> have it: <c>{target, kind, since, until?}</c>, times in Unix milliseconds.</summary>
+    private const int MostShownOfAKind = 40;
+
+    /// <summary>The kind as <c>conn-rules.json</c> has it, if it is not known here; empty if the file gives none. The rule then counts as a block until somebody undoes it.</summary>
+    /// <value>Null for a kind that is known.</value>
+    public string? UnknownKind { get; init; }
+
+    /// <summary>As <c>conn-rules.json</c> and <c>conn.rules</c> have it: <c>{target, kind, since, until?, unknownKind?}</c>, times in Unix milliseconds.</summary>
     internal void WriteTo(Utf8JsonWriter writer)
     {
         writer.WriteStartObject();
@@ -29,9 +35,17 @@ public sealed record PeerRule(string Target, PeerRuleKind Kind, DateTimeOffset S
         writer.WriteNumber("since", Since.ToUnixTimeMilliseconds());
         if (Until is { } end)
             writer.WriteNumber("until", end.ToUnixTimeMilliseconds());
+        if (UnknownKind is not null)
+            writer.WriteString("unknownKind", UnknownKind);
         writer.WriteEndObject();
     }
 
     /// <summary>In words, such as <c>dismissed until 2026-01-01 00:00:00Z</c>. Without the target, which may be an address with a seed.</summary>
-    public override string ToString() => (Kind == PeerRuleKind.Block ? "blocked" : "dismissed") + (Until is { } end ? $" until {end:u}" : "");
+    public override string ToString() => (Kind == PeerRuleKind.Block ? "blocked" : "dismissed") + (Until is { } end ? $" until {end:u}" : "") + UnknownKind switch
+    {
+        null => "",
+        "" => " (by a rule in conn-rules.json that gives no kind)",
+        // Escaped: whoever wrote the file may have written anything.
+        _ => $" (by a rule in conn-rules.json of the kind '{JsonEncodedText.Encode(UnknownKind.Length > MostShownOfAKind ? UnknownKind[..MostShownOfAKind] : UnknownKind)}', which is not known here)",
+    };
 }

@@ -1,12 +1,14 @@
-// conn-rules.json, ours alone: {"version":1,"rules":[{"target":"@...","kind":"dismiss","since":MS,"until":MS}, ...]}
-using System.Text.Json;
 using Microsoft.Extensions.Logging;
 
 namespace Ssb.Conn;
 
 /// <summary>What people decided about peers, kept in the file <c>conn-rules.json</c>.</summary>
-/// <remarks>Thread-safe. Bounded: beyond <see cref="Capacity"/> a decision is refused. A rule that has ended counts no more, and goes with the next
-/// write.</remarks>
+/// <remarks>
+/// <para>Thread-safe. Bounded: beyond <see cref="Capacity"/> a decision is refused; a file that has more is read whole. A rule that has ended counts no more,
+/// and goes with the next write.</para>
+/// <para>It fails closed: a damaged file is healed rule by rule, a rule of an unknown kind blocks whom it names, of several rules about one peer a block counts before a
+/// dismissal, and where the file cannot be read nothing opens.</para>
+/// </remarks>
 internal sealed class PeerRules
 {
     public const int Capacity = 100_000;
@@ -17,50 +19,59 @@ internal sealed class PeerRules
     private readonly string? _path;
     private readonly Lock _writing = new();
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, PeerRule> _rules = [];
+    private readonly LinkedList<RuleItem> _items = [];
+    private readonly Dictionary<string, Entry> _byTarget = []; // the first of those about it
+    private RulesContent _file = RulesContent.Empty; // the fields around the rules
+    private ReadOnlyMemory<byte>? _damaged; // what is to be kept before the file is written over
 
     private PeerRules(TimeProvider time, string? path) => (_time, _path) = (time, path);
 
+    private sealed record Entry(PeerRule Rule, LinkedListNode<RuleItem> Item, Entry? Next);
+
+    /// <summary>Where the damaged file was kept; null if it was not damaged.</summary>
+    public string? DamagedFile { get; private set; }
+
     /// <param name="folder">Where the file is; null: nothing is kept.</param>
     /// <param name="time">Where time comes from.</param>
-    /// <param name="logger">Told when the file is damaged, which then is kept beside.</param>
+    /// <param name="logger">Told when the file is damaged, which then is kept beside, and of rules that are not understood.</param>
+    /// <exception cref="IOException">The file cannot be read.</exception>
     public static PeerRules Open(string? folder, TimeProvider time, ILogger logger)
     {
         var rules = new PeerRules(time, folder is null ? null : Path.Combine(folder, FileName));
-        if (rules._path is { } path && File.Exists(path))
+        if (rules._path is not { } path)
+            return rules;
+        try
         {
-            byte[] text = File.ReadAllBytes(path);
-            try
-            {
-                rules.Read(text);
-            }
-            catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
-            {
-                SafeFile.Write(path + ".damaged", text);
-                logger.LogWarning(e, "'{Path}' is damaged; {Count} rules were read. It is kept as '{Path}.damaged'.", path, rules._rules.Count, path);
-            }
+            if (OwnFiles.IsFile(path))
+                rules.Read(SafeFile.Read(path), logger);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"Who is dismissed or blocked cannot be read: {e.Message} Nothing is started without it. Make '{path}' a file that this user may read, or move "
+                + "it away to start with nobody dismissed or blocked.", e);
         }
 
         return rules;
     }
 
-    /// <summary>How many there are, those that have ended included.</summary>
+    /// <summary>How many targets they are about, those whose rules have ended included.</summary>
     public int Count
     {
         get
         {
             lock (_gate)
-                return _rules.Count;
+                return _byTarget.Count;
         }
     }
 
+    /// <summary>The rules in force, one about each target, in the order of the file.</summary>
     public IReadOnlyList<PeerRule> All
     {
         get
         {
             DateTimeOffset now = _time.GetUtcNow();
             lock (_gate)
-                return [.. _rules.Values.Where(r => IsInForce(r, now))];
+                return [.. _items.SelectMany(item => item.Rules).Where(rule => ReferenceEquals(Find_NeedsLock(rule.Target, now), rule))];
         }
     }
 
@@ -69,11 +80,10 @@ internal sealed class PeerRules
     {
         lock (_gate)
         {
-            if (_rules.Count == 0)
+            if (_byTarget.Count == 0)
                 return null;
             DateTimeOffset now = _time.GetUtcNow();
-            PeerRule? byKey = identity is not null && _rules.TryGetValue(identity, out PeerRule? k) && IsInForce(k, now) ? k : null;
-            PeerRule? byAddress = address is not null && _rules.TryGetValue(address, out PeerRule? a) && IsInForce(a, now) ? a : null;
+            PeerRule? byKey = identity is null ? null : Find_NeedsLock(identity, now), byAddress = address is null ? null : Find_NeedsLock(address, now);
             return byAddress is { Kind: PeerRuleKind.Block } ? byAddress : byKey ?? byAddress;
         }
     }
@@ -85,14 +95,19 @@ internal sealed class PeerRules
     {
         lock (_gate)
         {
-            if (_rules.Count >= Capacity && !_rules.ContainsKey(rule.Target))
+            if (_byTarget.Count >= Capacity && !_byTarget.ContainsKey(rule.Target))
             {
                 DropEnded_NeedsLock();
-                if (_rules.Count >= Capacity)
-                    throw new InvalidOperationException($"There are {_rules.Count:N0} dismissals and blocks, the most that are kept.");
+                if (_byTarget.Count >= Capacity)
+                    throw new InvalidOperationException($"There are {_byTarget.Count:N0} dismissals and blocks, the most that are kept.");
             }
 
-            _rules[rule.Target] = rule;
+            // Before the old ones go: it takes the place of the first, and keeps what is not understood of it.
+            LinkedListNode<RuleItem>? former = _byTarget.TryGetValue(rule.Target, out Entry? entry) ? entry.Item : null;
+            RuleItem item = RulesFile.ItemOf(rule, former?.Value);
+            LinkedListNode<RuleItem> node = former is null ? _items.AddLast(item) : _items.AddBefore(former, item);
+            RemoveAll_NeedsLock(rule.Target);
+            Index_NeedsLock(node);
         }
 
         Write();
@@ -106,9 +121,10 @@ internal sealed class PeerRules
         bool wasInForce;
         lock (_gate)
         {
-            if (!_rules.Remove(target, out PeerRule? rule))
+            if (!_byTarget.ContainsKey(target))
                 return false;
-            wasInForce = IsInForce(rule, now);
+            wasInForce = Find_NeedsLock(target, now) is not null;
+            RemoveAll_NeedsLock(target);
         }
 
         Write();
@@ -117,33 +133,97 @@ internal sealed class PeerRules
 
     private static bool IsInForce(PeerRule rule, DateTimeOffset now) => rule.Until is not { } end || now < end;
 
+    // The strictest that is in force.
+    private PeerRule? Find_NeedsLock(string target, DateTimeOffset now)
+    {
+        PeerRule? found = null;
+        for (Entry? entry = _byTarget.GetValueOrDefault(target); entry is not null; entry = entry.Next)
+        {
+            if (IsInForce(entry.Rule, now) && (found is null || (found.Kind != PeerRuleKind.Block && entry.Rule.Kind == PeerRuleKind.Block)))
+                found = entry.Rule;
+        }
+
+        return found;
+    }
+
+    private void Index_NeedsLock(LinkedListNode<RuleItem> node)
+    {
+        foreach (PeerRule rule in node.Value.Rules)
+            _byTarget[rule.Target] = new Entry(rule, node, _byTarget.GetValueOrDefault(rule.Target));
+    }
+
+    // An element about others, too, cannot stay as it is: each of those gets an element of its own in its place.
+    private void RemoveAll_NeedsLock(string target)
+    {
+        _byTarget.Remove(target, out Entry? first);
+        for (Entry? entry = first; entry is not null; entry = entry.Next)
+        {
+            LinkedListNode<RuleItem> node = entry.Item;
+            if (node.List is null)
+                continue;
+            foreach (PeerRule other in node.Value.Rules.Where(r => r.Target != target))
+            {
+                Unindex_NeedsLock(other.Target, node);
+                Index_NeedsLock(_items.AddBefore(node, RulesFile.ItemOf(other)));
+            }
+
+            _items.Remove(node);
+        }
+    }
+
+    private void Unindex_NeedsLock(string target, LinkedListNode<RuleItem> node)
+    {
+        Entry? kept = null;
+        for (Entry? entry = _byTarget.GetValueOrDefault(target); entry is not null; entry = entry.Next)
+        {
+            if (entry.Item != node)
+                kept = new Entry(entry.Rule, entry.Item, kept);
+        }
+
+        if (kept is null)
+            _byTarget.Remove(target);
+        else
+            _byTarget[target] = kept;
+    }
+
     private void DropEnded_NeedsLock()
     {
         DateTimeOffset now = _time.GetUtcNow();
-        foreach (PeerRule rule in _rules.Values.Where(r => !IsInForce(r, now)).ToArray())
-            _rules.Remove(rule.Target);
+        for (LinkedListNode<RuleItem>? node = _items.First, next; node is not null; node = next)
+        {
+            next = node.Next;
+            if (!node.Value.IsUnderstood || node.Value.Rules.Any(r => IsInForce(r, now)))
+                continue;
+            foreach (PeerRule rule in node.Value.Rules)
+                Unindex_NeedsLock(rule.Target, node);
+            _items.Remove(node);
+        }
     }
 
-    private void Read(byte[] text)
+    private void Read(ReadOnlyMemory<byte> text, ILogger logger)
     {
-        using var document = JsonDocument.Parse(text);
-        foreach (JsonElement json in document.RootElement.GetProperty("rules"u8).EnumerateArray())
+        _file = RulesFile.Read(text, _time.GetUtcNow());
+        foreach (RuleItem item in _file.Items)
+            Index_NeedsLock(_items.AddLast(item)); // nobody else knows of this object yet
+        RuleItem[] strange = [.. _file.Items.Where(item => !item.IsUnderstood)];
+        if (strange.Length > 0)
         {
-            string target = json.GetProperty("target"u8).GetString() ?? throw new JsonException("A rule is about nobody.");
-            PeerRuleKind kind = json.GetProperty("kind"u8).GetString() switch
-            {
-                "block" => PeerRuleKind.Block,
-                "dismiss" => PeerRuleKind.Dismiss,
-                string other => throw new JsonException($"A rule is of the unknown kind '{other}'."),
-                null => throw new JsonException("A rule is of no kind."),
-            };
-            DateTimeOffset? until = json.TryGetProperty("until"u8, out JsonElement end) ? Time(end) : null;
-            _rules[target] = new PeerRule(target, kind, Time(json.GetProperty("since"u8)), until);
+            logger.LogWarning("'{Path}' has {Count} rules that are not understood; they stay there, and {Blocked} peers whom they name are blocked, such as: {Example}.", _path,
+                strange.Length, strange.Sum(item => item.Rules.Count), strange.SelectMany(item => item.Rules).FirstOrDefault()?.ToString() ?? "nobody");
         }
 
-        static DateTimeOffset Time(JsonElement ms) => ms.TryGetInt64(out long value) && Math.Abs(value) <= (long)StagingJson.LatestTime
-            ? DateTimeOffset.FromUnixTimeMilliseconds(value)
-            : throw new JsonException("A rule has a time that is none.");
+        if (!_file.IsDamaged)
+            return;
+        _damaged = text;
+        try
+        {
+            Write();
+            logger.LogWarning("'{Path}' was damaged; the {Count} rules that could be read hold. The damaged file is kept as '{Damaged}'.", _path, _byTarget.Count, DamagedFile);
+        }
+        catch (IOException e)
+        {
+            logger.LogWarning(e, "'{Path}' is damaged; the {Count} rules that could be read hold. It could not be healed, and stays as it is.", _path, _byTarget.Count);
+        }
     }
 
     private void Write()
@@ -152,24 +232,20 @@ internal sealed class PeerRules
             return;
         lock (_writing) // one at a time, each with the newest state
         {
-            PeerRule[] rules;
+            RulesContent content;
             lock (_gate)
             {
                 DropEnded_NeedsLock();
-                rules = [.. _rules.Values];
+                content = _file with { Items = [.. _items] };
             }
 
-            SafeFile.Write(_path, to =>
+            if (_damaged is { } text)
             {
-                using var writer = new Utf8JsonWriter(to, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = ExactJson.Encoder });
-                writer.WriteStartObject();
-                writer.WriteNumber("version", 1);
-                writer.WriteStartArray("rules");
-                foreach (PeerRule rule in rules)
-                    rule.WriteTo(writer);
-                writer.WriteEndArray();
-                writer.WriteEndObject();
-            });
+                DamagedFile = SafeFile.KeepDamaged(_path, text);
+                _damaged = null;
+            }
+
+            SafeFile.Write(_path, to => RulesFile.Write(to, content));
         }
     }
 }

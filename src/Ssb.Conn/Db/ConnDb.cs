@@ -16,7 +16,6 @@ public sealed class ConnDb : IAsyncDisposable
 {
     private const string FileName = "conn.json";
     private const string LegacyFileName = "gossip.json";
-    private const int KeptDamagedFiles = 10;
 
     private readonly ConnDbOptions _options;
     private readonly string? _path;
@@ -79,7 +78,7 @@ public sealed class ConnDb : IAsyncDisposable
         ArgumentException.ThrowIfNullOrEmpty(folder);
         options = (options ?? new ConnDbOptions()).Checked();
         cancellationToken.ThrowIfCancellationRequested();
-        Directory.CreateDirectory(folder);
+        OwnFiles.CreateFolder(folder);
         FolderLock? folderLock = FolderLock.Take(folder);
         try
         {
@@ -100,7 +99,7 @@ public sealed class ConnDb : IAsyncDisposable
             }
             else
             {
-                content = new ConnFileContent(await ReadLegacyAsync(legacy, options.Logger, cancellationToken).ConfigureAwait(false), [], IsDamaged: false);
+                content = new ConnFileContent(ReadLegacy(legacy, options.Logger), [], IsDamaged: false);
                 isNew = true;
             }
 
@@ -341,16 +340,22 @@ public sealed class ConnDb : IAsyncDisposable
         }
     }
 
-    // A link to a file that is not there yet is no file; that one is made.
-    private static bool IsThere(string path) => File.Exists(path) && (File.ResolveLinkTarget(path, returnFinalTarget: true)?.Exists ?? true);
+    // A link to a file that is not there yet is no file; that one is made. Nor is a folder, which the first write tells of.
+    private static bool IsThere(string path) => OwnFiles.KindOf(path) is not (PathKind.Nothing or PathKind.Folder);
 
-    private static async Task<OrderedTable<DbPeer>> ReadLegacyAsync(string path, ILogger logger, CancellationToken cancellationToken)
+    private static OrderedTable<DbPeer> ReadLegacy(string path, ILogger logger)
     {
-        if (!File.Exists(path))
+        PathKind kind = OwnFiles.KindOf(path);
+        if (kind != PathKind.File)
+        {
+            if (kind != PathKind.Nothing)
+                logger.LogWarning("'{Path}' is {Kind}, where a file is expected; nothing was taken over from it, and it stays as it is.", path, OwnFiles.Name(kind));
             return new OrderedTable<DbPeer>();
+        }
+
         try
         {
-            OrderedTable<DbPeer> peers = ConnFile.ReadGossip(await File.ReadAllBytesAsync(path, cancellationToken).ConfigureAwait(false));
+            OrderedTable<DbPeer> peers = ConnFile.ReadGossip(SafeFile.Read(path));
             logger.LogInformation("Took over {Count} peers from '{Path}', which stays as it is.", peers.Count, path);
             return peers;
         }
@@ -363,13 +368,9 @@ public sealed class ConnDb : IAsyncDisposable
 
     private static string? KeepDamaged(string path, ReadOnlyMemory<byte> text, ILogger logger)
     {
-        string kept = path + ".damaged";
-        for (int i = 2; i <= KeptDamagedFiles && File.Exists(kept); i++)
-            kept = $"{path}.damaged-{i}";
         try
         {
-            SafeFile.Write(kept, text);
-            return kept;
+            return SafeFile.KeepDamaged(path, text);
         }
         catch (IOException e)
         {

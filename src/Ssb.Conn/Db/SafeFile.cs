@@ -9,11 +9,13 @@ internal static partial class SafeFile
 {
     private const int UseHugePages = 14; // MADV_HUGEPAGE of linux/mman.h
     private const int HugePage = 2 << 20; // bytes
+    private const int KeptDamagedFiles = 10;
 
     /// <inheritdoc cref="Write(string, Action{IBufferWriter{byte}})"/>
     public static void Write(string path, ReadOnlyMemory<byte> content) => Write(path, to => to.Write(content.Span));
 
-    /// <summary>Replaces a file. After a crash at any moment, the old or the new one is there, whole.</summary>
+    /// <summary>Replaces a file, or the one that a link in its place leads to. After a crash at any moment, the old or the new one is there, whole.</summary>
+    /// <remarks>A file that was there keeps its mode, a new one has mode 0600.</remarks>
     /// <exception cref="IOException">It could not be written; the old file is as it was.</exception>
     public static void Write(string path, Action<IBufferWriter<byte>> write)
     {
@@ -23,8 +25,12 @@ internal static partial class SafeFile
             // Through a link to the file that it means, which a move would replace.
             if (new FileInfo(path) is { LinkTarget: not null } link)
                 path = link.ResolveLinkTarget(returnFinalTarget: true)!.FullName; // a link has a target
-            beside = path + "~"; // the name that npm atomic-file-rw uses
-            using (var file = new FileStream(beside, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, BufferSize = 0 }))
+            if (OwnFiles.KindOf(path) is not (PathKind.Nothing or PathKind.File) and var kind)
+                throw OwnFiles.NotAFile(path, kind);
+            // The name that npm atomic-file-rw uses. What a process that was killed left there goes; a link that another user put there is not followed.
+            beside = path + "~";
+            File.Delete(beside);
+            using (FileStream file = OwnFiles.CreateNew(beside))
             {
                 KeepMode(path, file.SafeFileHandle);
                 var to = new FileBuffer(file);
@@ -47,11 +53,40 @@ internal static partial class SafeFile
             SyncFolder(Path.GetDirectoryName(Path.GetFullPath(path))!); // a file is in a folder
     }
 
+    /// <summary>Keeps the text of a damaged file beside it, as <c>NAME.damaged</c>, then <c>-2</c> to <c>-10</c>, with its mode.</summary>
+    /// <remarks>The first nine are never replaced; the tenth gives way to the newest.</remarks>
+    /// <returns>Where it is kept.</returns>
+    /// <exception cref="IOException">It could not be kept.</exception>
+    public static string KeepDamaged(string path, ReadOnlyMemory<byte> text)
+    {
+        try
+        {
+            for (int i = 1; ; i++)
+            {
+                string kept = i == 1 ? path + ".damaged" : $"{path}.damaged-{i}";
+                if (i == KeptDamagedFiles)
+                    File.Delete(kept);
+                else if (OwnFiles.KindOf(kept, followLink: false) != PathKind.Nothing)
+                    continue;
+                using FileStream file = OwnFiles.CreateNew(kept);
+                KeepMode(path, file.SafeFileHandle);
+                file.Write(text.Span);
+                file.Flush(flushToDisk: true);
+                return kept;
+            }
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new IOException(e.Message, e);
+        }
+    }
+
     /// <summary>Reads a whole file.</summary>
-    /// <exception cref="IOException">It could not be read, or has more than 2 GB.</exception>
+    /// <exception cref="IOException">It is no file, could not be read, or has more than 2 GB.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     public static Memory<byte> Read(string path)
     {
-        using SafeFileHandle file = File.OpenHandle(path, options: FileOptions.SequentialScan);
+        using SafeFileHandle file = OwnFiles.OpenRead(path);
         long size = RandomAccess.GetLength(file);
         if (size > Array.MaxLength - (2 * HugePage))
             throw new IOException($"'{path}' has {size:N0} bytes, more than can be read.");
@@ -75,7 +110,7 @@ internal static partial class SafeFile
         }
     }
 
-    // Who may read the old file may read the new one, and nobody else; a new file has the mode that the process gives to files.
+    // Who may read the old file may read the new one, and nobody else.
     private static void KeepMode(string path, SafeFileHandle file)
     {
         if (OperatingSystem.IsWindows() || !File.Exists(path))

@@ -84,12 +84,8 @@ public sealed record WhyReport(string Subject, string? Key, int? Hops, PeerRule?
             writer.WriteNumber("hops", hops);
         if (Rule is { } rule)
         {
-            writer.WriteStartObject("rule");
-            writer.WriteString("target", rule.Target);
-            writer.WriteString("kind", rule.Kind == PeerRuleKind.Block ? "block" : "dismiss");
-            writer.WriteNumber("since", rule.Since.ToUnixTimeMilliseconds());
-            WriteTime("until", rule.Until);
-            writer.WriteEndObject();
+            writer.WritePropertyName("rule");
+            rule.WriteTo(writer);
         }
 
         writer.WriteStartArray("routes");

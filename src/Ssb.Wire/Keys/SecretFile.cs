@@ -18,7 +18,7 @@ public static class SecretFile
     private const string Tag = ".ed25519";
 
     /// <summary>Reads an identity.</summary>
-    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
+    /// <exception cref="IOException">There is no such file, it is no file but a folder, a named pipe or a device, or it cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
     /// <exception cref="FormatException">It is no SSB secret file.</exception>
     /// <exception cref="InvalidDataException">It is too large, of an unknown curve, or its parts contradict each other.</exception>
@@ -32,7 +32,7 @@ public static class SecretFile
         int length = 0;
         try
         {
-            using (var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0))
+            using (FileStream file = OpenRead(path))
                 length = file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
 
             return Read(buffer.AsSpan(0, length));
@@ -60,7 +60,7 @@ public static class SecretFile
         }
     }
 
-    /// <summary>Makes a new identity and writes its file, and its folder if there is none.</summary>
+    /// <summary>Makes a new identity and writes its file, and its folder (mode 0700) if there is none.</summary>
     /// <remarks>
     /// Never overwrites. On Unix only the owner may read and write it (mode 0600; ssb-keys says 0400), from its first
     /// moment; on Windows it inherits what its folder allows.
@@ -72,14 +72,10 @@ public static class SecretFile
         ArgumentException.ThrowIfNullOrEmpty(path);
         string full = Path.GetFullPath(path);
         if (Path.GetDirectoryName(full) is { Length: > 0 } folder)
-            Directory.CreateDirectory(folder);
+            OwnFiles.CreateFolder(folder);
 
         SodiumLibrary.EnsureReady(); // without it nothing should be left behind
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, BufferSize = 0 };
-        if (!OperatingSystem.IsWindows()) // where the property throws
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-
-        using var file = new FileStream(full, options);
+        using FileStream file = OwnFiles.CreateNew(full);
         KeyPair? keys = null;
         byte[]? text = null;
         bool written = false;
@@ -103,6 +99,15 @@ public static class SecretFile
                 File.Delete(full);
             }
         }
+    }
+
+    // What a shell gives us as a descriptor that is open, such as <(command), has somebody who writes to it, and may be waited for.
+    private static FileStream OpenRead(string path)
+    {
+        bool isDescriptor = path == "/dev/stdin" || path.StartsWith("/dev/fd/", StringComparison.Ordinal) || path.StartsWith("/proc/self/fd/", StringComparison.Ordinal);
+        return isDescriptor
+            ? new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0)
+            : new FileStream(OwnFiles.OpenRead(path), FileAccess.Read, bufferSize: 0);
     }
 
     private static KeyPair Read(Span<byte> text)

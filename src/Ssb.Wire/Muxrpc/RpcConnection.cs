@@ -34,6 +34,7 @@ public sealed class RpcConnection : IAsyncDisposable
         Options = options;
         Remote = options.Remote ?? (stream as BoxStream)?.Remote;
         Held = new RpcHeld(options.MaxHeldBytes);
+        Reserve = new RpcReserve(options);
         Output = new RpcOutput(stream, options.TimeProvider, options.MaxUnsentBytes, e => End(new RpcEnd(RpcEndReason.Lost, e)));
         Exchanges = new RpcExchanges(options.MaxOpenRequests);
         _server = new RpcServer(this);
@@ -53,6 +54,8 @@ public sealed class RpcConnection : IAsyncDisposable
 
     internal RpcHeld Held { get; }
 
+    internal RpcReserve Reserve { get; }
+
     internal RpcExchanges Exchanges { get; }
 
     /// <summary>When the last frame came: a timestamp of the clock.</summary>
@@ -63,6 +66,9 @@ public sealed class RpcConnection : IAsyncDisposable
 
     /// <summary>Completes when the stream is closed.</summary>
     internal Task WasCut => _cut.Task;
+
+    /// <summary>Whether nothing is read now, since a stream has no room. The peer cannot be heard then.</summary>
+    internal bool IsStopped => _reader.StoppedBy is not null;
 
     /// <summary>How many procedures run that did not end at once.</summary>
     internal int RunningProcedures => _server.Running;
@@ -103,6 +109,7 @@ public sealed class RpcConnection : IAsyncDisposable
         call.CancelBy(cancellationToken);
         if (call.Task.IsCompleted)
             return call.Task;
+        _reader.StoppedBy?.LookAgain(); // its reader may be waiting for this call
         if (Output.TryAdd(RpcFrame.Json, call.Request, body))
             Output.Flush();
         else
@@ -137,7 +144,7 @@ public sealed class RpcConnection : IAsyncDisposable
     /// <exception cref="ArgumentException">The name is none, or the arguments are too large or binary.</exception>
     public RpcSource Source(string procedure, ReadOnlySpan<RpcValue> arguments = default)
     {
-        var inbox = new RpcInbox(Options, Held);
+        var inbox = new RpcInbox(this);
         return new RpcSource(Open("source", procedure, arguments, inbox, endsWithPeer: true), inbox);
     }
 
@@ -146,7 +153,7 @@ public sealed class RpcConnection : IAsyncDisposable
     /// <exception cref="ArgumentException">The name is none, or the arguments are too large or binary.</exception>
     public RpcDuplex Duplex(string procedure, ReadOnlySpan<RpcValue> arguments = default)
     {
-        var inbox = new RpcInbox(Options, Held);
+        var inbox = new RpcInbox(this);
         return new RpcDuplex(Open("duplex", procedure, arguments, inbox, endsWithPeer: false), inbox);
     }
 
@@ -281,6 +288,7 @@ public sealed class RpcConnection : IAsyncDisposable
     {
         ReadOnlySpan<byte> body = WriteRequest(procedure, type, arguments);
         RpcStream stream = Exchanges.OpenOurs(number => new RpcStream(this, number, inbox, endsWithPeer) { Procedure = procedure }) ?? throw Lost();
+        _reader.StoppedBy?.LookAgain(); // its reader may be waiting for this stream
         Output.Add(RpcFrame.Stream | RpcFrame.Json, stream.Request, body);
         Output.Flush();
         return stream;

@@ -22,8 +22,8 @@ public sealed class RpcDuplex : IAsyncDisposable
     public CancellationToken Ended => _stream.Ended;
 
     /// <summary>What the peer sends, until its end. Only once.</summary>
-    /// <exception cref="RpcException">While enumerating: the peer ended it with an error, the connection ended, or this was read too
-    /// slowly.</exception>
+    /// <exception cref="RpcException">While enumerating: the peer ended it with an error, the connection ended, or nothing was taken for
+    /// <see cref="RpcOptions.SlowReaderDeadline"/> while the window was full.</exception>
     /// <exception cref="InvalidOperationException">It is or was being read.</exception>
     public IAsyncEnumerable<RpcValue> ReadAllAsync(CancellationToken cancellationToken = default)
     {
@@ -65,8 +65,8 @@ public sealed class RpcDuplex : IAsyncDisposable
 }
 
 /// <summary>A stream of items from the peer. It runs from the call that made it, and is enumerated once.</summary>
-/// <remarks>Leaving the enumeration, or disposing, tells the peer to stop. One that is never enumerated ends when its window is full or
-/// its connection ends.</remarks>
+/// <remarks>Leaving the enumeration, or disposing, tells the peer to stop. One that is never enumerated ends
+/// <see cref="RpcOptions.SlowReaderDeadline"/> after its window was full, or with its connection.</remarks>
 public sealed class RpcSource : IAsyncEnumerable<RpcValue>, IAsyncDisposable
 {
     private readonly RpcStream _stream;
@@ -80,8 +80,8 @@ public sealed class RpcSource : IAsyncEnumerable<RpcValue>, IAsyncDisposable
     }
 
     /// <summary>The items, until the peer's end.</summary>
-    /// <exception cref="RpcException">While enumerating: the peer ended it with an error, the connection ended, or this was read too
-    /// slowly.</exception>
+    /// <exception cref="RpcException">While enumerating: the peer ended it with an error, the connection ended, or nothing was taken for
+    /// <see cref="RpcOptions.SlowReaderDeadline"/> while the window was full.</exception>
     /// <exception cref="InvalidOperationException">It is or was being enumerated.</exception>
     public IAsyncEnumerator<RpcValue> GetAsyncEnumerator(CancellationToken cancellationToken = default)
     {

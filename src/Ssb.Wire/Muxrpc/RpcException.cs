@@ -32,7 +32,7 @@ public enum RpcError
     /// <summary>The connection ended first; the inner exception says how, if it broke.</summary>
     ConnectionClosed,
 
-    /// <summary>The peer sent faster than this stream was read, until its window was full (<see cref="RpcOptions.WindowFrames"/>).</summary>
+    /// <summary>The reader of this stream took nothing for <see cref="RpcOptions.SlowReaderDeadline"/> while its window was full.</summary>
     SlowConsumer,
 
     /// <summary>The peer answered with something else than was asked for.</summary>

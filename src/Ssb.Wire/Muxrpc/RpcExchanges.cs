@@ -8,12 +8,15 @@ internal sealed class RpcExchanges(int mostOfTheirs)
     private readonly Lock _gate = new();
     private readonly Dictionary<int, IRpcExchange> _ours = []; // under _gate; by the number, which is positive
     private readonly Dictionary<int, IRpcExchange> _theirs = []; // under _gate; by the number, which is positive
-    private int _lastRequest; // under _gate
+    private int _lastRequest; // written under _gate
     private bool _draining; // under _gate
     private bool _closed; // under _gate
 
     /// <summary>Completes when nothing is open any more, once <see cref="Drain"/> was called.</summary>
     public Task Drained => _drained.Task;
+
+    /// <summary>The number of our newest request; 0 if we made none. Read without a lock, since every taken item asks.</summary>
+    public int LastRequest => Volatile.Read(ref _lastRequest);
 
     public int Count
     {
@@ -41,6 +44,35 @@ internal sealed class RpcExchanges(int mostOfTheirs)
             T exchange = make(_lastRequest);
             _ours.Add(_lastRequest, exchange);
             return exchange;
+        }
+    }
+
+    /// <summary>Whether a request of ours is open that was made after the one of this number.</summary>
+    /// <remarks>After two billion requests the numbers begin again, and it is missed once.</remarks>
+    public bool HasOursSince(int request)
+    {
+        if (LastRequest == request)
+            return false;
+        lock (_gate)
+        {
+            if (_lastRequest - request <= _ours.Count)
+            {
+                for (int number = _lastRequest; number > request; number--)
+                {
+                    if (_ours.ContainsKey(number))
+                        return true;
+                }
+
+                return false;
+            }
+
+            foreach (int number in _ours.Keys)
+            {
+                if (number > request)
+                    return true;
+            }
+
+            return false;
         }
     }
 

@@ -23,21 +23,35 @@ public sealed record RpcOptions
     /// which is more than a core reads; lower it for strangers.</summary>
     public int MaxFramesPerSecond { get; init; } = 5_000_000;
 
-    /// <summary>How many frames a stream holds for its reader. When they are full the stream may hold up the connection for a
-    /// second at once and a tenth of the time in all; then it ends with <see cref="RpcError.SlowConsumer"/>, and the others go on.
-    /// muxrpc has no way to ask a peer to send slower. Default: 16,384.</summary>
+    /// <summary>How many frames a stream holds for its reader: its window. A full window stops the reading of the connection until its reader has taken half of it, so that
+    /// the peer sends no faster than the reader takes; see <see cref="ReserveBytes"/> for the exceptions.</summary>
+    /// <value>Defaults to 16,384; must be at least 1.</value>
     public int WindowFrames { get; init; } = 16_384;
 
-    /// <summary>The same in bytes of bodies. One body is always taken. Default: 16 MiB.</summary>
+    /// <summary>The same in bytes of bodies. One body is always taken.</summary>
+    /// <value>Defaults to 16 MiB; must be at least 1.</value>
     public long WindowBytes { get; init; } = 16 * 1024 * 1024;
 
-    /// <summary>How many bytes of the peer all streams and calls of the connection hold together. Beyond it a stream that holds more than
-    /// 64 KiB counts as full, and calls are refused as too many. Default: 64 MiB.</summary>
+    /// <summary>How many bytes of the peer the windows of all streams, and calls under way, hold together; the reserve comes on top. Beyond it a window that holds more than
+    /// 64 KiB counts as full, and calls are refused as too many.</summary>
+    /// <value>Defaults to 64 MiB; must be at least 1.</value>
     public long MaxHeldBytes { get; init; } = 64 * 1024 * 1024;
 
     /// <summary>How many bytes may wait for the peer to take them; while there are more, answers to what it asked, nothing is read from it. 256 KiB, which streams and calls
     /// of ours may fill, to 1 GiB. Default: 16 MiB.</summary>
     public int MaxUnsentBytes { get; init; } = 16 * 1024 * 1024;
+
+    /// <summary>How many bytes all streams of the connection together may hold beyond their windows, each frame counted as 64 bytes more than its body. A connection that
+    /// was stopped by a full window is read on into this reserve: at once while a request of ours is open that was made after the reader took its last item, as the reader
+    /// probably waits for the answer, which comes behind everything that the peer has sent until then; and once the reader has taken nothing for a second, at such a rate
+    /// that the reserve lasts until <see cref="SlowReaderDeadline"/>. 0 for none.</summary>
+    /// <value>Defaults to 64 MiB; must be between 0 and 16 GiB.</value>
+    public long ReserveBytes { get; init; } = 64 * 1024 * 1024;
+
+    /// <summary>How long the reader of a stream whose window is full may take nothing before the stream ends with <see cref="RpcError.SlowConsumer"/>, alone; a third of that
+    /// while the reserve is full, as nothing of the connection is read then. A reader that takes an item now and then is never too slow.</summary>
+    /// <value>Defaults to 30 seconds; must be between 1 second and 5 minutes.</value>
+    public TimeSpan SlowReaderDeadline { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long the connection may be silent in both directions before it is closed, with a goodbye; or infinite. Default: 10
     /// minutes.</summary>
@@ -68,6 +82,10 @@ public sealed record RpcOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(WindowFrames, 1, nameof(WindowFrames));
         ArgumentOutOfRangeException.ThrowIfLessThan(WindowBytes, 1, nameof(WindowBytes));
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxHeldBytes, 1, nameof(MaxHeldBytes));
+        ArgumentOutOfRangeException.ThrowIfNegative(ReserveBytes, nameof(ReserveBytes));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(ReserveBytes, 16L * 1024 * 1024 * 1024, nameof(ReserveBytes));
+        ArgumentOutOfRangeException.ThrowIfLessThan(SlowReaderDeadline, TimeSpan.FromSeconds(1), nameof(SlowReaderDeadline));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(SlowReaderDeadline, TimeSpan.FromMinutes(5), nameof(SlowReaderDeadline));
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxUnsentBytes, RpcOutput.Room, nameof(MaxUnsentBytes));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(MaxUnsentBytes, 1024 * 1024 * 1024, nameof(MaxUnsentBytes));
         ArgumentOutOfRangeException.ThrowIfNegative(CloseTimeout.Ticks, nameof(CloseTimeout));
@@ -104,7 +122,7 @@ public enum RpcEventKind
     /// <summary>A procedure of ours threw an exception that was not meant for the peer.</summary>
     Failed,
 
-    /// <summary>A stream ended because its reader was too slow.</summary>
+    /// <summary>A stream ended because its reader took nothing for <see cref="RpcOptions.SlowReaderDeadline"/>.</summary>
     SlowConsumer,
 }
 

@@ -18,6 +18,13 @@ internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServ
     /// <summary>When the last whole frame came, or a good part of a large one: a timestamp of the clock.</summary>
     public long LastReceived { get; private set; } = connection.Options.TimeProvider.GetTimestamp();
 
+    /// <summary>While nothing is read: the inbox that has no room.</summary>
+    public RpcInbox? StoppedBy
+    {
+        get => Volatile.Read(ref field);
+        private set => Volatile.Write(ref field, value);
+    }
+
     public void Dispose() => _received.Dispose();
 
     /// <summary>Reads frames until the connection's end.</summary>
@@ -56,11 +63,17 @@ internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServ
                     return new RpcEnd(RpcEndReason.Lost, new IOException("The peer went on sending after our goodbye."));
                 }
 
-                // What was taken may have been too little: the wait begins again, until it is enough or the stream ends.
                 while (Dispatch(frame, _received.Bytes.Slice(RpcFrame.HeaderSize, length)) is { } full)
                 {
-                    connection.Output.Flush();
-                    await full.MakeRoomAsync(length).ConfigureAwait(false);
+                    RpcRoom room = full.FindRoom(length) ?? await WaitForRoomAsync(full, length).ConfigureAwait(false);
+                    if (room == RpcRoom.Reserve)
+                    {
+                        full.AddToReserve(RpcValue.Received(frame.Kind, _received.Bytes.Slice(RpcFrame.HeaderSize, length)));
+                        break;
+                    }
+
+                    if (room == RpcRoom.None)
+                        full.EndAsTooSlow(); // then it has room, for what is dropped
                 }
 
                 _received.Consume(RpcFrame.HeaderSize + length);
@@ -74,6 +87,19 @@ internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServ
                 (LastReceived, heard) = (now, _received.Bytes.Length);
             connection.Output.Flush(); // the answers to all that came together go out together
         }
+    }
+
+    private async Task<RpcRoom> WaitForRoomAsync(RpcInbox full, int length)
+    {
+        connection.Output.Flush();
+        TimeProvider clock = connection.Options.TimeProvider;
+        long start = clock.GetTimestamp();
+        StoppedBy = full;
+        RpcRoom room = await full.WaitForRoomAsync(length).ConfigureAwait(false);
+        LastReceived = clock.GetTimestamp(); // before it counts as read again: that the peer was not heard was our doing
+        StoppedBy = null;
+        WireMetrics.CountStop(clock.GetElapsedTime(start, LastReceived));
+        return room;
     }
 
     /// <returns>false if more bytes have to come.</returns>
@@ -100,8 +126,8 @@ internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServ
         return bytes.Length >= wanted;
     }
 
-    /// <returns>The stream that has no room for it, if so. Nothing was done then.</returns>
-    private RpcStream? Dispatch(in RpcFrame frame, ReadOnlySpan<byte> body)
+    /// <returns>The inbox of a stream that has no room for it, if so. Nothing was done then.</returns>
+    private RpcInbox? Dispatch(in RpcFrame frame, ReadOnlySpan<byte> body)
     {
         if (!connection.Exchanges.TryFind(frame.Request, out IRpcExchange? exchange))
             return null;
@@ -118,7 +144,7 @@ internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServ
         }
         else if (exchange.IsFull(body.Length))
         {
-            return exchange as RpcStream;
+            return (exchange as RpcStream)?.Inbox;
         }
         else
         {

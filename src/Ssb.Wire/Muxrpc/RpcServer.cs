@@ -135,7 +135,7 @@ internal sealed class RpcServer(RpcConnection connection)
             return;
 
         string procedure = request.Procedure!; // Find found it
-        RpcInbox? inbox = found.Type == RpcProcedureType.Source ? null : new RpcInbox(connection.Options, connection.Held);
+        RpcInbox? inbox = found.Type == RpcProcedureType.Source ? null : new RpcInbox(connection);
         var stream = new RpcStream(connection, -number, inbox, endsWithPeer: false) { Procedure = procedure };
         if (connection.Held.IsTooMuch(request.Arguments.Length) || !connection.Exchanges.TryOpenTheirs(number, stream))
         {

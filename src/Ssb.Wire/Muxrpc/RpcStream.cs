@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Ssb.Wire;
 
 /// <summary>One stream, ours or the peer's: items each way, and an end from each side.</summary>
@@ -22,6 +24,7 @@ internal sealed class RpcStream : IRpcExchange
         Request = request;
         Inbox = inbox;
         _endsWithPeer = endsWithPeer;
+        inbox?.Attach(this);
     }
 
     /// <summary>Its number as we write it: negative if the peer opened the stream.</summary>
@@ -39,13 +42,6 @@ internal sealed class RpcStream : IRpcExchange
     public Task<RpcException?> PeerEnd => _peerEnd.Task;
 
     public bool IsFull(int length) => Inbox?.IsFull(length) == true;
-
-    /// <summary>Waits for room, as long as this stream may hold up the connection; then it ends.</summary>
-    public async ValueTask MakeRoomAsync(int length)
-    {
-        if (Inbox is not null && !await Inbox.WaitForRoomAsync(length).ConfigureAwait(false))
-            Overflow();
-    }
 
     public void OnData(RpcValueKind kind, ReadOnlySpan<byte> body) => Inbox?.Add(RpcValue.Received(kind, body));
 
@@ -130,15 +126,22 @@ internal sealed class RpcStream : IRpcExchange
         _connection.Output.Flush();
     }
 
-    private void Overflow()
+    /// <summary>Ends it alone, since its reader took nothing for too long. On any thread.</summary>
+    public void EndAsTooSlow()
     {
-        var error = new RpcException(RpcError.SlowConsumer,
-            $"The stream of {Procedure} was read more slowly than the peer sent, until its window was full. It was ended.");
+        var error = new RpcException(RpcError.SlowConsumer, string.Create(CultureInfo.InvariantCulture,
+            $"The stream of {Procedure} was ended. Its window was full, and its reader took no item for {_connection.Options.SlowReaderDeadline.TotalSeconds:0.###} s, or for a third of that with a full reserve."));
         lock (_gate)
+        {
+            if (_lost is not null)
+                return;
             _lost = error;
+        }
+
         Inbox?.Complete(error);
         _stop.Order();
         End(error);
+        Flush();
         _connection.Report(new RpcEvent(RpcEventKind.SlowConsumer, Procedure, error));
     }
 

@@ -27,7 +27,8 @@ internal sealed class RpcWatch(RpcConnection connection) : IAsyncDisposable
         bool isWriting = connection.Output.IsWriting; // before the time of its progress, which a write that begins meanwhile would change
         long now = options.TimeProvider.GetTimestamp();
         TimeSpan unsent = options.TimeProvider.GetElapsedTime(connection.Output.LastProgress, now);
-        TimeSpan silent = options.TimeProvider.GetElapsedTime(connection.LastReceived, now);
+        // A peer that we do not read is not silent; the stop ends by itself (SlowReaderDeadline).
+        TimeSpan silent = connection.IsStopped ? TimeSpan.Zero : options.TimeProvider.GetElapsedTime(connection.LastReceived, now);
         if (isWriting && options.SendTimeout != Timeout.InfiniteTimeSpan && unsent >= options.SendTimeout)
         {
             connection.End(new RpcEnd(RpcEndReason.Violation, new RpcProtocolException(RpcViolation.NotReading,

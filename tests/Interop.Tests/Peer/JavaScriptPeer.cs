@@ -72,7 +72,7 @@ internal static class OurPeer
             Keys = keys,
             Folder = folder,
             Listen = ["net:127.0.0.1:0~shs", "ws:127.0.0.1:0~shs"],
-            Limits = new PeerNetworkLimits { HandshakeDeadline = TimeSpan.FromSeconds(60) }, // a loaded machine shakes hands slowly
+            Limits = new PeerNetworkLimits { HandshakeDeadline = Patience.Guard }, // a loaded machine shakes hands slowly
             Conn = new ConnPluginOptions { Autostart = false },
         };
         return SsbPeer.StartAsync(with?.Invoke(options) ?? options, TestContext.Current.CancellationToken);

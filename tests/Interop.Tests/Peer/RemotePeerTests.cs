@@ -11,7 +11,8 @@ public sealed class RemotePeerTests : IAsyncDisposable
 {
     private const int Theirs = 11, Own = 12;
 
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60); // a guard
+    private static readonly TimeSpan s_patience = Patience.Guard;
+    private static readonly PeerNetworkLimits s_unhurried = new() { HandshakeDeadline = s_patience }; // a loaded machine shakes hands slowly
 
     private readonly TemporaryFolder _theirs = new(), _own = new();
     private readonly KeyPair _keys = JavaScriptPeer.KeysOf(Own), _theirKeys = JavaScriptPeer.KeysOf(Theirs);
@@ -128,10 +129,10 @@ public sealed class RemotePeerTests : IAsyncDisposable
     }
 
     // Calls a peer as itself, as its own programs do.
-    private async Task<RpcConnection> Control(JavaScriptPeer peer) => (await Keep(PeerNetwork.Open(new PeerNetworkOptions { Keys = _theirKeys }))
+    private async Task<RpcConnection> Control(JavaScriptPeer peer) => (await Keep(PeerNetwork.Open(new PeerNetworkOptions { Keys = _theirKeys, Limits = s_unhurried }))
         .ConnectAsync(MultiserverAddress.Parse(peer.Address), Cancellation).WaitAsync(s_patience, Cancellation)).Rpc;
 
-    private async Task<RpcConnection> ControlOurs(SsbPeer peer) => (await Keep(PeerNetwork.Open(new PeerNetworkOptions { Keys = _keys }))
+    private async Task<RpcConnection> ControlOurs(SsbPeer peer) => (await Keep(PeerNetwork.Open(new PeerNetworkOptions { Keys = _keys, Limits = s_unhurried }))
         .ConnectAsync(peer.Addresses[0], Cancellation).WaitAsync(s_patience, Cancellation)).Rpc;
 
     private static async Task<JsonElement> Until(RpcConnection control, string source, Func<JsonElement, bool> wanted) => (await control.Source(source)

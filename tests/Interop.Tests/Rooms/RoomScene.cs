@@ -22,7 +22,7 @@ internal sealed class RoomScene : IAsyncDisposable
 {
     private const int RoomSeed = 90;
 
-    private static readonly TimeSpan s_guard = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_guard = Patience.Guard;
 
     private readonly RoomKind _kind;
     private readonly NetworkKey _network = NetworkKey.Generate();

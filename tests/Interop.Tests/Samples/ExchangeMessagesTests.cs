@@ -87,7 +87,7 @@ public class ExchangeMessagesTests
         await using Sample ours = Sample.Start("ExchangeMessages", folder.Path, $"{Loopback.FreePort()}", liar.Addresses[0].Text);
         await ours.FindAsync(line => line.Contains("\"text\":\"a\"", StringComparison.Ordinal));
         Assert.EndsWith(complaint, await ours.FindAsync(line => line.StartsWith($"Not a message of {keys.Id}: ", StringComparison.Ordinal)), StringComparison.Ordinal);
-        await ended.Task.WaitAsync(TimeSpan.FromSeconds(60), Token);
+        await ended.Task.WaitAsync(Patience.Guard, Token);
     }
 
     // Both have the message, and under the same id.

@@ -8,7 +8,7 @@ namespace Interop.Tests.Samples;
 internal sealed class Sample : IAsyncDisposable
 {
     /// <summary>Only a guard: what is waited for comes much sooner, or the test fails.</summary>
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = Patience.Guard;
 
     private readonly Channel<string> _lines = Channel.CreateUnbounded<string>(); // bounded by the life of the sample
     private readonly List<string> _read = [];

@@ -8,7 +8,7 @@ namespace Interop.Tests.Wire;
 /// <summary>The command line of ssb-server 16.0.1, as it is, against a server of ours.</summary>
 public class RpcCommandLineTests
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = Patience.Guard;
 
     [Fact]
     public async Task Commands_OfTheStockProgram_WorkWithOurServer()

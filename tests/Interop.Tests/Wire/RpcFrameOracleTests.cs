@@ -11,7 +11,7 @@ public class RpcFrameOracleTests
 {
     private const int Frames = 5_000;
 
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = Patience.Guard;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 

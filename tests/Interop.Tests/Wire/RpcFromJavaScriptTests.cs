@@ -4,11 +4,12 @@ using Ssb.Wire;
 namespace Interop.Tests.Wire;
 
 /// <summary>JavaScript calls, by secret-stack 6.4.2 and by ssb-client 4.9.0, and we serve.</summary>
+[Collection(nameof(Alone))]
 public class RpcFromJavaScriptTests
 {
     private const string Failure = "failed on purpose ☃";
 
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = Patience.Guard;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 

@@ -10,7 +10,7 @@ namespace Interop.Tests.Wire;
 /// <remarks>All connections end with it.</remarks>
 internal sealed class RpcHost : IAsyncDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = Patience.Guard;
 
     // A loaded machine shakes hands slowly.
     private static readonly HandshakeOptions s_unhurried = new() { Deadline = s_patience };
@@ -63,6 +63,13 @@ internal sealed class RpcHost : IAsyncDisposable
         Socket socket = await DialAsync(peer.Port);
         BoxStream box = await SecretHandshake.ConnectAsync(new NetworkStream(socket, ownsSocket: true), keys ?? Keys, peer.Id, s_unhurried, Cancellation);
         return Start(box);
+    }
+
+    /// <summary>Dials another one of these.</summary>
+    public async Task<RpcConnection> ConnectAsync(RpcHost other)
+    {
+        Socket socket = await DialAsync(other.Port);
+        return Start(await SecretHandshake.ConnectAsync(new NetworkStream(socket, ownsSocket: true), Keys, other.Keys.Id, s_unhurried, Cancellation));
     }
 
     /// <summary>A socket to a port of this machine.</summary>

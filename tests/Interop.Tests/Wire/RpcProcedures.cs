@@ -9,7 +9,7 @@ namespace Interop.Tests.Wire;
 /// <summary>The procedures of js/rpc-plugin.js, served by us: <c>test.give</c> and so on, and <c>gossip.ping</c>.</summary>
 internal sealed class RpcProcedures
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = Patience.Guard;
 
     // Unbounded: a test takes what it expects.
     private readonly Channel<string> _events = Channel.CreateUnbounded<string>();
@@ -58,6 +58,8 @@ internal sealed class RpcProcedures
             .Source("test.items", (call, _) => All([.. call.Arguments[0].EnumerateArray().Select(RpcSpecs.Make)]))
             .Source("test.count", (call, _) => All(
                 Enumerable.Range(call.Arguments[0].GetInt32(), call.Arguments[1].GetInt32() - call.Arguments[0].GetInt32()).Select(RpcSpecs.Counted)))
+            .Source("test.bytes", (call, _) => All(
+                Enumerable.Range(0, call.Arguments[0].GetInt32()).Select(i => RpcValue.Binary(Filled(i % 251, call.Arguments[1].GetInt32())))))
             .Source("test.failing", (call, _) => All([.. Enumerable.Range(0, call.Arguments[0].GetInt32()).Select(i => (RpcValue)i)], Failure()))
             .Source("test.broken", (_, _) => throw Failure())
             .Source("test.flood", (_, _) => FloodAsync())
@@ -129,6 +131,13 @@ internal sealed class RpcProcedures
         {
             Say($"took {string.Join(" ", taken)}, then {e.RemoteName}: {e.Message}");
         }
+    }
+
+    private static byte[] Filled(int with, int length)
+    {
+        byte[] bytes = new byte[length];
+        bytes.AsSpan().Fill((byte)with);
+        return bytes;
     }
 
     private static async IAsyncEnumerable<RpcValue> All(IEnumerable<RpcValue> values, RpcException? error = null)

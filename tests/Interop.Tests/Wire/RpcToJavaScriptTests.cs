@@ -9,7 +9,7 @@ public class RpcToJavaScriptTests
 {
     private const string Failure = "failed on purpose ☃";
 
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = Patience.Guard;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 

@@ -14,7 +14,7 @@ public sealed class ShsInteropTests : IAsyncDisposable
     private const int OtherSeed = 3;
 
     /// <summary>Only a guard.</summary>
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = Patience.Guard;
 
     private readonly KeyPair _ours = KeyPair.FromSeed(Seed(OurSeed));
     private readonly FeedId _theirs = IdOf(TheirSeed);

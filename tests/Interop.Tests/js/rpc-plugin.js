@@ -6,7 +6,7 @@ const { make, tell, tellEnd } = require('./rpc-values')
 
 exports.manifest = {
   give: 'sync', later: 'async', fail: 'async', boom: 'sync', boomLater: 'async', never: 'async', order: 'sync',
-  items: 'source', count: 'source', failing: 'source', broken: 'source', forever: 'source',
+  items: 'source', count: 'source', bytes: 'source', failing: 'source', broken: 'source', forever: 'source',
   take: 'sink', refuse: 'sink', swap: 'duplex', half: 'duplex',
 }
 
@@ -36,6 +36,11 @@ exports.procedures = (say) => ({
   order: (i) => { say({ ordered: i }); return i },
   items: (values) => pull.values(values.map(make)),
   count: (from, to) => pull(pull.count(to - from - 1), pull.asyncMap((i, cb) => setImmediate(cb, null, { i: from + i }))),
+  // As fast as it goes. muxrpc takes the items of a source whether or not the socket takes them, so 251 different ones are shared.
+  bytes: (count, size) => {
+    const filled = Array.from({ length: 251 }, (_, i) => Buffer.alloc(size, i))
+    return pull(pull.count(count - 1), pull.asyncMap((i, cb) => setImmediate(cb, null, filled[i % 251])))
+  },
   failing: (n) => { let i = 0; return (end, cb) => cb(end || (i < n ? null : failures.error), i++) },
   broken: () => { throw failures.error },
   forever: () => forever(say, 'forever'),

@@ -12,7 +12,7 @@ public sealed class AttackTests : IAsyncDisposable
 {
     private const byte Json = 2, StreamFlag = 8;
 
-    private static readonly TimeSpan s_guard = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_guard = Patience.Guard;
     private static readonly byte[] s_upgrade =
         "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"u8.ToArray();
     private static readonly byte[] s_manifest = """{"name":["manifest"],"type":"async","args":[]}"""u8.ToArray();

@@ -9,9 +9,9 @@ namespace Ssb.Conn.Net.Tests.Hosting;
 /// <summary>Generic hosts with a peer on loopback, and what they log.</summary>
 public abstract class HostTestBase : IAsyncDisposable
 {
-    private protected static readonly TimeSpan Guard = TimeSpan.FromSeconds(30);
+    private protected static readonly TimeSpan Guard = Patience.Guard;
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("ssb-conn-").FullName;
+    private readonly string _folder = SocketFolder.Create("ssb-conn-");
     private readonly List<IAsyncDisposable> _open = [];
 
     private protected static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -55,7 +55,9 @@ public abstract class HostTestBase : IAsyncDisposable
     /// <summary>A peer without any host.</summary>
     private protected async Task<SsbPeer> StartPeer(SsbPeerOptions? options = null)
     {
-        SsbPeer peer = await SsbPeer.StartAsync(options ?? new SsbPeerOptions { Listen = ["net:127.0.0.1:0~shs"], Conn = new ConnPluginOptions { Autostart = false } }, Token);
+        options ??= new SsbPeerOptions { Listen = ["net:127.0.0.1:0~shs"], Conn = new ConnPluginOptions { Autostart = false } };
+        options = options with { Limits = options.Limits with { HandshakeDeadline = Guard } }; // a loaded machine shakes hands slowly
+        SsbPeer peer = await SsbPeer.StartAsync(options, Token);
         _open.Insert(0, peer);
         return peer;
     }

@@ -6,7 +6,7 @@ namespace Ssb.Conn.Net.Tests.Rooms;
 /// <summary>What tests of rooms have in common: a network of their own, its peers on loopback, and an end for all of them.</summary>
 public abstract class RoomPeers : IAsyncDisposable
 {
-    private protected static readonly TimeSpan Guard = TimeSpan.FromSeconds(30);
+    private protected static readonly TimeSpan Guard = Patience.Guard;
 
     private readonly List<IAsyncDisposable> _open = [];
     private readonly List<KeyPair> _keys = [];

@@ -35,7 +35,7 @@ internal sealed class TestRoom : IAsyncDisposable
             NetworkKey = network,
             Listen = [listen],
             Api = api,
-            Limits = new PeerNetworkLimits { HandshakeDeadline = TimeSpan.FromSeconds(30) }, // a loaded machine shakes hands slowly
+            Limits = new PeerNetworkLimits { HandshakeDeadline = Patience.Guard }, // a loaded machine shakes hands slowly
             Access = new RpcAccess(new RpcPermissions(["manifest", "gossip.ping", "room", "tunnel"])),
         });
         _accepting = AcceptAsync();

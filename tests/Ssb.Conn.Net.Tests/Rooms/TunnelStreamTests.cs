@@ -8,7 +8,7 @@ namespace Ssb.Conn.Net.Tests.Rooms;
 /// <summary>A tunnel over a muxrpc connection of its own, without a room.</summary>
 public sealed class TunnelStreamTests : IAsyncDisposable
 {
-    private static readonly TimeSpan s_guard = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_guard = Patience.Guard;
 
     private readonly List<RpcConnection> _connections = [];
 

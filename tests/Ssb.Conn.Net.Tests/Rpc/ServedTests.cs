@@ -12,7 +12,7 @@ public sealed class ServedTests : IAsyncDisposable
 {
     private const string Somebody = "net:127.0.0.1:9752~shs:pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=";
 
-    private static readonly TimeSpan s_guard = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_guard = Patience.Guard;
     private static readonly PeerNetworkLimits s_unhurried = new() { HandshakeDeadline = s_guard }; // a loaded machine shakes hands slowly
 
     private readonly KeyPair _own = KeyPair.Generate(), _other = KeyPair.Generate();

@@ -12,9 +12,10 @@ public sealed class SsbPeerTests : IAsyncDisposable
 {
     private const string Somebody = "net:127.0.0.1:9752~shs:pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=";
 
-    private static readonly TimeSpan s_guard = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_guard = Patience.Guard;
+    private static readonly PeerNetworkLimits s_unhurried = new() { HandshakeDeadline = s_guard }; // a loaded machine shakes hands slowly
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("ssb-conn-").FullName;
+    private readonly string _folder = SocketFolder.Create("ssb-conn-");
     private readonly List<IAsyncDisposable> _open = [];
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -225,6 +226,7 @@ public sealed class SsbPeerTests : IAsyncDisposable
             Folder = FolderOf(number),
             Listen = ["net:127.0.0.1:0~shs", $"unix:{Path.Combine(Directory.CreateDirectory(FolderOf(number)).FullName, "socket")}~noauth"],
             Conn = new ConnPluginOptions { Autostart = false },
+            Limits = s_unhurried,
         };
         SsbPeer peer = await SsbPeer.StartAsync(with?.Invoke(options) ?? options, Token);
         _open.Insert(0, peer);
@@ -235,7 +237,7 @@ public sealed class SsbPeerTests : IAsyncDisposable
     private async Task<RpcConnection> Control(SsbPeer peer)
     {
         var keys = KeyPair.Generate();
-        PeerNetwork network = PeerNetwork.Open(new PeerNetworkOptions { Keys = keys });
+        PeerNetwork network = PeerNetwork.Open(new PeerNetworkOptions { Keys = keys, Limits = s_unhurried });
         _open.Insert(0, network);
         return (await network.ConnectAsync(peer.Addresses[1], Token)).Rpc;
     }

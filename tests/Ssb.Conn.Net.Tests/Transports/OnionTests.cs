@@ -10,7 +10,7 @@ public sealed class OnionTests : IAsyncDisposable
 {
     private const string Host = "abcdefghijklmnop.onion";
 
-    private static readonly TimeSpan s_guard = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_guard = Patience.Guard;
     private static readonly PeerNetworkLimits s_unhurried = new() { HandshakeDeadline = s_guard }; // a loaded machine shakes hands slowly
 
     private readonly KeyPair _alice = KeyPair.Generate(), _bob = KeyPair.Generate();

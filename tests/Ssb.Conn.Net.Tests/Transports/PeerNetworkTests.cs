@@ -8,12 +8,12 @@ namespace Ssb.Conn.Net.Tests.Transports;
 /// <summary>Two networks on loopback: each transport, who is let in, and what strangers can hold.</summary>
 public sealed class PeerNetworkTests : IAsyncDisposable
 {
-    private static readonly TimeSpan s_guard = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_guard = Patience.Guard;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     private readonly KeyPair _alice = KeyPair.Generate(), _bob = KeyPair.Generate();
-    private readonly string _folder = Directory.CreateTempSubdirectory("ssb-conn-").FullName;
+    private readonly string _folder = SocketFolder.Create("ssb-conn-");
     private readonly List<PeerNetwork> _networks = [];
     private readonly CancellationTokenSource _over = new();
     private readonly List<Task> _accepting = [];
@@ -72,7 +72,7 @@ public sealed class PeerNetworkTests : IAsyncDisposable
         PeerNetwork alice = Open(_alice);
         await Assert.ThrowsAsync<ConnectFailedException>(() =>
             alice.ConnectAsync(MultiserverAddress.Parse($"net:127.0.0.1:{route.Port}~shs:{other.Id.ToBase64()}"), Token).WaitAsync(s_guard, Token));
-        PeerNetwork elsewhere = PeerNetwork.Open(new PeerNetworkOptions { Keys = _alice, NetworkKey = NetworkKey.Generate() });
+        PeerNetwork elsewhere = PeerNetwork.Open(new PeerNetworkOptions { Keys = _alice, NetworkKey = NetworkKey.Generate(), Limits = new PeerNetworkLimits { HandshakeDeadline = s_guard } });
         _networks.Add(elsewhere);
         ConnectFailedException e = await Assert.ThrowsAsync<ConnectFailedException>(() => elsewhere.ConnectAsync(bob.Addresses[0], Token).WaitAsync(s_guard, Token));
         Assert.IsType<HandshakeException>(e.InnerException);
@@ -242,7 +242,7 @@ public sealed class PeerNetworkTests : IAsyncDisposable
         _over.Dispose();
     }
 
-    private PeerNetwork Open(KeyPair keys, params string[] listen) => Open(keys, new PeerNetworkLimits(), listen);
+    private PeerNetwork Open(KeyPair keys, params string[] listen) => Open(keys, new PeerNetworkLimits { HandshakeDeadline = s_guard }, listen); // a loaded machine shakes hands slowly
 
     private PeerNetwork Open(KeyPair keys, string listen, PeerNetworkLimits limits) => Open(keys, limits, listen);
 

@@ -10,7 +10,7 @@ namespace Ssb.Conn.Net.Tests.Transports;
 /// <summary>Dialling <c>wss</c>: a peer's WebSocket behind a TLS server with a certificate of its own making, on loopback.</summary>
 public sealed class WssTests : IAsyncDisposable
 {
-    private static readonly TimeSpan s_guard = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_guard = Patience.Guard;
     private static readonly PeerNetworkLimits s_unhurried = new() { HandshakeDeadline = s_guard }; // a loaded machine shakes hands slowly
 
     private readonly KeyPair _alice = KeyPair.Generate(), _bob = KeyPair.Generate();

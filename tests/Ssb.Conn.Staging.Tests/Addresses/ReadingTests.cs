@@ -38,6 +38,119 @@ public class ReadingTests
     }
 
     [Theory]
+    [InlineData("::1", MultiserverHostKind.IPv6)]
+    [InlineData("::", MultiserverHostKind.IPv6)]
+    [InlineData("fe80::1", MultiserverHostKind.IPv6)]
+    [InlineData("fe80::1%eth0", MultiserverHostKind.IPv6)]
+    [InlineData("2001:db8::8a2e:370:7334", MultiserverHostKind.IPv6)]
+    [InlineData("::ffff:127.0.0.1", MultiserverHostKind.IPv6)]
+    public void Host_TrapUnescapedIPv6InAllSpellings_IsTheSame(string host, MultiserverHostKind kind)
+    {
+        string escaped = host.Replace(":", "!:", StringComparison.Ordinal);
+        string[] spellings =
+        [
+            $"net:{host}:8008", $"net:{escaped}:8008", $"net:[{host}]:8008", $"net:[{escaped}]:8008", $"onion:{host}:8008", $"onion:[{host}]:8008",
+            $"ws://[{host}]:8008", $"ws://[{escaped}]:8008", $"ws:[{host}]:8008", $"wss://[{host}]:8008/path", $"ws://user@[{host}]:8008?query",
+        ];
+        Assert.All(spellings, text =>
+        {
+            MultiserverAddress address = MultiserverAddress.Parse($"{text}~shs:{Given.Base64(1)}");
+            MultiserverRoute route = address.Routes.Single();
+            Assert.Equal((host, kind, 8008, null), (route.Host, route.HostKind, route.Port, route.Problem));
+            Assert.Null(address.Problem);
+            Assert.Equal(address.Text, MultiserverAddress.Format(address.Routes).Text); // each spelling stays as it is
+        });
+    }
+
+    [Theory]
+    [InlineData("net", "::1", 8008, "net:::1:8008")]
+    [InlineData("net", "fe80::1%eth0", 8008, "net:fe80::1%eth0:8008")]
+    [InlineData("net", "10.0.0.1", 1, "net:10.0.0.1:1")]
+    [InlineData("net", "example.com", 65_535, "net:example.com:65535")]
+    [InlineData("onion", "abcdefghijklmnop.onion", 8008, "onion:abcdefghijklmnop.onion:8008")]
+    [InlineData("ws", "::1", 8989, "ws://[::1]:8989")]
+    [InlineData("wss", "example.com", 443, "wss://example.com:443")]
+    public void FromHost_AnyHost_GivesThePlainForm(string transport, string host, int port, string text)
+    {
+        var route = new MultiserverRoute(MultiserverProtocol.FromHost(transport, host, port));
+        Assert.Equal(text, MultiserverAddress.Format(route).Text);
+        MultiserverRoute read = MultiserverAddress.Parse(text).Routes.Single();
+        Assert.Equal((host, (int?)port), (read.Host, read.Port));
+        Assert.Equal(route.Protocols, read.Protocols);
+    }
+
+    [Theory]
+    [InlineData("unix", "host", 1)]
+    [InlineData("net", "", 1)]
+    [InlineData("net", "[::1]", 1)] // would be read back as "::1"
+    [InlineData("net", "a:b", 1)]
+    [InlineData("net", "host", 0)]
+    [InlineData("net", "host", 65_536)]
+    [InlineData("ws", "user@host", 1)]
+    [InlineData("ws", "host/path", 1)]
+    public void FromHost_NotReadBackAsItIs_Throws(string transport, string host, int port) =>
+        Assert.ThrowsAny<ArgumentException>(() => MultiserverProtocol.FromHost(transport, host, port));
+
+    [Theory]
+    [InlineData("net:host:8008", null)]
+    [InlineData("net:host:8008~shs:K", "shs")]
+    [InlineData("net:host:8008~shs2:K", "shs2")]
+    [InlineData("net:host:8008~shs-:K", "shs-")]
+    [InlineData("net:host:8008~noauth", "noauth")]
+    [InlineData("net:host:8008~foo~shs:K", null)]
+    [InlineData("net:host:8008~shs:K~bar", null)]
+    public void Transform_OnePartAfterTheTransport_IsItsExactName(string text, string? transform) =>
+        Assert.Equal(transform, MultiserverAddress.Parse(text.Replace("K", Given.Base64(1), StringComparison.Ordinal)).Routes.Single().Transform);
+
+    [Theory]
+    [InlineData("shs2:K")]
+    [InlineData("shs-:K")]
+    [InlineData("shsx:K")]
+    [InlineData("shs2:K:c2VlZA==")]
+    public void Key_NameThatOnlyBeginsWithShs_IsAnIdentityAndNotExpected(string part)
+    {
+        MultiserverAddress address = MultiserverAddress.Parse($"net:host:8008~{part.Replace("K", Given.Base64(1), StringComparison.Ordinal)}");
+        Assert.Equal(Given.FeedId(1), address.Key); // as npm ssb-ref reads it
+        Assert.Null(address.Routes.Single().Key);
+        Assert.False(address.Routes.Single().HasSeed);
+        Assert.Null(address.Problem); // the set of protocols is open
+    }
+
+    [Fact]
+    public void Problem_PrefixedPartNamesAnotherKey_IsNamed() => Assert.Contains(
+        "different keys",
+        MultiserverAddress.Parse($"net:host:1~shs2:{Given.Base64(1)};net:host:2~shs:{Given.Base64(2)}").Problem,
+        StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("net:host:8008:c2VlZA")]
+    [InlineData("net:c2VlZA:host:8008")]
+    [InlineData("net:[c2VlZA]:8008")]
+    [InlineData("ws://host:c2VlZA")]
+    [InlineData("ws://c2Vl+ZA:80")]
+    [InlineData("net:host:1~shs:c2VlZA")]
+    [InlineData("tunnel:c2VlZA:c2VlZA")]
+    [InlineData("ws://user:c2VlZA@host:0")]
+    public void Problem_TextThatMayBeASecret_IsNotRepeated(string text)
+    {
+        string problem = MultiserverAddress.Parse(text).Problem!; // asserted next
+        Assert.NotNull(problem);
+        Assert.DoesNotContain("c2Vl", problem, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("ws://user:word@example.com:8989/path?query#part", "example.com", 8989)]
+    [InlineData("wss://a@b@example.com", "example.com", 443)]
+    [InlineData("ws://example.com?query", "example.com", 80)]
+    [InlineData("ws://example.com:81#part/@x", "example.com", 81)]
+    [InlineData("ws://[fe80::1%25eth0]:81", "fe80::1%eth0", 81)]
+    public void Routes_UrlWithAllItsParts_AreRead(string text, string host, int port)
+    {
+        MultiserverRoute route = MultiserverAddress.Parse(text).Routes.Single();
+        Assert.Equal((host, (int?)port, null), (route.Host, route.Port, route.Problem));
+    }
+
+    [Theory]
     [InlineData("net:host:99999")]
     [InlineData("net:host:0")]
     [InlineData("net:host:-1")]
@@ -58,7 +171,10 @@ public class ReadingTests
     [InlineData("net")]
     [InlineData("net:")]
     [InlineData("net:8008")]
-    [InlineData("net:[::1]:8008")] // IPv6 is written without brackets
+    [InlineData("net:[127.0.0.1]:8008")] // only IPv6 stands in brackets
+    [InlineData("net:[example.com]:8008")]
+    [InlineData("net:[[::1]]:8008")]
+    [InlineData("net:[]:8008")]
     [InlineData("net:[::1]:80:8008")]
     [InlineData("net:[::1:8008")]
     [InlineData("net:fe80::1::2:8008")]

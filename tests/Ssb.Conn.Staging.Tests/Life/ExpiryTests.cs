@@ -342,7 +342,7 @@ public sealed class ExpiryTests : IDisposable
         {
             Calls++;
             if (OnAnotherThread)
-                Assert.True(Task.Run(call).Wait(TimeSpan.FromSeconds(60)), "The bench is locked.");
+                Assert.True(Task.Run(call).Wait(Patience.Guard), "The bench is locked.");
         }
     }
 }

@@ -173,7 +173,7 @@ public sealed class MetricsTests : IDisposable
         });
         _listener.SetMeasurementEventCallback<long>((instrument, _, _, _) =>
         {
-            Assert.True(Task.Run(() => bench.Count).Wait(TimeSpan.FromSeconds(60)), $"The bench is locked while '{instrument.Name}' is measured.");
+            Assert.True(Task.Run(() => bench.Count).Wait(Patience.Guard), $"The bench is locked while '{instrument.Name}' is measured.");
             asked.AddOrUpdate(instrument.Name, 1, (_, count) => count + 1);
         });
         _listener.Start();

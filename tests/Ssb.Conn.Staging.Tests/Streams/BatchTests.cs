@@ -18,7 +18,7 @@ public class BatchTests
         bench.Stage(Given.Anonymous(1));
         bench.Stage(Given.Anonymous(2));
         batch.Dispose();
-        Assert.True(await next.AsTask().WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.True(await next.AsTask().WaitAsync(Patience.Guard));
         Assert.Equal([Given.Anonymous(1), Given.Anonymous(2)], reader.Current.Texts());
     }
 
@@ -39,7 +39,7 @@ public class BatchTests
         ValueTask<bool> first = events.MoveNextAsync();
         Assert.False(first.IsCompleted);
         outer.Dispose();
-        Assert.True(await first.AsTask().WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.True(await first.AsTask().WaitAsync(Patience.Guard));
         Assert.Equal((StagingEventType.Unstaged, Given.Anonymous(0)), (events.Current.Type, events.Current.Address!.Text));
         Assert.True(await events.MoveNextAsync());
         Assert.Equal((StagingEventType.Staged, Given.Anonymous(1)), (events.Current.Type, events.Current.Address!.Text));

@@ -202,7 +202,7 @@ public sealed class ReaderTests : IDisposable
             await foreach (StagingEvent _ in stream)
             {
                 blocked.SetResult();
-                Assert.True(release.Wait(TimeSpan.FromSeconds(60)));
+                Assert.True(release.Wait(Patience.Guard));
                 return;
             }
         });

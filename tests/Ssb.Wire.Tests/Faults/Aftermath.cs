@@ -40,7 +40,7 @@ internal sealed class Aftermath : IDisposable
     /// <summary>Fails if something is left.</summary>
     public async Task AssertCleanAsync()
     {
-        for (int i = 0; i < 20 && _connections.Any(c => c.IsAlive); i++)
+        for (int i = 0; i < 1_000 && _connections.Any(c => c.IsAlive); i++)
         {
             await Task.Yield(); // away from the stack of the session that ended last
             GC.Collect();

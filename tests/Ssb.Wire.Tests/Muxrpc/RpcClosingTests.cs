@@ -343,7 +343,7 @@ public class RpcClosingTests
     public async Task Connection_AfterItsEnd_IsNotKeptByAnything()
     {
         WeakReference reference = await MakeAsync();
-        for (int i = 0; i < 20 && reference.IsAlive; i++)
+        for (int i = 0; i < 1_000 && reference.IsAlive; i++) // on a loaded machine its last tasks end late
         {
             GC.Collect();
             GC.WaitForPendingFinalizers();

@@ -264,7 +264,7 @@ public class RpcStreamTests
             before = Volatile.Read(ref made);
             await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
         }
-        while (before != Volatile.Read(ref made));
+        while (before == 0 || before != Volatile.Read(ref made));
 
         // What was taken to be written, and what is unsent since: twice the room, and an item each.
         Assert.InRange(before, 1, 2 * (RpcOutput.Room / 10_000 + 2) + 2);

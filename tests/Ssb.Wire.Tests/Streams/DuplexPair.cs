@@ -201,7 +201,7 @@ internal sealed class DuplexPair : IDisposable
 internal static class Wait
 {
     /// <summary>Only a guard: what is waited for comes much sooner, or the test fails.</summary>
-    public static readonly TimeSpan Guard = TimeSpan.FromSeconds(60);
+    public static readonly TimeSpan Guard = Patience.Guard;
 
     public static Task<T> Guarded<T>(this Task<T> task) => task.WaitAsync(Guard);
 

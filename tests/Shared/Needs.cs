@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 
-namespace Interop.Tests.Harness;
+namespace Ssb.Conn.Tests.Shared;
 
 /// <summary>What to do when the machine lacks something: skip in plain words, except where skipping must not go unseen.</summary>
 internal static class Needs

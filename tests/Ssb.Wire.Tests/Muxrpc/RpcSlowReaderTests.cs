@@ -1,0 +1,386 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Ssb.Wire.Tests.Muxrpc;
+
+/// <summary>Readers that are slower than the peer, in virtual time: what stops the reading of a connection, what goes on meanwhile, and what ends.</summary>
+public sealed class RpcSlowReaderTests : IDisposable
+{
+    private const int Item = 8 | 2; // a stream's, in JSON
+
+    private readonly FakeTimeProvider _time = new();
+    private readonly ConcurrentQueue<RpcEvent> _events = [];
+
+    private RpcOptions Narrow => new()
+    {
+        WindowFrames = 2,
+        TimeProvider = _time,
+        OnEvent = _events.Enqueue,
+        Permissions = RpcPermissions.All,
+        IdleTimeout = Timeout.InfiniteTimeSpan,
+        SendTimeout = Timeout.InfiniteTimeSpan,
+    };
+
+    // Whatever was slow here ended by itself or not at all.
+    public void Dispose() => Assert.All(_events, e => Assert.Equal(RpcEventKind.SlowConsumer, e.Kind));
+
+    [Fact]
+    public async Task Window_Full_StopsTheReadingUntilItemsAreTaken()
+    {
+        await using var peer = new RpcRawPeer(Narrow);
+        await using RpcSource source = peer.Connection.Source("items");
+        await SendItemsAsync(peer, 1, 0, 6);
+        await UntilAsync(() => peer.Connection.IsStopped);
+        Assert.Equal(0, peer.Connection.Reserve.Bytes);
+
+        Assert.Equal(Enumerable.Range(0, 6), await TakeAsync(source, 6)); // time stands still
+        Assert.False(peer.Connection.IsStopped);
+        Assert.Equal(0, peer.Connection.Reserve.Bytes);
+    }
+
+    [Theory]
+    [InlineData(0, 9)] // without a reserve a third of the deadline is enough
+    [InlineData(1024 * 1024, 29)]
+    public async Task Reader_TakesOneItemNowAndThen_LosesNothing(long reserve, int seconds)
+    {
+        await using var peer = new RpcRawPeer(Narrow with { ReserveBytes = reserve });
+        await using RpcSource source = peer.Connection.Source("items");
+        await SendItemsAsync(peer, 1, 0, 40);
+        await using IAsyncEnumerator<RpcValue> items = source.GetAsyncEnumerator(CancellationToken.None);
+        for (int i = 0; i < 40; i++)
+        {
+            await AdvanceAsync(TimeSpan.FromSeconds(seconds));
+            Assert.True(await items.MoveNextAsync().Guarded());
+            Assert.Equal(i, items.Current.AsJson().GetInt32());
+        }
+
+        Assert.Empty(_events);
+        Assert.Equal((0, 0), (peer.Connection.Held.Bytes, peer.Connection.Reserve.Bytes));
+    }
+
+    [Fact]
+    public async Task Reader_TakesNothingForASecond_OthersAreReadOn()
+    {
+        await using var peer = new RpcRawPeer(Narrow);
+        await using RpcSource other = peer.Connection.Source("other");
+        await using RpcSource paused = peer.Connection.Source("paused");
+        await SendItemsAsync(peer, 2, 0, 10);
+        await UntilAsync(() => peer.Connection.IsStopped);
+        Assert.Equal([0], await TakeAsync(paused, 1));
+        await UntilAsync(() => peer.Connection.IsStopped);
+        await SendItemsAsync(peer, 1, 7, 1);
+        await peer.SendAsync(2, 1, """{"name":["manifest"],"args":[]}""");
+        await AdvanceAsync(TimeSpan.FromSeconds(0.9));
+        Assert.True(peer.Connection.IsStopped);
+        Assert.Equal(0, peer.Connection.Reserve.Bytes);
+
+        await AdvanceAsync(TimeSpan.FromSeconds(0.2));
+        Assert.Equal([7], await TakeAsync(other, 1));
+        for (int i = 0; i < 2; i++)
+            _ = await peer.ReceiveAsync(); // our requests
+        Assert.Equal(-1, (await peer.ReceiveAsync()).Request); // the peer's call is answered, too
+        Assert.NotEqual(0, peer.Connection.Reserve.Bytes);
+        Assert.Equal(Enumerable.Range(1, 9), await TakeAsync(paused, 9));
+        Assert.Equal(0, peer.Connection.Reserve.Bytes);
+        Assert.Empty(_events);
+    }
+
+    [Theory]
+    [InlineData(true), InlineData(false)]
+    public async Task Reader_AsksThePeer_IsAnsweredAtOnce(bool hasTaken)
+    {
+        await using var peer = new RpcRawPeer(Narrow);
+        await using RpcSource source = peer.Connection.Source("items");
+        await SendItemsAsync(peer, 1, 0, 10);
+        await UntilAsync(() => peer.Connection.IsStopped);
+        int taken = hasTaken ? 1 : 0;
+        Assert.Equal(Enumerable.Range(0, taken), await TakeAsync(source, taken));
+        Task<RpcValue> call = peer.Connection.CallAsync("question");
+        await peer.SendAsync(2, -2, "42");
+        Assert.Equal(42, (await call.Guarded()).AsJson().GetInt32()); // time stands still
+
+        // A stream that it opens in between, likewise.
+        RpcSource inner = peer.Connection.Source("inner");
+        await SendItemsAsync(peer, 1, 10, 10);
+        await SendItemsAsync(peer, 3, 5, 1);
+        Assert.Equal([5], await TakeAsync(inner, 1));
+        await inner.DisposeAsync();
+        await peer.SendAsync(Item | 4, -3, "true");
+
+        Assert.Equal(Enumerable.Range(taken, 20 - taken), await TakeAsync(source, 20 - taken));
+        Assert.Equal((0, 0), (peer.Connection.Held.Bytes, peer.Connection.Reserve.Bytes));
+        Assert.Empty(_events);
+    }
+
+    [Fact]
+    public async Task Reader_WhoseOldCallIsOpen_DoesNotSpendTheReserve()
+    {
+        await using var peer = new RpcRawPeer(Narrow);
+        Task<RpcValue> old = peer.Connection.CallAsync("slow");
+        await using RpcSource source = peer.Connection.Source("items");
+        await SendItemsAsync(peer, 2, 0, 10);
+        await UntilAsync(() => peer.Connection.IsStopped);
+        Assert.Equal([0], await TakeAsync(source, 1));
+        await UntilAsync(() => peer.Connection.IsStopped);
+        Assert.Equal(0, peer.Connection.Reserve.Bytes);
+        Assert.False(old.IsCompleted);
+        _ = old.ContinueWith(static task => task.Exception, TaskScheduler.Default); // it ends with the connection
+    }
+
+    [Fact]
+    public async Task Reader_TakesNothingUntilTheDeadline_EndsAlone()
+    {
+        await using var peer = new RpcRawPeer(Narrow);
+        await using RpcSource source = peer.Connection.Source("items");
+        Task<RpcValue> call = peer.Connection.CallAsync("question");
+        await SendItemsAsync(peer, 1, 0, 4);
+        await UntilAsync(() => peer.Connection.Reserve.Bytes > 0); // the call may be what its reader waits for
+        await AdvanceAsync(TimeSpan.FromSeconds(29));
+        Assert.Empty(_events);
+        await AdvanceAsync(TimeSpan.FromSeconds(1.5));
+        Assert.Equal((RpcEventKind.SlowConsumer, "items"), (_events.Single().Kind, _events.Single().Procedure));
+
+        // What came before that is still there.
+        var seen = new List<int>();
+        RpcException e = await Assert.ThrowsAsync<RpcException>(async () =>
+        {
+            await foreach (RpcValue value in source)
+                seen.Add(value.AsJson().GetInt32());
+        });
+        Assert.Equal((RpcError.SlowConsumer, true), (e.Error, e.Message.Contains("30 s", StringComparison.Ordinal)));
+        Assert.Equal(Enumerable.Range(0, 4), seen);
+        Assert.Equal((0, 0), (peer.Connection.Held.Bytes, peer.Connection.Reserve.Bytes));
+        await peer.SendAsync(2, -2, "1");
+        await call.Guarded();
+    }
+
+    [Fact]
+    public async Task Reserve_Full_EndsAfterAThirdOfTheDeadline()
+    {
+        await using var peer = new RpcRawPeer(Narrow with { ReserveBytes = 1_000, SlowReaderDeadline = TimeSpan.FromSeconds(6) });
+        await using RpcSource source = peer.Connection.Source("items");
+        Task<RpcValue> call = peer.Connection.CallAsync("question");
+        await SendItemsAsync(peer, 1, 0, 100);
+        await UntilAsync(() => peer.Connection.IsStopped);
+        Assert.InRange(peer.Connection.Reserve.Bytes, 1_000 - 66, 1_000); // an item is 65 or 66 bytes
+        await AdvanceAsync(TimeSpan.FromSeconds(1.9));
+        Assert.Empty(_events);
+        await AdvanceAsync(TimeSpan.FromSeconds(0.2));
+        Assert.Single(_events);
+        await peer.SendAsync(2, -2, "1"); // what is behind is read now
+        await call.Guarded();
+    }
+
+    [Fact]
+    public async Task Reserve_ReadIntoWithoutACall_LastsUntilTheDeadline()
+    {
+        await using var peer = new RpcRawPeer(Narrow with { ReserveBytes = 30_000 });
+        await using RpcSource source = peer.Connection.Source("items");
+        await SendItemsAsync(peer, 1, 0, 1_000);
+        await UntilAsync(() => peer.Connection.IsStopped);
+        for (int second = 1; second < 29; second++)
+        {
+            await AdvanceAsync(TimeSpan.FromSeconds(1));
+            Assert.InRange(peer.Connection.Reserve.Bytes, 0, (second + 1) * 1_000 + 67); // a second's worth is saved up, and the last item may be beyond
+        }
+
+        Assert.InRange(peer.Connection.Reserve.Bytes, 20_000, 30_000);
+        Assert.Empty(_events);
+    }
+
+    [Theory]
+    [InlineData(true), InlineData(false)]
+    public async Task Stream_DisposedWhileItStopsTheReading_LetsItGoOn(bool isInReserve)
+    {
+        await using var peer = new RpcRawPeer(Narrow);
+        RpcSource source = peer.Connection.Source("items");
+        await SendItemsAsync(peer, 1, 0, 10_000);
+        await UntilAsync(() => peer.Connection.IsStopped);
+        if (isInReserve)
+        {
+            await AdvanceAsync(TimeSpan.FromSeconds(2));
+            Assert.NotEqual(0, peer.Connection.Reserve.Bytes);
+        }
+
+        await source.DisposeAsync();
+        Task<RpcValue> call = peer.Connection.CallAsync("question");
+        await peer.SendAsync(2, -2, "1");
+        await call.Guarded();
+        Assert.Equal((0, 0), (peer.Connection.Held.Bytes, peer.Connection.Reserve.Bytes));
+    }
+
+    [Fact]
+    public async Task Reading_CancelledWhileItIsStopped_LetsItGoOn()
+    {
+        await using var peer = new RpcRawPeer(Narrow);
+        using var cancellation = new CancellationTokenSource();
+        Task reading = Task.Run(async () =>
+        {
+            await foreach (RpcValue item in peer.Connection.Source("items").WithCancellation(cancellation.Token))
+                await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellation.Token);
+        });
+        _ = await peer.ReceiveAsync();
+        await SendItemsAsync(peer, 1, 0, 10);
+        await UntilAsync(() => peer.Connection.IsStopped);
+        await cancellation.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading.Guarded());
+        Task<RpcValue> call = peer.Connection.CallAsync("question");
+        await peer.SendAsync(2, -2, "1");
+        await call.Guarded();
+    }
+
+    [Fact]
+    public async Task Connection_DisposedWhileStopped_Ends()
+    {
+        await using var scene = new RpcScene(new RpcApi().Source("flood", (_, _) => RpcStreamTests.CountTo(1_000)), client: o => o with { WindowFrames = 2 });
+        RpcSource source = scene.Client.Source("flood");
+        await UntilAsync(() => scene.Client.IsStopped);
+        await scene.Client.DisposeAsync().Guarded(); // time stands still: the goodbye behind the flood is read
+        Assert.Equal(RpcEndReason.Closed, (await scene.Client.Completion).Reason);
+        RpcException e = await Assert.ThrowsAsync<RpcException>(async () => await TakeAsync(source, 1_000));
+        Assert.Equal(RpcError.ConnectionClosed, e.Error);
+    }
+
+    [Fact]
+    public async Task Goodbye_BehindItemsInReserve_EndsAfterTheyWereRead()
+    {
+        await using var peer = new RpcRawPeer(Narrow);
+        await using RpcSource source = peer.Connection.Source("items");
+        await SendItemsAsync(peer, 1, 0, 10);
+        await peer.SendAsync(Item | 4, -1, "true");
+        await peer.SendAsync(0, 0, "");
+        peer.Stream.Dispose();
+        await UntilAsync(() => peer.Connection.IsStopped);
+        await AdvanceAsync(TimeSpan.FromSeconds(2));
+        Assert.Equal(RpcEndReason.Goodbye, (await peer.Connection.Completion.Guarded()).Reason);
+        Assert.Equal(Enumerable.Range(0, 10), await RpcStreamTests.NumbersOf(source).Guarded());
+    }
+
+    [Fact]
+    public async Task Idle_WhileStopped_IsNoSilence()
+    {
+        RpcOptions options = Narrow with { ReserveBytes = 0, SlowReaderDeadline = TimeSpan.FromMinutes(1), IdleTimeout = TimeSpan.FromSeconds(4) };
+        await using var peer = new RpcRawPeer(options);
+        await using RpcSource source = peer.Connection.Source("items");
+        await SendItemsAsync(peer, 1, 0, 10);
+        await UntilAsync(() => peer.Connection.IsStopped);
+        await AdvanceAsync(TimeSpan.FromSeconds(19));
+        Assert.Equal(Enumerable.Range(0, 10), await TakeAsync(source, 10));
+        await AdvanceAsync(TimeSpan.FromSeconds(3));
+        Assert.False(peer.Connection.Completion.IsCompleted);
+        await AdvanceAsync(TimeSpan.FromSeconds(3));
+        Assert.Equal(RpcEndReason.Idle, (await peer.Connection.Completion.Guarded()).Reason);
+    }
+
+    [Theory]
+    [InlineData("sink"), InlineData("duplex"), InlineData("back")]
+    public async Task Streams_OfEveryTypeReadSlowly_LoseNothing(string type)
+    {
+        const int Count = 200;
+        var took = new TaskCompletionSource<List<int>>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var api = new RpcApi()
+            .Sink("sink", async (_, items, _) => took.TrySetResult(await SlowlyAsync(items)))
+            .Duplex("duplex", async (_, duplex, _) => took.TrySetResult(await SlowlyAsync(duplex.ReadAllAsync())))
+            .Duplex("back", async (_, duplex, _) =>
+            {
+                for (int i = 0; i < Count; i++)
+                    await duplex.WriteAsync(i);
+            });
+        Func<RpcOptions, RpcOptions> narrow = o => o with { WindowFrames = 2, TimeProvider = _time };
+        await using var scene = new RpcScene(api, narrow, narrow, capacity: 300);
+        switch (type)
+        {
+            case "sink":
+                await scene.Client.SinkAsync("sink", [], RpcStreamTests.CountTo(Count)).Guarded();
+                break;
+            case "duplex":
+                await using (RpcDuplex duplex = scene.Client.Duplex("duplex"))
+                {
+                    for (int i = 0; i < Count; i++)
+                        await duplex.WriteAsync(i);
+                    duplex.Complete();
+                    await took.Task.Guarded();
+                }
+
+                break;
+            default:
+                await using (RpcDuplex duplex = scene.Client.Duplex("back"))
+                    took.TrySetResult(await SlowlyAsync(duplex.ReadAllAsync()));
+                break;
+        }
+
+        Assert.Equal(Enumerable.Range(0, Count), await took.Task.Guarded());
+        Assert.Empty(scene.Events);
+        Assert.Empty(scene.ClientEvents);
+
+        async Task<List<int>> SlowlyAsync(IAsyncEnumerable<RpcValue> items)
+        {
+            var seen = new List<int>();
+            await foreach (RpcValue item in items)
+            {
+                seen.Add(item.AsJson().GetInt32());
+                await Task.Yield();
+                if (seen.Count % 50 == 0)
+                    _time.Advance(TimeSpan.FromSeconds(5));
+            }
+
+            return seen;
+        }
+    }
+
+    [Fact]
+    public async Task Calls_OneForEachItem_LoseNothingAndKeepTheOrder()
+    {
+        const int Count = 3_000;
+        var api = new RpcApi().Source("count", (_, _) => RpcStreamTests.CountTo(Count)).Sync("echo", call => call.Arguments[0]);
+        await using var scene = new RpcScene(api, client: o => o with { WindowFrames = 4 }, capacity: 2_000);
+        var seen = new List<int>();
+        await foreach (RpcValue item in scene.Client.Source("count"))
+        {
+            seen.Add((await scene.Client.CallAsync("echo", [item.AsJson().GetInt32()]).Guarded()).AsJson().GetInt32());
+            Assert.InRange(scene.Client.Reserve.Bytes, 0, new RpcOptions().ReserveBytes);
+        }
+
+        Assert.Equal(Enumerable.Range(0, Count), seen);
+        Assert.Equal((0, 0), (scene.Client.Held.Bytes, scene.Client.Reserve.Bytes));
+        Assert.Empty(scene.ClientEvents);
+    }
+
+    private static async Task SendItemsAsync(RpcRawPeer peer, int stream, int from, int count)
+    {
+        for (int i = from; i < from + count; i++)
+            await peer.SendAsync(Item, -stream, i.ToString(System.Globalization.CultureInfo.InvariantCulture));
+    }
+
+    // Of one source several times: its enumerator is kept, as leaving an enumeration ends the stream.
+    private readonly ConcurrentDictionary<RpcSource, IAsyncEnumerator<RpcValue>> _reading = [];
+
+    private async Task<List<int>> TakeAsync(RpcSource source, int count)
+    {
+        IAsyncEnumerator<RpcValue> items = _reading.GetOrAdd(source, static s => s.GetAsyncEnumerator(CancellationToken.None));
+        var taken = new List<int>();
+        while (taken.Count < count && await items.MoveNextAsync().Guarded())
+            taken.Add(items.Current.AsJson().GetInt32());
+        return taken;
+    }
+
+    // In small steps, each of which has its effect before the next one: whatever waits for the clock waits again.
+    private async Task AdvanceAsync(TimeSpan time)
+    {
+        for (TimeSpan step = TimeSpan.FromMilliseconds(100); time > TimeSpan.Zero; time -= step)
+        {
+            _time.Advance(step < time ? step : time);
+            for (int i = 0; i < 3; i++)
+                await Task.Yield();
+        }
+
+        await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+    }
+
+    private static async Task UntilAsync(Func<bool> condition)
+    {
+        using var guard = new CancellationTokenSource(Wait.Guard, TimeProvider.System);
+        while (!condition())
+            await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System, guard.Token);
+    }
+}
