@@ -40,6 +40,19 @@ public sealed class StartTests : IDisposable
         Assert.False(File.Exists(Path.Combine(_folder, "socket")));
     }
 
+    [Theory(Timeout = Patience.WholeTest)]
+    [InlineData("socket"), InlineData("secret"), InlineData("conn.json"), InlineData("conn.lock"), InlineData("conn-rules.json"), InlineData("manifest.json")]
+    public async Task Start_PipeInPlaceOfAFile_EndsWithASentence(string name)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no pipes in folders.");
+        using (var pipe = System.Diagnostics.Process.Start("mkfifo", [Path.Combine(_folder, name)]))
+            await pipe.WaitForExitAsync(TestContext.Current.CancellationToken);
+        using Tool tool = Tool.Start($"start --path {_folder} --no-lan --host 127.0.0.1 --port 0 --no-dial", TestContext.Current.CancellationToken);
+        (int code, string error) = await tool.EndAsync();
+        Assert.Equal(1, code);
+        Assert.Contains($"{Path.Combine(_folder, name)}' is a named pipe", error, StringComparison.Ordinal);
+    }
+
     [Fact(Timeout = Patience.WholeTest)]
     public async Task Start_FolderOfItsOwn_IsMadeKeptAndSteeredByOtherCommands()
     {
@@ -54,6 +67,13 @@ public sealed class StartTests : IDisposable
             Assert.Equal(["unix", "net", "ws"], started.GetProperty("addresses").EnumerateArray().Select(address => address.GetString()!.Split(':')[0]));
             string[] files = ["conn.lock", "manifest.json", "secret", "socket"];
             Assert.Equal(files, Directory.GetFiles(folder).Select(Path.GetFileName).Where(name => name != "conn.json").Order(StringComparer.Ordinal));
+            if (!OperatingSystem.IsWindows())
+            {
+                const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+                Assert.All(Directory.GetFiles(folder), file => Assert.Equal(OwnerOnly, File.GetUnixFileMode(file)));
+                Assert.All((string[])[folder, Path.GetDirectoryName(folder)!], made => Assert.Equal(OwnerOnly | UnixFileMode.UserExecute, File.GetUnixFileMode(made))); // it has one
+            }
+
             JsonElement manifest = JsonElement.Parse(await File.ReadAllBytesAsync(Path.Combine(folder, "manifest.json"), TestContext.Current.CancellationToken));
             Assert.Equal("source", manifest.GetProperty("conn").GetProperty("stagedPeers").GetString());
 

@@ -5,7 +5,8 @@ namespace Ssb.Conn.Net;
 
 /// <summary>A room that we are connected to: its attendants go onto the bench as they come, and leave it as they leave.</summary>
 /// <remarks>Thread-safe. What a room can make us do: it has <see cref="MaxAttendants"/> attendants at most, further ones are passed over; and after
-/// <see cref="Burst"/> changes it is read no faster than <see cref="ChangesPerSecond"/>, until muxrpc ends its stream as read too slowly. A room whose stream has
+/// <see cref="Burst"/> changes it is read no faster than <see cref="ChangesPerSecond"/>, and its stream ends once it was faster than that for
+/// <see cref="MostTooFast"/>: reading slowly for good would hold up the tunnels of the same connection. A room whose stream has
 /// ended has no attendants any more, until the next connection.</remarks>
 internal sealed class Room(PeerConnection connection, RoomMetadata metadata, ConnPlugin conn, FeedId ownId, TimeProvider timeProvider, ILogger logger)
 {
@@ -15,12 +16,16 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
     public const int Burst = 2_000;
     public const int ChangesPerSecond = 500;
 
+    /// <summary>For how long at a stretch a room may be faster than that.</summary>
+    public static readonly TimeSpan MostTooFast = TimeSpan.FromSeconds(3);
+
     private readonly string _source = SourceOf(connection.Remote);
     private readonly Lock _gate = new();
     private readonly HashSet<FeedId> _attendants = []; // under _gate; the room and ourselves included, as it tells
 
     private double _allowance = Burst;
     private long _since = timeProvider.GetTimestamp();
+    private long? _tooFastSince;
 
     /// <summary>The connection with it.</summary>
     public PeerConnection Connection => connection;
@@ -101,7 +106,10 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
             {
                 hasTold = true;
                 int changes = RoomNews.Read(item, MaxAttendants) is { } news ? Apply(news) : 0;
-                await KeepPaceAsync(1 + changes, cancellationToken).ConfigureAwait(false);
+                if (await KeepPaceAsync(1 + changes, cancellationToken).ConfigureAwait(false))
+                    continue;
+                logger.LogDebug("The room {Room} tells of changes faster than {ChangesPerSecond} a second, so it is not followed any more.", connection.Id, ChangesPerSecond);
+                return true;
             }
         }
         catch (RpcException e)
@@ -184,12 +192,22 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
         conn.Hub.StartDisconnect(address, ConnReason.Ended); // what went through the tunnel has no other end any more
     }
 
-    private async ValueTask KeepPaceAsync(int changes, CancellationToken cancellationToken)
+    /// <returns>false if the room was too fast for too long.</returns>
+    private async ValueTask<bool> KeepPaceAsync(int changes, CancellationToken cancellationToken)
     {
         long now = timeProvider.GetTimestamp();
         _allowance = Math.Min(Burst, _allowance + timeProvider.GetElapsedTime(_since, now).TotalSeconds * ChangesPerSecond) - changes;
         _since = now;
-        if (_allowance < 0)
-            await Task.Delay(TimeSpan.FromSeconds(-_allowance / ChangesPerSecond), timeProvider, cancellationToken).ConfigureAwait(false);
+        if (_allowance >= 0)
+        {
+            _tooFastSince = null;
+            return true;
+        }
+
+        _tooFastSince ??= now;
+        if (timeProvider.GetElapsedTime(_tooFastSince.Value, now) >= MostTooFast)
+            return false;
+        await Task.Delay(TimeSpan.FromSeconds(-_allowance / ChangesPerSecond), timeProvider, cancellationToken).ConfigureAwait(false);
+        return true;
     }
 }

@@ -28,6 +28,7 @@ internal sealed record RulesContent(IReadOnlyList<RuleItem> Items, IReadOnlyList
 internal static class RulesFile
 {
     private const int MostDepth = 10_000; // beyond it, as beyond a damage, the rules are searched one by one
+    private const int MostFailures = 100_000; // places that look like the beginning of a rule and are none; each takes some microseconds
 
     private static readonly JsonReaderOptions s_whole = new() { MaxDepth = MostDepth };
     private static readonly JsonReaderOptions s_healing = new() { MaxDepth = 64 };
@@ -170,6 +171,7 @@ internal static class RulesFile
     private static RulesContent Heal(ReadOnlyMemory<byte> text, DateTimeOffset now)
     {
         var items = new List<RuleItem>();
+        int failures = 0;
         for (int at = Next(0); at >= 0;)
         {
             ReadOnlyMemory<byte> json = ReadObject(text[at..], out bool hasTarget, out int end);
@@ -177,16 +179,38 @@ internal static class RulesFile
             bool isRule = item is { Rules.Count: > 0 };
             if (isRule)
                 items.Add(item!); // it is not null then
+            else if (end == 0 && ++failures > MostFailures)
+                throw new IOException("The file has more damage than can be searched for rules.");
             at = Next(isRule ? at + Math.Max(json.Length - 1, 1) : at + 1);
         }
 
         return RulesContent.Empty with { Items = items, IsDamaged = true };
 
-        int Next(int from)
+        int Next(int from) => NextObject(text.Span, from);
+    }
+
+    // A brace with the quotation mark of a field behind it: of what begins in no way like that, no exception needs to tell.
+    private static int NextObject(ReadOnlySpan<byte> text, int from)
+    {
+        int brace = -1;
+        for (int i = from; i < text.Length; i++)
         {
-            int found = text.Span[Math.Min(from, text.Length)..].IndexOf((byte)'{');
-            return found < 0 ? -1 : from + found;
+            switch (text[i])
+            {
+                case (byte)'{':
+                    brace = i;
+                    break;
+                case (byte)'"' when brace >= 0:
+                    return brace;
+                case (byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n':
+                    break;
+                default:
+                    brace = -1;
+                    break;
+            }
         }
+
+        return -1;
     }
 
     /// <summary>The object with which a text begins. If it does not end well, the fields before the damage, as an object.</summary>

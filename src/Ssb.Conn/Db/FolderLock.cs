@@ -67,8 +67,8 @@ internal sealed class FolderLock : IDisposable
     private static FileStream TakeFromAnother(string path, string folder)
     {
         string fresh = path + ".new";
-        if (IsOfPeer(path, out string who) || TryTake(fresh) is not { } file)
-            throw InUse(folder, who);
+        if (IsOfPeer(path, out string? holder) || TryTake(fresh) is not { } file)
+            throw InUse(folder, holder);
         try
         {
             if (TryTake(path) is { } free)
@@ -78,8 +78,8 @@ internal sealed class FolderLock : IDisposable
                 return free;
             }
 
-            if (IsOfPeer(path, out who))
-                throw InUse(folder, who);
+            if (IsOfPeer(path, out holder))
+                throw InUse(folder, holder);
             File.Move(fresh, path, overwrite: true);
             return file;
         }
@@ -92,9 +92,9 @@ internal sealed class FolderLock : IDisposable
     }
 
     // A peer locks it for itself alone, and can write to it.
-    private static bool IsOfPeer(string path, out string who)
+    private static bool IsOfPeer(string path, out string? holder)
     {
-        who = "another process";
+        holder = null;
         if (OperatingSystem.IsWindows())
             return true;
         if (TryOpen(path, FileShare.ReadWrite) is { } shared)
@@ -104,10 +104,10 @@ internal sealed class FolderLock : IDisposable
         }
 
         if (!OperatingSystem.IsLinux() || HolderOf(path, out OwnFiles.FileStatus file) is not { } process
-            || !OwnFiles.TryStat($"/proc/{process}", followLink: true, out OwnFiles.FileStatus holder))
+            || !OwnFiles.TryStat($"/proc/{process}", followLink: true, out OwnFiles.FileStatus owner))
             return true;
-        who = $"process {process} of the user with the number {holder.User}";
-        return holder.User == 0 || holder.User == file.User || (file.Mode & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != 0;
+        holder = $"process {process} of the user with the number {owner.User}";
+        return owner.User == 0 || owner.User == file.User || (file.Mode & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != 0;
     }
 
     // "1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF", the device in hexadecimal digits, then the inode.
@@ -134,8 +134,8 @@ internal sealed class FolderLock : IDisposable
         return null;
     }
 
-    private static IOException InUse(string folder, string who) =>
-        new($"The address book in '{folder}' is in use: {(who == "another process" ? who : $"another process ({who})")} has it open. End that one, or use another folder.");
+    private static IOException InUse(string folder, string? holder) =>
+        new($"The address book in '{folder}' is in use: another process has it open{(holder is null ? "" : $" ({holder})")}. End that one, or use another folder.");
 
     // .NET locks what it opens: for itself alone without sharing, else together with others.
     private static FileStream? TryOpen(string path, FileShare share)

@@ -30,7 +30,7 @@ internal sealed class RpcInbox(RpcConnection connection)
     private long _bytes; // of the window
 
     private readonly Lock _gate = new();
-    private Queue<RpcValue>? _reserved; // under _gate; null until it is needed
+    private Queue<RpcReserved>? _reserved; // under _gate; null until it is needed
     private Exception? _error; // under _gate
     private ITimer? _expiry; // under _gate; runs while something is in the reserve
     private volatile int _reservedCount; // written under _gate
@@ -60,18 +60,21 @@ internal sealed class RpcInbox(RpcConnection connection)
     }
 
     /// <summary>Adds a value beyond the window; after completion it is dropped.</summary>
-    public void AddToReserve(RpcValue value)
+    /// <returns>false if the reserve has no room for it after all.</returns>
+    public bool TryAddToReserve(RpcValue value)
     {
         lock (_gate)
         {
             if (_completed)
-                return;
-            connection.Reserve.Add(value.Bytes.Length);
-            (_reserved ??= new Queue<RpcValue>()).Enqueue(value);
+                return true;
+            if (!connection.Reserve.TryStore(value, out RpcReserved stored))
+                return false;
+            (_reserved ??= new Queue<RpcReserved>()).Enqueue(stored);
             _reservedCount = _reserved.Count;
             MoveToWindow_NeedsLock(); // who took meanwhile has not seen it
             if (_reservedCount > 0)
                 _expiry ??= _options.TimeProvider.CreateTimer(static inbox => ((RpcInbox)inbox!).Expire(), this, _options.SlowReaderDeadline, Timeout.InfiniteTimeSpan);
+            return true;
         }
     }
 
@@ -88,11 +91,8 @@ internal sealed class RpcInbox(RpcConnection connection)
     {
         lock (_gate)
         {
-            while (_reserved?.TryDequeue(out RpcValue value) == true)
-                connection.Reserve.Release(value.Bytes.Length);
-            _reservedCount = 0;
             Complete_NeedsLock(error);
-            _values.Writer.TryComplete(_error); // if the first completion waited for what was in the reserve
+            DropReserve_NeedsLock();
         }
 
         LookAgain();
@@ -215,11 +215,23 @@ internal sealed class RpcInbox(RpcConnection connection)
     {
         if (_reservedCount == 0)
             return;
-        while (_reserved!.TryPeek(out RpcValue value) && !IsWindowFull(value.Bytes.Length)) // there is one if something is in it
+        try
         {
-            _reserved.Dequeue();
-            connection.Reserve.Release(value.Bytes.Length);
-            AddToWindow(value);
+            while (_reserved!.TryPeek(out RpcReserved stored) && !IsWindowFull(stored.Length)) // there is one if something is in it
+            {
+                _reserved.Dequeue();
+                AddToWindow(connection.Reserve.Load(stored));
+            }
+        }
+        catch (IOException e)
+        {
+            // An item is lost, so nothing after it may be read.
+            var error = new RpcException(RpcError.SlowConsumer, "What waited for the reader of a stream was in a file, which cannot be read. The stream was ended.", e);
+            _error = error;
+            Complete_NeedsLock(error);
+            DropReserve_NeedsLock();
+            ThreadPool.UnsafeQueueUserWorkItem(static lost => lost._stream?.EndAsTooSlow(lost.Error), (_stream, Error: error), preferLocal: false);
+            return;
         }
 
         if (_reserved.Count == 0)
@@ -233,6 +245,14 @@ internal sealed class RpcInbox(RpcConnection connection)
         }
 
         _reservedCount = _reserved?.Count ?? 0;
+    }
+
+    private void DropReserve_NeedsLock()
+    {
+        while (_reserved?.TryDequeue(out RpcReserved stored) == true)
+            connection.Reserve.Drop(stored);
+        _reservedCount = 0;
+        _values.Writer.TryComplete(_error); // if the completion waited for what was in the reserve
     }
 
     private void Complete_NeedsLock(Exception? error)

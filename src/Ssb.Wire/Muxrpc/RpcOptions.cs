@@ -48,6 +48,17 @@ public sealed record RpcOptions
     /// <value>Defaults to 64 MiB; must be between 0 and 16 GiB.</value>
     public long ReserveBytes { get; init; } = 64 * 1024 * 1024;
 
+    /// <summary>A folder in which a connection may make a file for what of the reserve has no place in memory; null for none. It is for readers that wait for an answer to a
+    /// call for each item: the peer has sent much more by then, all of which comes before the answer. The file holds what the peer sent as it is, can be read by this user
+    /// alone, has no name where the system allows that, and goes away with the connection. Half of <see cref="ReserveBytes"/> then holds bodies, and the other half what
+    /// frames in the file cost in memory. A folder that cannot be written, or a full disk, counts as no folder.</summary>
+    /// <value>Defaults to null; must not be empty.</value>
+    public string? ReserveFolder { get; init; }
+
+    /// <summary>How many bytes of bodies that file may hold until all of them were taken.</summary>
+    /// <value>Defaults to 2 GiB; must be between 0 and 1 TiB.</value>
+    public long ReserveFileBytes { get; init; } = 2L * 1024 * 1024 * 1024;
+
     /// <summary>How long the reader of a stream whose window is full may take nothing before the stream ends with <see cref="RpcError.SlowConsumer"/>, alone; a third of that
     /// while the reserve is full, as nothing of the connection is read then. A reader that takes an item now and then is never too slow.</summary>
     /// <value>Defaults to 30 seconds; must be between 1 second and 5 minutes.</value>
@@ -84,6 +95,10 @@ public sealed record RpcOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxHeldBytes, 1, nameof(MaxHeldBytes));
         ArgumentOutOfRangeException.ThrowIfNegative(ReserveBytes, nameof(ReserveBytes));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(ReserveBytes, 16L * 1024 * 1024 * 1024, nameof(ReserveBytes));
+        ArgumentOutOfRangeException.ThrowIfNegative(ReserveFileBytes, nameof(ReserveFileBytes));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(ReserveFileBytes, 1024L * 1024 * 1024 * 1024, nameof(ReserveFileBytes));
+        if (ReserveFolder is not null)
+            ArgumentException.ThrowIfNullOrWhiteSpace(ReserveFolder, nameof(ReserveFolder));
         ArgumentOutOfRangeException.ThrowIfLessThan(SlowReaderDeadline, TimeSpan.FromSeconds(1), nameof(SlowReaderDeadline));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(SlowReaderDeadline, TimeSpan.FromMinutes(5), nameof(SlowReaderDeadline));
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxUnsentBytes, RpcOutput.Room, nameof(MaxUnsentBytes));

@@ -66,11 +66,8 @@ internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServ
                 while (Dispatch(frame, _received.Bytes.Slice(RpcFrame.HeaderSize, length)) is { } full)
                 {
                     RpcRoom room = full.FindRoom(length) ?? await WaitForRoomAsync(full, length).ConfigureAwait(false);
-                    if (room == RpcRoom.Reserve)
-                    {
-                        full.AddToReserve(RpcValue.Received(frame.Kind, _received.Bytes.Slice(RpcFrame.HeaderSize, length)));
+                    if (room == RpcRoom.Reserve && full.TryAddToReserve(RpcValue.Received(frame.Kind, _received.Bytes.Slice(RpcFrame.HeaderSize, length))))
                         break;
-                    }
 
                     if (room == RpcRoom.None)
                         full.EndAsTooSlow(); // then it has room, for what is dropped

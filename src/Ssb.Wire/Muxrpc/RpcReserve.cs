@@ -12,7 +12,8 @@ internal sealed class RpcHeld(long most)
     public void Add(int length) => Interlocked.Add(ref _bytes, length);
 }
 
-/// <summary>What all streams of one connection hold beyond their windows: at most so many bytes, and at a rate at which they last until the deadline.</summary>
+/// <summary>What all streams of one connection hold beyond their windows: at most so many bytes in memory and, if there is a folder for it, in a
+/// file; and at a rate at which the memory lasts until the deadline.</summary>
 /// <remarks>Why there is one: see <see cref="RpcInbox"/>. Bytes are released on any thread; the rest is the business of the connection's reader.</remarks>
 internal sealed class RpcReserve(RpcOptions options)
 {
@@ -25,26 +26,49 @@ internal sealed class RpcReserve(RpcOptions options)
     // Waking up more often than that for a few bytes each would cost more than it gives.
     private static readonly TimeSpan s_shortestWait = TimeSpan.FromMilliseconds(100);
 
+    // Half of it is left for what frames cost whose bodies are in the file.
+    private readonly long _mostInMemory = options.ReserveFolder is null ? options.ReserveBytes : options.ReserveBytes / 2;
+    private readonly RpcReserveFile _file = new(options.ReserveFolder, options.ReserveFileBytes);
     private readonly double _bytesPerSecond = options.ReserveBytes / options.SlowReaderDeadline.TotalSeconds;
     private long _bytes;
     private double _turn; // so many bytes may be read on; negative after a body that was larger
     private long _since = options.TimeProvider.GetTimestamp();
 
-    /// <summary>How much is held, with what frames cost beside their bodies.</summary>
+    /// <summary>How much is held in memory, with what frames cost beside their bodies.</summary>
     public long Bytes => Interlocked.Read(ref _bytes);
 
-    public bool HasRoomFor(int length) => Interlocked.Read(ref _bytes) + FrameCost + length <= options.ReserveBytes;
+    public bool HasRoomFor(int length) =>
+        FitsMemory(length) || (Interlocked.Read(ref _bytes) + FrameCost <= options.ReserveBytes && _file.HasRoomFor(length));
 
-    public void Add(int length)
+    /// <returns>false if there is no room, or no file can be written.</returns>
+    public bool TryStore(RpcValue value, out RpcReserved stored)
     {
-        Interlocked.Add(ref _bytes, FrameCost + length);
-        WireMetrics.CountReserve(FrameCost + length);
+        stored = new RpcReserved(value, -1, value.Bytes.Length);
+        if (!FitsMemory(stored.Length))
+        {
+            if (!_file.TryWrite(value.Bytes.Span, out long offset))
+                return false;
+            stored = new RpcReserved(new RpcValue(value.Kind, default), offset, stored.Length);
+        }
+
+        Count(stored, +1);
+        return true;
     }
 
-    public void Release(int length)
+    /// <summary>Gives a value back, and its place free.</summary>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public RpcValue Load(in RpcReserved stored)
     {
-        Interlocked.Add(ref _bytes, -FrameCost - length);
-        WireMetrics.CountReserve(-FrameCost - length);
+        Count(stored, -1);
+        return stored.IsInFile ? new RpcValue(stored.Value.Kind, _file.Read(stored.Offset, stored.Length)) : stored.Value;
+    }
+
+    /// <summary>A value is not wanted any more.</summary>
+    public void Drop(in RpcReserved stored)
+    {
+        Count(stored, -1);
+        if (stored.IsInFile)
+            _file.Release(stored.Length);
     }
 
     /// <summary>Whether a body may be read on now, at the rate at which the reserve lasts until the deadline.</summary>
@@ -67,4 +91,22 @@ internal sealed class RpcReserve(RpcOptions options)
         wait = wait > s_shortestWait ? wait : s_shortestWait;
         return false;
     }
+
+    private bool FitsMemory(int length) => Interlocked.Read(ref _bytes) + FrameCost + length <= _mostInMemory;
+
+    private void Count(in RpcReserved stored, int sign)
+    {
+        int cost = sign * (FrameCost + (stored.IsInFile ? 0 : stored.Length));
+        Interlocked.Add(ref _bytes, cost);
+        WireMetrics.CountReserve(cost);
+    }
+}
+
+/// <summary>A value in the reserve: itself, or where it is in the file.</summary>
+/// <param name="Value">The value; if it is in the file, only its kind.</param>
+/// <param name="Offset">Where it is in the file; negative if it is not.</param>
+/// <param name="Length">The length of its body.</param>
+internal readonly record struct RpcReserved(RpcValue Value, long Offset, int Length)
+{
+    public bool IsInFile => Offset >= 0;
 }

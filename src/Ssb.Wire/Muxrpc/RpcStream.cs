@@ -127,9 +127,10 @@ internal sealed class RpcStream : IRpcExchange
     }
 
     /// <summary>Ends it alone, since its reader took nothing for too long. On any thread.</summary>
-    public void EndAsTooSlow()
+    /// <param name="error">What went wrong, if it was something else.</param>
+    public void EndAsTooSlow(RpcException? error = null)
     {
-        var error = new RpcException(RpcError.SlowConsumer, string.Create(CultureInfo.InvariantCulture,
+        error ??= new RpcException(RpcError.SlowConsumer, string.Create(CultureInfo.InvariantCulture,
             $"The stream of {Procedure} was ended. Its window was full, and its reader took no item for {_connection.Options.SlowReaderDeadline.TotalSeconds:0.###} s, or for a third of that with a full reserve."));
         lock (_gate)
         {

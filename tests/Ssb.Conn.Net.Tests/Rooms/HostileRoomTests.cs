@@ -148,7 +148,7 @@ public sealed class HostileRoomTests : RoomPeers
         SsbPeer alice = await StartPeer();
         var ended = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
         (PeerNetwork room, FeedId id) = await Attend(alice, flood: token => Flood(ended, token));
-        // muxrpc ends what is read too slowly; the connection, and with it every tunnel, goes on.
+        // It is not followed any more; the connection, and with it every tunnel, goes on.
         Assert.True(await ended.Task.WaitAsync(Guard, Token) > Room.Burst / 2);
         UntilStaged(alice, id);
         RpcConnection toAlice = room.Find(alice.Id)!.Rpc;

@@ -168,7 +168,7 @@ public sealed class TunnelStreamTests : IAsyncDisposable
                 await far.WriteAsync(RpcValue.Binary(new byte[1_000]), Token);
             ended.SetResult();
         }, new RpcOptions { WindowFrames = 8, TimeProvider = clock, IdleTimeout = Timeout.InfiniteTimeSpan, SendTimeout = Timeout.InfiniteTimeSpan });
-        // A second is what it may hold up the connection for. Then that goes on: what is called on it is answered.
+        // After a second of that the connection is read on, and after the deadline the tunnel ends: what is called on the connection is answered.
         Assert.True(SpinWait.SpinUntil(() =>
         {
             clock.Advance(TimeSpan.FromSeconds(1));
