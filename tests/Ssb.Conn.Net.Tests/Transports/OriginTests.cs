@@ -81,6 +81,7 @@ public sealed class OriginTests : IAsyncDisposable
         Assert.StartsWith("HTTP/1.1 403 ", await Ask(bob, "Origin: http://evil.example\r\n"), StringComparison.Ordinal);
         Assert.Equal((1, 0), (bob.Counters.RefusedBrowsers, bob.Counters.RefusedOrigins));
         await Alice().ConnectAsync(bob.Addresses[0], Token).WaitAsync(s_guard, Token);
+        Assert.True(SpinWait.SpinUntil(() => bob.Counters.Callers == 2, s_guard)); // it knows of her a moment after she knows of it
         await page.DisposeAsync();
         Assert.True(SpinWait.SpinUntil(() => bob.Counters.Callers == 1, s_guard));
         await Page(bob); // there is a place again
