@@ -11,6 +11,7 @@ namespace Ssb.Conn.Net;
 internal sealed class ConnectionLimits(PeerNetworkOptions options)
 {
     private const int ShareWhenFull = 4; // of handshakes
+    private static readonly TimeSpan s_logged = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan s_time = TimeSpan.FromSeconds(1); // an honest handshake takes two round trips
 
     private readonly Lock _gate = new();
@@ -18,14 +19,16 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
     private readonly Dictionary<string, int> _bySource = []; // connections
     private readonly Dictionary<FeedId, int> _byIdentity = [];
     private int _shaking, _connected;
-    private long _accepted, _refusedFull, _refusedSource, _refusedIdentity, _refusedHandshakes, _evicted, _failed, _unwelcome;
+    private long _accepted, _refusedFull, _refusedSource, _refusedIdentity, _refusedHandshakes, _evicted, _failed, _unwelcome, _refusedOrigins, _refusedBrowsers;
+    private int _browsers; // connected
+    private long _toldOfOrigin; // a timestamp of the clock; 0: never
 
     public PeerNetworkCounters Counters
     {
         get
         {
             lock (_gate)
-                return new PeerNetworkCounters(_connected, _shaking, _accepted, _refusedFull, _refusedSource, _refusedIdentity, _refusedHandshakes, _evicted, _failed, _unwelcome);
+                return new PeerNetworkCounters(_connected, _shaking, _accepted, _refusedFull, _refusedSource, _refusedIdentity, _refusedHandshakes, _evicted, _failed, _unwelcome, _refusedOrigins, _refusedBrowsers);
         }
     }
 
@@ -89,6 +92,49 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
         }
     }
 
+    /// <summary>A web page may not call from this machine.</summary>
+    /// <returns>Whether this is worth a line in a log: once a minute.</returns>
+    public bool CountOrigin()
+    {
+        lock (_gate)
+        {
+            _refusedOrigins++;
+            if (_toldOfOrigin != 0 && options.TimeProvider.GetElapsedTime(_toldOfOrigin) < s_logged)
+                return false;
+            _toldOfOrigin = options.TimeProvider.GetTimestamp();
+            return true;
+        }
+    }
+
+    // Its handshake goes on among those of the pages of its source, and whoever shares the address keeps the places there.
+    private bool BecomeBrowser(Place place)
+    {
+        lock (_gate)
+        {
+            if (!place.IsShaking)
+                return false;
+            if (!place.IsBrowser)
+            {
+                Remove_NeedsLock(place);
+                (place.IsBrowser, place.IsShaking) = (true, true);
+                if (!_handshakes.TryGetValue(place.Source, out List<Place>? shaking))
+                    _handshakes[place.Source] = shaking = [];
+                shaking.Add(place);
+                _shaking++;
+            }
+
+            return HasRoomForBrowser_NeedsLock();
+        }
+    }
+
+    private bool HasRoomForBrowser_NeedsLock()
+    {
+        if (_browsers < options.Limits.MaxBrowserCallers)
+            return true;
+        _refusedBrowsers++;
+        return false;
+    }
+
     private bool Promote(Place place, FeedId identity)
     {
         lock (_gate)
@@ -102,7 +148,7 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
             }
 
             // Asked here: many could enter while there were few connections, and some when there was no room.
-            if (!HasRoom_NeedsLock(place.Source))
+            if (!HasRoom_NeedsLock(place.Source) || (place.IsBrowser && !HasRoomForBrowser_NeedsLock()))
                 return false;
             if (_byIdentity.GetValueOrDefault(identity) >= options.Limits.MaxCallersPerIdentity)
             {
@@ -114,6 +160,7 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
             place.Identity = identity;
             _connected++;
             _accepted++;
+            _browsers += place.IsBrowser ? 1 : 0;
             _bySource[place.Source] = _bySource.GetValueOrDefault(place.Source) + 1;
             _byIdentity[identity] = _byIdentity.GetValueOrDefault(identity) + 1;
             return true;
@@ -143,6 +190,7 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
                 return;
             place.Identity = null;
             _connected--;
+            _browsers -= place.IsBrowser ? 1 : 0;
             Lower(_bySource, place.Source);
             Lower(_byIdentity, identity);
         }
@@ -172,7 +220,7 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
     {
         private readonly CancellationTokenSource _evicted = new();
 
-        public string Source => source;
+        public string Source => IsBrowser ? $"browser:{source}" : source;
 
         /// <summary>When it came: a timestamp of the clock.</summary>
         public long Since => since;
@@ -183,7 +231,13 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
         // Guarded by the limits' lock.
         internal bool IsShaking { get; set; } = true;
 
+        internal bool IsBrowser { get; set; }
+
         internal FeedId? Identity { get; set; }
+
+        /// <summary>It is a web page.</summary>
+        /// <returns>false if it has lost its place, or there are too many pages.</returns>
+        public bool BecomeBrowser() => limits.BecomeBrowser(this);
 
         /// <summary>It has proven who it is.</summary>
         /// <returns>false if there are too many already.</returns>

@@ -325,7 +325,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         if (place is null)
             caller.Dispose();
         else
-            await GreetAsync(place, token => listener.OpenAsync(caller, _options.TimeProvider, token), remote => listener.AddressOf(from, remote), cancellationToken).ConfigureAwait(false);
+            await GreetAsync(place, token => listener.OpenAsync(caller, (origin, called) => Admits(origin, from, called, place), _options.TimeProvider, token), remote => listener.AddressOf(from, remote), cancellationToken).ConfigureAwait(false);
     }
 
     // From the caller's first byte to the end of its connection.
@@ -352,6 +352,21 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             await stream.DisposeAsync().ConfigureAwait(false);
         else
             await HoldAsync(stream, null, address, cancellationToken).ConfigureAwait(false);
+    }
+
+    // A web page must not take the places of other programs, nor, through the browser of a person here, call from this machine: what is meant for it alone would be open to every page.
+    private bool Admits(string origin, EndPoint? from, IPEndPoint called, ConnectionLimits.Place place)
+    {
+        if (from is not IPEndPoint caller || !Origins.IsFromThisMachine(caller, called) || Origins.MayCall(origin, called, _options.Limits.LocalOrigins))
+            return place.BecomeBrowser();
+        if (_limits.CountOrigin())
+        {
+            _options.Logger.LogWarning(
+                "A web page of the origin {Origin} called from this machine and was refused, as others are from now on without a word for a minute. PeerNetworkLimits.LocalOrigins names those that may.",
+                ConnPlugin.Short(origin));
+        }
+
+        return false;
     }
 
     private bool MayEnter(FeedId who) => who == _options.Keys.Id || ((_welcome?.Invoke(who.ToString()) ?? true) && (IsWelcome?.Invoke(who) ?? true));

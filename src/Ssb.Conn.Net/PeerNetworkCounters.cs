@@ -11,5 +11,8 @@ namespace Ssb.Conn.Net;
 /// <param name="Evicted">Pushed out of their handshake by others.</param>
 /// <param name="FailedHandshakes">Failed in the handshake: garbage, another network, too slow.</param>
 /// <param name="Unwelcome">Blocked, or refused by the host.</param>
+/// <param name="RefusedOrigins">Web pages that called from this machine without being among <see cref="PeerNetworkLimits.LocalOrigins"/>.</param>
+/// <param name="RefusedBrowsers">Web pages that were refused as there were <see cref="PeerNetworkLimits.MaxBrowserCallers"/>.</param>
 public sealed record PeerNetworkCounters(
-    int Callers, int Handshakes, long Accepted, long RefusedFull, long RefusedSource, long RefusedIdentity, long RefusedHandshakes, long Evicted, long FailedHandshakes, long Unwelcome);
+    int Callers, int Handshakes, long Accepted, long RefusedFull, long RefusedSource, long RefusedIdentity, long RefusedHandshakes, long Evicted, long FailedHandshakes, long Unwelcome,
+    long RefusedOrigins, long RefusedBrowsers);

@@ -32,6 +32,16 @@ public sealed record PeerNetworkLimits
     /// <summary>How many connections one identity may have made to us. Default: 4.</summary>
     public int MaxCallersPerIdentity { get; init; } = 4;
 
+    /// <summary>How many of the callers may be web pages, which are those that name an origin. From one source they may be <see cref="MaxCallersPerSource"/> besides other callers from there,
+    /// whose places they do not take.</summary>
+    /// <value>Defaults to 50; must be 0 or more.</value>
+    public int MaxBrowserCallers { get; init; } = 50;
+
+    /// <summary>The origins of web pages that may call from this machine by WebSocket, such as <c>http://localhost:3000</c>; <c>*</c> for all, <c>null</c> for pages without one. A listener's own
+    /// origin always may, and from other machines every page may.</summary>
+    /// <value>Defaults to none: every page that a browser on this machine shows could call otherwise.</value>
+    public IReadOnlyList<string> LocalOrigins { get; init; } = [];
+
     /// <summary>How many callers may shake hands at a time. One more pushes out the oldest of the source that has most of them; if
     /// that is its own, only one that has taken a second already. Default: 64.</summary>
     public int MaxHandshakes { get; init; } = 64;
@@ -46,7 +56,9 @@ public sealed record PeerNetworkLimits
     {
         ArgumentNullException.ThrowIfNull(Rpc);
         Rpc.Validate();
+        ArgumentNullException.ThrowIfNull(LocalOrigins);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxCallers, 0);
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxBrowserCallers, 0);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxCallersPerSource, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxCallersPerIdentity, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxHandshakes, 1);

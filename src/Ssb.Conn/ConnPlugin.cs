@@ -41,7 +41,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         _glue = new InterpoolGlue(Db, Hub, Staging, rules, _failures, options, Note);
         Hub.Glue = OnHub;
         Hub.IsBlocked = (address, identity) => rules.Find(address.Text, identity) is { Kind: PeerRuleKind.Block };
-        Hub.KeepsPathOf = address => options.Scheduler.KeepsPathsOfStrangers || Db.Get(address) is not null;
+        Hub.KeepsPathOf = address => options.Scheduler.KeepsPathsOfStrangers || Db.Get(address) is not null || SourceOf(address) is null;
         Staging.Left = OnLeft;
         _scheduler = options.MakeScheduler?.Invoke(this) ?? new ConnScheduler(this, options.Scheduler);
         _pingTimer = options.TimeProvider.CreateTimer(static plugin => ((ConnPlugin)plugin!).RecordPings(), this, options.PingRecording, options.PingRecording);
@@ -64,6 +64,9 @@ public sealed class ConnPlugin : IAsyncDisposable
 
     /// <summary>The decisions about peers that are in force; those of a kind that is not known here among them, see <see cref="PeerRule.UnknownKind"/>.</summary>
     public IReadOnlyList<PeerRule> Rules => _rules.All;
+
+    /// <summary>What dials that no person asked for were refused so far.</summary>
+    public DialCounters DialCounters => Budget.Counters;
 
     /// <summary>Where the damaged <c>conn-rules.json</c> was kept, when the one that was opened was damaged; else null. What could be read of it holds.</summary>
     public string? DamagedRulesFile => _rules.DamagedFile;
@@ -372,6 +375,15 @@ public sealed class ConnPlugin : IAsyncDisposable
         await Db.DisposeAsync().ConfigureAwait(false);
     }
 
+    /// <summary>May a remembered room be dialled for a tunnel that no person asked for? Not if it waits for a person: to fail as with a room that nobody knows shows nothing.</summary>
+    internal bool MayDialForTunnels(MultiserverAddress room)
+    {
+        bool may = _options.Scheduler.DialsAnyRoomForTunnels || Db.Get(room)?.Autoconnect != false;
+        if (!may)
+            Budget.CountRoom();
+        return may;
+    }
+
     /// <summary>Connects to a room for a tunnel through it. If no person asked for the tunnel, the room is dialled only if the scheduler would dial it now.</summary>
     /// <exception cref="ConnectFailedException">It could not be reached, is blocked, or may not be dialled now.</exception>
     internal Task<IPeerConnection> ConnectForTunnelAsync(MultiserverAddress address, bool isRequested, CancellationToken cancellationToken)
@@ -379,10 +391,12 @@ public sealed class ConnPlugin : IAsyncDisposable
         string? refusal = IsBlocked(address.Text, address.Key) ? $"{address.Key ?? address.ToString()} is blocked."
             : isRequested ? null
             : Db.Find(address) is not { } known ? "it is not in the address book."
-            : (_scheduler as ConnScheduler)?.ObstacleNow(new ConnPeer(known)) is { } obstacle ? $"it is not dialled now: {obstacle}."
+            : !_options.Scheduler.DialsAnyRoomForTunnels && (_scheduler as ConnScheduler)?.ObstacleNow(new ConnPeer(known)) is { } obstacle ? $"it is not dialled now: {obstacle}."
             : null;
-        return refusal is null ? Hub.ConnectAsync(address, null, ConnReason.Tunnel, isRequested, cancellationToken)
-            : Task.FromException<IPeerConnection>(new ConnectFailedException(refusal));
+        if (refusal is null)
+            return Hub.ConnectAsync(address, null, ConnReason.Tunnel, isRequested, cancellationToken);
+        Budget.CountRoom();
+        return Task.FromException<IPeerConnection>(new ConnectFailedException(refusal));
     }
 
     internal int? HopsTo(string identity) => _options.SocialGraph is { } graph ? graph.HopsTo(identity) : _options.DefaultHops;

@@ -31,6 +31,7 @@ internal sealed class Attacker(Cast cast, MultiserverAddress target, IPAddress f
         ("oversized", "after the handshake a frame of more than 1 MiB, or of 4 GiB; then anew, 16 at a time"),
         ("large", "frames of 1 MiB that are no request, 4 connections"),
         ("calls", "4 identities, 4 connections each: `manifest` and `conn.ping` without end"),
+        ("goodbye", "8 identities, 4 connections each: a goodbye, and then frames without end"),
         ("forbidden", "4 identities, 4 connections each: `conn.stage`, which strangers may not call, without end"),
     ];
 
@@ -55,6 +56,7 @@ internal sealed class Attacker(Cast cast, MultiserverAddress target, IPAddress f
         "streams" => token => ManyKnown(1, 4, StreamsAsync, token),
         "deaf" => token => ManyKnown(10, 4, (stream, t) => FloodAsync(stream, 1000, s_manifest, Json, t), token, isDeaf: true),
         "calls" => token => ManyKnown(4, 4, CallsAsync, token),
+        "goodbye" => token => ManyKnown(8, 4, GoodbyeAsync, token),
         "forbidden" => token => ManyKnown(4, 4, (stream, t) => FloodAsync(stream, 1000, s_forbidden, Json, t), token),
         _ => throw new ArgumentException($"No attack is called {name}.", nameof(name)),
     };
@@ -96,6 +98,12 @@ internal sealed class Attacker(Cast cast, MultiserverAddress target, IPAddress f
                 }
             }, cancellationToken);
         }));
+
+    private async Task GoodbyeAsync(Stream stream, CancellationToken cancellationToken)
+    {
+        await stream.WriteAsync(new byte[9], cancellationToken); // of muxrpc
+        await FloodAsync(stream, 1_000, s_manifest, Json, cancellationToken);
+    }
 
     private async Task HalfOpenAsync(CancellationToken cancellationToken)
     {

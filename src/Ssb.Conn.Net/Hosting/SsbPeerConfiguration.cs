@@ -37,6 +37,8 @@ public static class SsbPeerConfiguration
         ["MaxCallers"] = (o, s) => o with { MaxCallers = Number(s) },
         ["MaxCallersPerSource"] = (o, s) => o with { MaxCallersPerSource = Number(s) },
         ["MaxCallersPerIdentity"] = (o, s) => o with { MaxCallersPerIdentity = Number(s) },
+        ["MaxBrowserCallers"] = (o, s) => o with { MaxBrowserCallers = Number(s) },
+        ["LocalOrigins"] = (o, s) => o with { LocalOrigins = List(s) },
         ["MaxHandshakes"] = (o, s) => o with { MaxHandshakes = Number(s) },
         ["HandshakeDeadline"] = (o, s) => o with { HandshakeDeadline = Duration(s) },
         ["RouteDeadline"] = (o, s) => o with { RouteDeadline = Duration(s) },

@@ -216,7 +216,7 @@ internal sealed class RoomClient : IAsyncDisposable
     private IEnumerable<MultiserverAddress> Remembered(FeedId portal, FeedId target, bool isRequested)
     {
         string id = portal.ToString();
-        IEnumerable<MultiserverAddress> known = _conn.Db.GetAddressesForId(id).Where(a => isRequested || _conn.Db.Get(a)?.Autoconnect != false);
+        IEnumerable<MultiserverAddress> known = _conn.Db.GetAddressesForId(id).Where(a => isRequested || _conn.MayDialForTunnels(a));
         // Where the room is may stand with the attendant, as a room or somebody else told it when a person remembered the attendant: only that person's wish makes us try it.
         if (isRequested && _conn.Db.Get(Room.AddressOf(portal, target)) is { } attendant && attendant.TryGet("roomAddress", out JsonElement told) && told.ValueKind == JsonValueKind.String
             && MultiserverAddress.TryParse(RpcValue.Json(told).AsText(), out MultiserverAddress? address))

@@ -9,6 +9,7 @@ namespace Ssb.Conn.Net;
 internal sealed class TunnelStream(RpcDuplex duplex) : AsyncStream
 {
     private const int MaxItem = 64 * 1024; // what a box stream seals in one piece fits
+    private const int MaxEmpty = 1_000; // items in a row
 
     private readonly IAsyncEnumerator<RpcValue> _items = duplex.ReadAllAsync(CancellationToken.None).GetAsyncEnumerator(CancellationToken.None);
     private Task<bool>? _next; // of a read that was cancelled, for the next one; once it has failed, for good
@@ -21,8 +22,10 @@ internal sealed class TunnelStream(RpcDuplex duplex) : AsyncStream
     /// <remarks>As with a socket, a read of 0 bytes waits until there are some.</remarks>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        while (_rest.IsEmpty)
+        for (int empty = 0; _rest.IsEmpty; empty++)
         {
+            if (empty > MaxEmpty)
+                throw new IOException("Items without a byte come through the tunnel."); // which nothing above would see, nor bound
             if (_hasEnded || (_hasEnded = !await NextAsync(cancellationToken).ConfigureAwait(false)))
                 return 0;
             if (_items.Current.Kind != RpcValueKind.Binary)

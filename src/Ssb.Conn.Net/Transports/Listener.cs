@@ -77,15 +77,20 @@ internal sealed class Listener : IDisposable
     }
 
     /// <summary>The stream of a caller, once it has said what it must say before the handshake. Owns the socket, if it fails too.</summary>
-    /// <exception cref="IOException">It said something else.</exception>
-    public async Task<Stream> OpenAsync(Socket caller, TimeProvider timeProvider, CancellationToken cancellationToken)
+    /// <param name="caller">Its socket.</param>
+    /// <param name="admits">Asked with the origin of a web page, and with where it called.</param>
+    /// <param name="timeProvider">The clock.</param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    /// <exception cref="IOException">It said something else, or is not admitted.</exception>
+    public async Task<Stream> OpenAsync(Socket caller, Func<string, IPEndPoint, bool> admits, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         var stream = new NetworkStream(caller, ownsSocket: true);
         if (_transport != "ws")
             return stream;
         try
         {
-            return await WebSocketUpgrade.AcceptAsync(stream, timeProvider, cancellationToken).ConfigureAwait(false);
+            var called = (IPEndPoint)caller.LocalEndPoint!; // a socket of a ws listener is bound to one
+            return await WebSocketUpgrade.AcceptAsync(stream, origin => admits(origin, called), timeProvider, cancellationToken).ConfigureAwait(false);
         }
         catch
         {

@@ -11,10 +11,10 @@ internal sealed class DialBudget(int perMinute, TimeProvider timeProvider)
 
     private readonly Lock _gate = new();
     private readonly Queue<long> _openings = new(); // of the last minute, as timestamps; under _gate
-    private long _refused;
+    private long _refused, _refusedAddresses, _refusedRooms;
 
-    /// <summary>How many openings were refused so far.</summary>
-    public long Refused => Interlocked.Read(ref _refused);
+    /// <summary>What was refused so far.</summary>
+    public DialCounters Counters => new(Interlocked.Read(ref _refused), Interlocked.Read(ref _refusedAddresses), Interlocked.Read(ref _refusedRooms));
 
     /// <summary>Was as much opened in the last minute as may be?</summary>
     public bool IsExhausted
@@ -34,7 +34,7 @@ internal sealed class DialBudget(int perMinute, TimeProvider timeProvider)
         {
             if (IsExhausted_NeedsLock())
             {
-                _refused++;
+                CountOpening();
                 return false;
             }
 
@@ -43,6 +43,15 @@ internal sealed class DialBudget(int perMinute, TimeProvider timeProvider)
             return true;
         }
     }
+
+    /// <summary>An opening was refused, by this or by another bound.</summary>
+    public void CountOpening() => Interlocked.Increment(ref _refused);
+
+    /// <summary>An address may not be reached.</summary>
+    public void CountAddress() => Interlocked.Increment(ref _refusedAddresses);
+
+    /// <summary>A room may not be dialled for a tunnel.</summary>
+    public void CountRoom() => Interlocked.Increment(ref _refusedRooms);
 
     private bool IsExhausted_NeedsLock()
     {

@@ -41,14 +41,17 @@ public sealed class PeerDial
     public bool IsRequested => _isRequested;
 
     /// <summary>May a WebSocket be asked for at the path and the query that the address names? If not, it is asked for at <c>/</c>: a stranger must not choose what we ask a web
-    /// server for. It may if a person asked, if the address book has the address, or if <see cref="SchedulerOptions.KeepsPathsOfStrangers"/> says so.</summary>
+    /// server for. It may if a person asked, if the address book has the address, if no source told of it, or if <see cref="SchedulerOptions.KeepsPathsOfStrangers"/> says so.</summary>
     public bool KeepsPath => IsRequested || _keepsPath;
 
     /// <summary>May the dial connect to this IP address? Not to one that is more local than the source of the peer may tell of. A person's dial may reach everything.</summary>
     public bool MayReach(IPAddress address)
     {
         ArgumentNullException.ThrowIfNull(address);
-        return IsRequested || AddressScopes.Of(address) >= _least;
+        bool may = IsRequested || AddressScopes.Of(address) >= _least;
+        if (!may)
+            _budget?.CountAddress();
+        return may;
     }
 
     /// <summary>Takes the opening of one connection from the budget of <see cref="SchedulerOptions.DialsPerMinute"/>. The first of a dial was taken before the dial
@@ -59,7 +62,12 @@ public sealed class PeerDial
         if (IsRequested)
             return true;
         int opened = Interlocked.Increment(ref _openings);
-        return opened == 1 || (opened <= _maxOpenings && _budget?.TryTake() != false);
+        if (opened == 1)
+            return true;
+        if (opened <= _maxOpenings)
+            return _budget?.TryTake() != false;
+        _budget?.CountOpening();
+        return false;
     }
 
     /// <summary>A person asks for the peer while it is being dialled.</summary>

@@ -117,6 +117,7 @@ public sealed class ConnScheduler : IConnScheduler
         bool isFull = up >= quota;
         string text = isPaused ? why
             : isFull ? $"All {quota} slots for {(isRoom ? "rooms" : "peers")} are taken; it waits for its turn"
+            : _plugin.Budget.IsExhausted ? $"{_options.DialsPerMinute:N0} connections were opened in the last minute, the most that may be; it waits for the next"
             : retryAt > Now() ? "It is left alone for a while" : "To be dialled next";
         return new SchedulerOutlook(text, retryAt > Now() && retryAt < StagingJson.LatestTime ? DateTimeOffset.FromUnixTimeMilliseconds((long)retryAt) : null);
     }

@@ -45,6 +45,11 @@ public sealed record SchedulerOptions
     /// <value>Defaults to false: at <c>/</c>.</value>
     public bool KeepsPathsOfStrangers { get; init; }
 
+    /// <summary>Is any remembered room dialled for a tunnel that no person asked for, even one that the scheduler would not dial now: whose <c>autoconnect</c> is false, for which there is
+    /// no slot, or that failed just now? Ours: ssb-conn dials it, which shows whom we know to whoever tells of a tunnel.</summary>
+    /// <value>Defaults to false.</value>
+    public bool DialsAnyRoomForTunnels { get; init; }
+
     /// <summary>Are peers chosen so that each source, and each group of sources, has its turn, whatever the number of identities that it tells
     /// of? They are unless set. Ours: ssb-conn takes the shortest cooldown.</summary>
     public bool IsFairToSources { get; init; } = true;
@@ -68,7 +73,17 @@ public sealed record SchedulerOptions
     public int? Seed { get; init; }
 
     /// <summary>ssb-conn 6.0.4's policy in all, for comparison.</summary>
-    public static SchedulerOptions Ssb { get; } = new() { DialsPerMinute = int.MaxValue, OpeningsPerDial = int.MaxValue, KeepsPathsOfStrangers = true, IsFairToSources = false, DialsUnverifiedLan = true, CountsDials = false, CountsCallers = true };
+    public static SchedulerOptions Ssb { get; } = new()
+    {
+        DialsPerMinute = int.MaxValue,
+        OpeningsPerDial = int.MaxValue,
+        DialsAnyRoomForTunnels = true,
+        KeepsPathsOfStrangers = true,
+        IsFairToSources = false,
+        DialsUnverifiedLan = true,
+        CountsDials = false,
+        CountsCallers = true,
+    };
 
     internal SchedulerOptions Checked()
     {

@@ -73,6 +73,9 @@ internal sealed class LanHosts : IAsyncDisposable
     public async Task<Attendant> StartAttendantAsync(int host) =>
         new(await StartScriptAsync(host, "attendant.js", new { network = Ssb.Wire.NetworkKey.Main.ToBase64() }), Ssb.Wire.FeedId.Parse(Id(host)));
 
+    /// <summary>A JavaScript peer in a web page of that origin, see browser.js; its seed is the number of its host.</summary>
+    public Task<PeerProcess> StartPageAsync(int host, string origin) => StartScriptAsync(host, "browser.js", new { origin });
+
     /// <summary>A real JavaScript peer, see peer.js; its seed is the number of its host. It is ready, and announces, when this returns.</summary>
     public async Task<PeerProcess> StartTheirsAsync(int host, string? network = null, bool normal = true, bool legacy = true, params int[] knows)
     {

@@ -28,13 +28,13 @@ public sealed class AttackTests : IAsyncDisposable
 
     [Theory]
     [InlineData("half-open"), InlineData("slow"), InlineData("garbage"), InlineData("another network"), InlineData("oversized"), InlineData("streams"), InlineData("deaf"),
-     InlineData("calls"), InlineData("forbidden"), InlineData("pongs")]
+     InlineData("calls"), InlineData("forbidden"), InlineData("pongs"), InlineData("goodbye")]
     public async Task UnderAttack_HonestStay_OwnerIsAnswered_NewcomerGetsIn_AndNothingIsLeft(string attack)
     {
         SsbPeer peer = await Start();
         PeerConnection honest = await Open(KeyPair.Generate()).ConnectAsync(peer.Addresses[0], Token).WaitAsync(s_guard, Token);
         RpcConnection owner = (await Open(_own).ConnectAsync(peer.Addresses[0], Token).WaitAsync(s_guard, Token)).Rpc;
-        int others = attack switch { "half-open" or "slow" => 100, "pongs" => 32, _ => 4 };
+        int others = attack switch { "half-open" or "slow" => 100, "pongs" or "goodbye" => 32, _ => 4 };
         MultiserverAddress target = peer.Addresses[attack == "pongs" ? 1 : 0];
         var begun = new CountdownEvent(others);
         Task[] attacking = [.. Enumerable.Range(0, others).Select(_ => Task.Run(() => Attack(attack, target, begun), Token))];
@@ -158,6 +158,8 @@ public sealed class AttackTests : IAsyncDisposable
         };
         try
         {
+            if (attack == "goodbye")
+                await stream.WriteAsync(Frame(0, 0, []), _over.Token);
             while (true)
                 await stream.WriteAsync(frames, _over.Token);
         }

@@ -18,7 +18,8 @@ public sealed class ConfigurationTests : HostTestBase
               "folder": "/srv/ssb", "NetworkKey": "{{Convert.ToBase64String(new byte[32])}}", "Listen": ["net:0.0.0.0:8008~shs", "ws:0.0.0.0:8989~shs"],
               "Lan": { "Interface": "eth7", "Loopback": true, "Legacy": false, "NormalPort": 1, "LegacyPort": 2, "AnnounceInterval": "00:00:30" },
               "Masters": ["{{Master}}"], "AllowStrangers": "blobs",
-              "Limits": { "MaxCallers": 3, "MaxCallersPerSource": 4, "MaxCallersPerIdentity": 5, "MaxHandshakes": 6, "HandshakeDeadline": "00:00:07", "RouteDeadline": "00:00:08" },
+              "Limits": { "MaxCallers": 3, "MaxCallersPerSource": 4, "MaxCallersPerIdentity": 5, "MaxHandshakes": 6, "HandshakeDeadline": "00:00:07", "RouteDeadline": "00:00:08",
+                "MaxBrowserCallers": 9, "LocalOrigins": ["null", "http://localhost:3000"] },
               "Conn": { "Autostart": false, "DefaultHops": 9, "Scheduler": { "RoomQuota": 10, "PeerQuota": 11, "CallerQuota": 12 } }
             }
             """);
@@ -31,6 +32,8 @@ public sealed class ConfigurationTests : HostTestBase
         Assert.Equal(["blobs"], options.AllowStrangers);
         PeerNetworkLimits limits = options.Limits;
         Assert.Equal((3, 4, 5, 6, 7, 8), (limits.MaxCallers, limits.MaxCallersPerSource, limits.MaxCallersPerIdentity, limits.MaxHandshakes, limits.HandshakeDeadline.TotalSeconds, limits.RouteDeadline.TotalSeconds));
+        Assert.Equal(9, limits.MaxBrowserCallers);
+        Assert.Equal(["null", "http://localhost:3000"], limits.LocalOrigins);
         Assert.Equal((false, 9), (options.Conn.Autostart, options.Conn.DefaultHops));
         Assert.Equal((10, 11, 12), (options.Conn.Scheduler.RoomQuota, options.Conn.Scheduler.PeerQuota, options.Conn.Scheduler.CallerQuota));
     }

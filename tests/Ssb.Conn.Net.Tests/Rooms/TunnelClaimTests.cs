@@ -30,6 +30,17 @@ public sealed class TunnelClaimTests : RoomPeers
         SsbPeer alice = await StartScheduled();
         alice.Conn.Remember(At(trap), PeerData.Parse("""{"type":"room","autoconnect":false}"""));
         await AssertFails(alice, "know no address", trap); // as of a room that nobody knows: the answer does not tell whom we know
+        Assert.True(alice.Conn.DialCounters.RefusedRooms > 0);
+    }
+
+    [Fact]
+    public async Task Claim_AnyRoomMayBeDialled_IsDialled()
+    {
+        await using var trap = new Trap();
+        SsbPeer alice = await StartScheduled(new SchedulerOptions { DialsAnyRoomForTunnels = true });
+        alice.Conn.Remember(At(trap), PeerData.Parse("""{"type":"room","autoconnect":false}"""));
+        alice.Conn.Stage(Claim, new StagedData { Type = "room-attendant" }, "pub/@x");
+        Until(() => trap.Calls > 0); // as ssb-conn
     }
 
     [Theory]

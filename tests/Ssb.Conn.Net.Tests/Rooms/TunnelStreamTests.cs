@@ -34,6 +34,26 @@ public sealed class TunnelStreamTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Read_ItemsWithoutBytes_AreNotReadForEver()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        using var far = new TcpClient();
+        await far.ConnectAsync((IPEndPoint)listener.LocalEndpoint, Token);
+        RpcConnection near = RpcConnection.Start((await listener.AcceptTcpClientAsync(Token)).GetStream());
+        _connections.Add(near);
+        await using var stream = new TunnelStream(near.Duplex("tunnel.connect"));
+        byte[] empty = [.. Enumerable.Repeat((byte[])[8, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff], 600).SelectMany(f => f)]; // of our request 1
+        byte[] one = [8, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 7];
+        await far.GetStream().WriteAsync((byte[])[.. empty, .. one, .. empty, .. one, .. empty, .. empty], Token);
+        byte[] buffer = new byte[10];
+        Assert.Equal(1, await stream.ReadAsync(buffer, Token).AsTask().WaitAsync(s_guard, Token)); // some are passed over
+        Assert.Equal(1, await stream.ReadAsync(buffer, Token).AsTask().WaitAsync(s_guard, Token));
+        await Assert.ThrowsAsync<IOException>(() => stream.ReadAsync(buffer, Token).AsTask().WaitAsync(s_guard, Token));
+        far.Dispose(); // it says no goodbye
+    }
+
+    [Fact]
     public async Task Write_More_ThanAnItem_IsSplit_AndArrives()
     {
         byte[] sent = new byte[150_000];

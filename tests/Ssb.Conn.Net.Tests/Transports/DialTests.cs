@@ -1,0 +1,118 @@
+using Ssb.Conn.Net.Tests.Rooms;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Net.Tests.Transports;
+
+/// <summary>What strangers' addresses make a peer do when its scheduler dials them.</summary>
+public sealed class DialTests : RoomPeers
+{
+    private static readonly TimeSpan s_often = TimeSpan.FromMilliseconds(50);
+
+    private readonly string _key;
+
+    public DialTests() => _key = NewKeys().Id.ToBase64();
+
+    [Theory]
+    [InlineData(301), InlineData(302), InlineData(303), InlineData(307), InlineData(308)]
+    public async Task Connect_WebSocketIsRedirected_IsNotFollowed(int status)
+    {
+        await using var aim = new Trap("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        await using var trap = new Trap($"HTTP/1.1 {status} Elsewhere\r\nLocation: http://127.0.0.1:{aim.Port}/admin\r\nContent-Length: 0\r\n\r\n");
+        SsbPeer alice = await StartPeer();
+        ConnectFailedException e = await Assert.ThrowsAsync<ConnectFailedException>(() => Connect(alice, At($"ws://127.0.0.1:{trap.Port}")));
+        Assert.Contains($"the server answered {status} instead of opening a WebSocket. Redirects are not followed.", e.Message, StringComparison.Ordinal);
+        Assert.Equal((1, 0), (trap.Calls, aim.Calls));
+    }
+
+    [Theory]
+    [InlineData(200), InlineData(401), InlineData(404), InlineData(426)]
+    public async Task Connect_NoWebSocketThere_SaysWhatWasAnswered(int status)
+    {
+        await using var trap = new Trap($"HTTP/1.1 {status} No\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n");
+        SsbPeer alice = await StartPeer();
+        ConnectFailedException e = await Assert.ThrowsAsync<ConnectFailedException>(() => Connect(alice, At($"ws://127.0.0.1:{trap.Port}")));
+        Assert.Contains($"the server answered {status} instead of opening a WebSocket.", e.Message, StringComparison.Ordinal);
+        Assert.Equal(1, trap.Calls); // and not again with credentials
+    }
+
+    [Fact]
+    public async Task Dial_PathOfAStranger_AsksForTheRoot()
+    {
+        await using var trap = new Trap("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+        SsbPeer alice = await StartScheduled();
+        MultiserverAddress address = At($"ws://127.0.0.1:{trap.Port}/admin/reset?confirm=yes");
+        alice.Conn.Stage(address, new StagedData { Type = "internet" }, "pub/@x");
+        Until(() => trap.Calls == 1);
+        Assert.StartsWith("GET / HTTP/1.1\r\n", trap.Said[0], StringComparison.Ordinal);
+
+        Until(() => alice.Conn.Staging.Get(address) is not null); // it came back
+        await Assert.ThrowsAsync<ConnectFailedException>(() => Connect(alice, address)); // a person asks
+        Assert.StartsWith("GET /admin/reset?confirm=yes HTTP/1.1\r\n", trap.Said[^1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Dial_PathInTheAddressBook_IsAskedFor()
+    {
+        await using var trap = new Trap("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+        SsbPeer alice = await StartScheduled();
+        alice.Conn.Remember(At($"ws://127.0.0.1:{trap.Port}/ssb"), PeerData.Parse("""{"type":"pub"}"""));
+        Until(() => trap.Calls > 0);
+        Assert.StartsWith("GET /ssb HTTP/1.1\r\n", trap.Said[0], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("net:127.0.0.1:PORT"), InlineData("net:localhost:PORT"), InlineData("net:0.0.0.0:PORT"), InlineData("ws://127.0.0.1:PORT"), InlineData("ws://localhost:PORT"),
+     InlineData("ws://2130706433:PORT"), InlineData("wss://localhost:PORT")]
+    public async Task Dial_LeadsToThisMachine_NotFromAStranger(string address)
+    {
+        await using var trap = new Trap("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+        SsbPeer alice = await StartScheduled();
+        alice.Conn.Hub.ReachOf = _ => AddressScope.Public;
+        MultiserverAddress told = At(address.Replace("PORT", $"{trap.Port}", StringComparison.Ordinal));
+        alice.Conn.Stage(told, new StagedData { Type = "internet" }, "pub/@x");
+        Until(() => alice.Conn.Why(told.Text).Routes is [{ LastError: not null }]);
+        Assert.Contains("is more local than what the source of this peer may tell of", alice.Conn.Why(told.Text).Routes[0].LastError, StringComparison.Ordinal);
+        Assert.True(alice.Conn.DialCounters.RefusedAddresses > 0);
+        Assert.Equal(0, trap.Calls);
+    }
+
+    [Fact]
+    public async Task Dial_ManyRoutes_OpensItsShare()
+    {
+        await using var trap = new Trap();
+        SsbPeer alice = await StartScheduled(new SchedulerOptions { OpeningsPerDial = 3 });
+        var told = MultiserverAddress.Parse(string.Join(';', Enumerable.Range(1, 19).Select(i => $"net:127.0.0.{i}:{trap.Port}~shs:{_key}")));
+        alice.Conn.Stage(told, new StagedData { Type = "internet" }, "pub/@x");
+        Until(() => alice.Conn.Why(told.Text).Routes is [{ LastError: not null }]);
+        Assert.InRange(trap.Calls, 0, 3);
+        Assert.Equal(16, alice.Conn.DialCounters.RefusedOpenings);
+    }
+
+    [Fact]
+    public async Task Dial_RoutesOfAll_AreOneBudget()
+    {
+        await using var trap = new Trap();
+        SsbPeer alice = await StartScheduled(new SchedulerOptions { DialsPerMinute = 10, OpeningsPerDial = 4 });
+        for (int peer = 0; peer < 20; peer++)
+        {
+            string key = NewKeys().Id.ToBase64();
+            alice.Conn.Stage(MultiserverAddress.Parse(string.Join(';', Enumerable.Range(1, 5).Select(_ => $"net:127.0.0.1:{trap.Port}~shs:{key}"))), new StagedData { Type = "internet" }, $"pub/{peer}");
+        }
+
+        Until(() => trap.Calls == 10);
+        await Task.Delay(10 * s_often, Token); // of a scheduler that goes on looking
+        Assert.Equal(10, trap.Calls);
+    }
+
+    private MultiserverAddress At(string transport) => MultiserverAddress.Parse($"{transport}~shs:{_key}");
+
+    private async Task<SsbPeer> StartScheduled(SchedulerOptions? scheduler = null)
+    {
+        SsbPeer peer = await StartPeer(options => options with
+        {
+            Conn = new ConnPluginOptions { Scheduler = (scheduler ?? new SchedulerOptions()) with { Interval = s_often, SoonAfterStage = s_often, SoonAfterDisconnect = s_often } },
+        });
+        peer.Conn.Hub.ReachOf = _ => AddressScope.Loopback; // all is on this machine
+        return peer;
+    }
+}
