@@ -78,15 +78,28 @@ internal sealed class SoakRun : IDisposable
         CountCallers();
         await CloseAsync("at the end");
         string report = Report(crowd, seconds);
-        await File.WriteAllTextAsync(_name + ".md", report);
-        await File.WriteAllTextAsync(_name + ".svg", Plot.Draw($"A peer for {_options.Minutes:0} minutes among others that come and go", _samples, seconds, _restartedAt));
+        await WriteAsync(".md", report);
+        await WriteAsync(".svg", Plot.Draw($"A peer for {_options.Minutes:0} minutes among others that come and go", _samples, seconds, _restartedAt));
         Console.WriteLine(report);
         return _verdict.Failures.Count == 0 ? 0 : 1;
     }
 
+    private async Task WriteAsync(string extension, string text)
+    {
+        await using var file = new StreamWriter(CreateNew(extension));
+        await file.WriteAsync(text);
+    }
+
+    // Where others may write to the folder, such as /tmp, a link of theirs with this name is not followed.
+    private FileStream CreateNew(string extension)
+    {
+        File.Delete(_name + extension);
+        return new FileStream(_name + extension, FileMode.CreateNew);
+    }
+
     private async Task SampleAsync(long start, double seconds, CrowdProcess crowd)
     {
-        await using var csv = new StreamWriter(_name + ".csv") { AutoFlush = true };
+        await using var csv = new StreamWriter(CreateNew(".csv")) { AutoFlush = true };
         await csv.WriteLineAsync(Sample.CsvHead);
         double full = Math.Min(60, seconds / 24), nextFull = 0; // so that a quarter has six of them, if it is short
         double now;

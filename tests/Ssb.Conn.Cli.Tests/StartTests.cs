@@ -31,13 +31,26 @@ public sealed class StartTests : IDisposable
 
         // The first of them leaves within seconds.
         await tool.ReadUntilAsync(line => Change(line) == "removed" && Pool(line) == "hub");
-        await tool.SignalAsync("INT");
+        tool.Signal("INT");
         await tool.ReadUntilAsync(_ => false);
         (int code, string error) = await tool.EndAsync();
         Assert.Equal(0, code);
         Assert.StartsWith("ssb-conn start ended after ", error, StringComparison.Ordinal);
         Assert.Matches(@"connections +\d+   with 3 different peers", error);
         Assert.False(File.Exists(Path.Combine(_folder, "socket")));
+    }
+
+    [Theory(Timeout = Patience.WholeTest)]
+    [InlineData("socket"), InlineData("secret"), InlineData("conn.json"), InlineData("conn.lock"), InlineData("conn-rules.json"), InlineData("manifest.json")]
+    public async Task Start_PipeInPlaceOfAFile_EndsWithASentence(string name)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no pipes in folders.");
+        using (var pipe = System.Diagnostics.Process.Start("mkfifo", [Path.Combine(_folder, name)]))
+            await pipe.WaitForExitAsync(TestContext.Current.CancellationToken);
+        using Tool tool = Tool.Start($"start --path {_folder} --no-lan --host 127.0.0.1 --port 0 --no-dial", TestContext.Current.CancellationToken);
+        (int code, string error) = await tool.EndAsync();
+        Assert.Equal(1, code);
+        Assert.Contains($"{Path.Combine(_folder, name)}' is a named pipe", error, StringComparison.Ordinal);
     }
 
     [Fact(Timeout = Patience.WholeTest)]
@@ -54,6 +67,13 @@ public sealed class StartTests : IDisposable
             Assert.Equal(["unix", "net", "ws"], started.GetProperty("addresses").EnumerateArray().Select(address => address.GetString()!.Split(':')[0]));
             string[] files = ["conn.lock", "manifest.json", "secret", "socket"];
             Assert.Equal(files, Directory.GetFiles(folder).Select(Path.GetFileName).Where(name => name != "conn.json").Order(StringComparer.Ordinal));
+            if (!OperatingSystem.IsWindows())
+            {
+                const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+                Assert.All(Directory.GetFiles(folder), file => Assert.Equal(OwnerOnly, File.GetUnixFileMode(file)));
+                Assert.All((string[])[folder, Path.GetDirectoryName(folder)!], made => Assert.Equal(OwnerOnly | UnixFileMode.UserExecute, File.GetUnixFileMode(made))); // it has one
+            }
+
             JsonElement manifest = JsonElement.Parse(await File.ReadAllBytesAsync(Path.Combine(folder, "manifest.json"), TestContext.Current.CancellationToken));
             Assert.Equal("source", manifest.GetProperty("conn").GetProperty("stagedPeers").GetString());
 
@@ -66,7 +86,7 @@ public sealed class StartTests : IDisposable
             (code, _, error) = await Cli.RunAsync("start", "--path", folder, "--no-lan", "--host", "127.0.0.1", "--port", "0");
             Assert.Equal(1, code);
             Assert.Contains("a peer runs in", error, StringComparison.Ordinal);
-            await tool.SignalAsync("TERM");
+            tool.Signal("TERM");
             await tool.ReadUntilAsync(_ => false);
             Assert.Equal(0, (await tool.EndAsync()).Code);
         }
@@ -83,7 +103,7 @@ public sealed class StartTests : IDisposable
             Assert.Contains(Friend, known, StringComparison.Ordinal);
             using KeyPair keys = SecretFile.Load(Path.Combine(folder, "secret"));
             Assert.Equal(id, keys.Id.ToString());
-            await again.SignalAsync("TERM");
+            again.Signal("TERM");
             Assert.Equal((0, ""), await again.EndAsync());
         }
     }
@@ -116,7 +136,7 @@ public sealed class StartTests : IDisposable
         using Tool tool = Tool.Start($"start --json --no-lan --no-dial --host 127.0.0.1 --port 0 --path {_folder}", TestContext.Current.CancellationToken);
         await tool.ReadUntilAsync(line => Change(line) == "started");
         await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System, TestContext.Current.CancellationToken); // by now it waits for a reader
-        await tool.SignalAsync("TERM");
+        tool.Signal("TERM");
         (int code, string error) = await tool.EndAsync();
 
         Assert.Equal(0, code);

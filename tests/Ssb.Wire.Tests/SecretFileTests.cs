@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 
 namespace Ssb.Wire.Tests;
@@ -113,6 +114,47 @@ public sealed class SecretFileTests : IDisposable
             file.SetLength(1L << 31);
 
         Assert.Throws<InvalidDataException>(() => SecretFile.Load(path));
+    }
+
+    [Theory]
+    [InlineData("pipe", "a named pipe"), InlineData("folder", "a folder"), InlineData("device", "a device")]
+    public void Load_SomethingElseThanAFile_IsTold(string what, string said)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Pipes and devices of the file system are not known on Windows.");
+        string path = Path.Combine(_folder, "secret");
+        if (what == "pipe")
+            Process.Start("mkfifo", [path]).WaitForExit();
+        else if (what == "folder")
+            Directory.CreateDirectory(path);
+        else
+            File.CreateSymbolicLink(path, "/dev/zero");
+        IOException error = Assert.Throws<IOException>(() => SecretFile.Load(path));
+        Assert.Contains(path, error.Message, StringComparison.Ordinal);
+        Assert.Contains(said, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_DescriptorOfAShell_IsRead()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Descriptors of a process have paths on Linux.");
+        using KeyPair keys = SecretFile.Create(Path.Combine(_folder, "secret"));
+        using FileStream file = File.OpenRead(Path.Combine(_folder, "secret"));
+        using KeyPair read = SecretFile.Load($"/dev/fd/{file.SafeFileHandle.DangerousGetHandle()}");
+        Assert.Equal(keys.Id, read.Id);
+    }
+
+    [Fact]
+    public void Create_NewFolders_AreOursAlone()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Assert.Skip("Modes are not known on Windows.");
+            return;
+        }
+
+        SecretFile.Create(Path.Combine(_folder, "a", "b", "secret")).Dispose();
+        foreach (string made in (string[])["a", "a/b"])
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(Path.Combine(_folder, made)));
     }
 
     [Fact]

@@ -24,10 +24,12 @@ internal sealed record RulesContent(IReadOnlyList<RuleItem> Items, IReadOnlyList
 }
 
 /// <summary>Reads and writes the text of <c>conn-rules.json</c>.</summary>
-/// <remarks>It fails closed: a rule whose kind is not known or was lost is a block of whom it names, and an end that cannot be read is none.</remarks>
+/// <remarks>It fails closed: a rule whose kind is not known or was lost is a block of whom it names, and an end that cannot be read is
+/// none.</remarks>
 internal static class RulesFile
 {
     private const int MostDepth = 10_000; // beyond it, as beyond a damage, the rules are searched one by one
+    private const int MostFailures = 100_000; // places that look like the beginning of a rule and are none; each takes some microseconds
 
     private static readonly JsonReaderOptions s_whole = new() { MaxDepth = MostDepth };
     private static readonly JsonReaderOptions s_healing = new() { MaxDepth = 64 };
@@ -170,6 +172,7 @@ internal static class RulesFile
     private static RulesContent Heal(ReadOnlyMemory<byte> text, DateTimeOffset now)
     {
         var items = new List<RuleItem>();
+        int failures = 0;
         for (int at = Next(0); at >= 0;)
         {
             ReadOnlyMemory<byte> json = ReadObject(text[at..], out bool hasTarget, out int end);
@@ -177,16 +180,38 @@ internal static class RulesFile
             bool isRule = item is { Rules.Count: > 0 };
             if (isRule)
                 items.Add(item!); // it is not null then
+            else if (end == 0 && ++failures > MostFailures)
+                throw new IOException("The file has more damage than can be searched for rules.");
             at = Next(isRule ? at + Math.Max(json.Length - 1, 1) : at + 1);
         }
 
         return RulesContent.Empty with { Items = items, IsDamaged = true };
 
-        int Next(int from)
+        int Next(int from) => NextObject(text.Span, from);
+    }
+
+    // A brace with the quotation mark of a field behind it: of what begins in no way like that, no exception needs to tell.
+    private static int NextObject(ReadOnlySpan<byte> text, int from)
+    {
+        int brace = -1;
+        for (int i = from; i < text.Length; i++)
         {
-            int found = text.Span[Math.Min(from, text.Length)..].IndexOf((byte)'{');
-            return found < 0 ? -1 : from + found;
+            switch (text[i])
+            {
+                case (byte)'{':
+                    brace = i;
+                    break;
+                case (byte)'"' when brace >= 0:
+                    return brace;
+                case (byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n':
+                    break;
+                default:
+                    brace = -1;
+                    break;
+            }
         }
+
+        return -1;
     }
 
     /// <summary>The object with which a text begins. If it does not end well, the fields before the damage, as an object.</summary>
@@ -207,7 +232,8 @@ internal static class RulesFile
                 reader.Read();
                 reader.Skip();
                 int behind = (int)reader.BytesConsumed;
-                // A number that is cut off looks like a smaller one, and an end like one that is over: what stands behind it must be read, too.
+                // A number that is cut off looks like a smaller one, and an end like one that is over: what stands behind it must be
+                // read, too.
                 if (reader.TokenType == JsonTokenType.Number && text.Span[behind..].TrimStart(" \t\r\n"u8) is not [(byte)',' or (byte)'}', ..])
                     break;
                 read = behind;

@@ -7,7 +7,8 @@ namespace Ssb.Conn;
 /// <summary>One process at a time has a folder's address book: a lock on <c>conn.lock</c> in it, which ends with the process.</summary>
 /// <remarks>
 /// <para>JavaScript peers know nothing of it.</para>
-/// <para>On Unix whoever may open a file for reading may lock it. So the file has mode 0600, and a lock that no peer can hold (a shared one, or one of a user who
+/// <para>On Unix whoever may open a file for reading may lock it. So the file has mode 0600, and a lock that no peer can hold (a shared
+/// one, or one of a user who
 /// may not write to the file) does not count: the file that it is on is replaced by a new one, which that user cannot open.</para>
 /// </remarks>
 internal sealed class FolderLock : IDisposable
@@ -63,12 +64,13 @@ internal sealed class FolderLock : IDisposable
     }
 
     /// <summary>Replaces the file if the lock on it is none of a peer.</summary>
-    /// <remarks>One process at a time does this: the new file is locked under another name before it is moved, and who holds that lock looks again.</remarks>
+    /// <remarks>One process at a time does this: the new file is locked under another name before it is moved, and who holds that lock
+    /// looks again.</remarks>
     private static FileStream TakeFromAnother(string path, string folder)
     {
         string fresh = path + ".new";
-        if (IsOfPeer(path, out string who) || TryTake(fresh) is not { } file)
-            throw InUse(folder, who);
+        if (IsOfPeer(path, out string? holder) || TryTake(fresh) is not { } file)
+            throw InUse(folder, holder);
         try
         {
             if (TryTake(path) is { } free)
@@ -78,8 +80,8 @@ internal sealed class FolderLock : IDisposable
                 return free;
             }
 
-            if (IsOfPeer(path, out who))
-                throw InUse(folder, who);
+            if (IsOfPeer(path, out holder))
+                throw InUse(folder, holder);
             File.Move(fresh, path, overwrite: true);
             return file;
         }
@@ -92,9 +94,9 @@ internal sealed class FolderLock : IDisposable
     }
 
     // A peer locks it for itself alone, and can write to it.
-    private static bool IsOfPeer(string path, out string who)
+    private static bool IsOfPeer(string path, out string? holder)
     {
-        who = "another process";
+        holder = null;
         if (OperatingSystem.IsWindows())
             return true;
         if (TryOpen(path, FileShare.ReadWrite) is { } shared)
@@ -104,10 +106,10 @@ internal sealed class FolderLock : IDisposable
         }
 
         if (!OperatingSystem.IsLinux() || HolderOf(path, out OwnFiles.FileStatus file) is not { } process
-            || !OwnFiles.TryStat($"/proc/{process}", followLink: true, out OwnFiles.FileStatus holder))
+            || !OwnFiles.TryStat($"/proc/{process}", followLink: true, out OwnFiles.FileStatus owner))
             return true;
-        who = $"process {process} of the user with the number {holder.User}";
-        return holder.User == 0 || holder.User == file.User || (file.Mode & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != 0;
+        holder = $"process {process} of the user with the number {owner.User}";
+        return owner.User == 0 || owner.User == file.User || (file.Mode & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != 0;
     }
 
     // "1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF", the device in hexadecimal digits, then the inode.
@@ -134,8 +136,8 @@ internal sealed class FolderLock : IDisposable
         return null;
     }
 
-    private static IOException InUse(string folder, string who) =>
-        new($"The address book in '{folder}' is in use: {(who == "another process" ? who : $"another process ({who})")} has it open. End that one, or use another folder.");
+    private static IOException InUse(string folder, string? holder) =>
+        new($"The address book in '{folder}' is in use: another process has it open{(holder is null ? "" : $" ({holder})")}. End that one, or use another folder.");
 
     // .NET locks what it opens: for itself alone without sharing, else together with others.
     private static FileStream? TryOpen(string path, FileShare share)

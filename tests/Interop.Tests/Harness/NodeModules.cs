@@ -8,7 +8,7 @@ namespace Interop.Tests.Harness;
 /// source tree; later runs, and other test processes at the same time, use the same folder.</remarks>
 internal static class NodeModules
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(15);
     private static readonly ConcurrentDictionary<string, Lazy<Task<Result>>> s_installed = new();
 
     private sealed record Result(string? Folder, string? Absent);

@@ -12,7 +12,7 @@ internal sealed class NetworkNamespaces : IAsyncDisposable
 {
     private const string Prefix = "ssbconn-";
 
-    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3); // apt-get may take long
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(10); // apt-get may take long
     private static readonly Lazy<Task<string?>> s_obstacle = new(FindObstacleAsync);
     private static int s_count;
 

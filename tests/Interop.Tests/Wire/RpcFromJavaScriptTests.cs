@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Interop.Tests.Harness;
 using Ssb.Wire;
 
 namespace Interop.Tests.Wire;

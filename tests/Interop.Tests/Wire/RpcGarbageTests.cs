@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Interop.Tests.Harness;
 using Ssb.Wire;
 
 namespace Interop.Tests.Wire;

@@ -7,7 +7,7 @@ namespace Interop.Tests.Wire;
 public class Shs1SuiteTests
 {
     /// <summary>Only a guard: the suite starts 45 processes at once and has no time-outs of its own.</summary>
-    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(15);
 
     private static ITestOutputHelper? Output => TestContext.Current.TestOutputHelper;
 

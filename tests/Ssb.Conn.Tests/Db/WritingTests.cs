@@ -145,27 +145,25 @@ public sealed class WritingTests : IDisposable
     }
 
     [Fact]
-    public async Task Write_DiskIsFull_LosesNothing_AndTriesAgain()
+    public async Task Write_Fails_LosesNothing_AndTriesAgain()
     {
-        if (!File.Exists("/dev/full"))
-            Assert.Skip("There is no /dev/full here, a file on a full disk.");
         var log = new LogLines();
         await using ConnDb db = await _folder.OpenAsync(_folder.Options with { Logger = log });
         Set(db, 1);
         await db.FlushAsync().Guarded();
         string before = _folder.Text;
 
-        File.CreateSymbolicLink(_folder.In("conn.json~"), "/dev/full"); // goes when the write has failed; so does the fault
+        Directory.CreateDirectory(_folder.In("conn.json~"));
         Set(db, 2);
         IOException error = await Assert.ThrowsAsync<IOException>(() => db.FlushAsync()).Guarded();
         Assert.Same(error, db.LastWriteError);
         Assert.Equal(before, _folder.Text);
         Assert.Equal(2, db.Get(s_peer)!.Failure);
 
-        File.CreateSymbolicLink(_folder.In("conn.json~"), "/dev/full");
         _folder.Clock.Advance(TimeSpan.FromSeconds(1)); // by itself now
         Guards.Until(() => log.Count == 1);
         Assert.Equal(before, _folder.Text);
+        Directory.Delete(_folder.In("conn.json~"));
         Set(db, 3); // work goes on
         _folder.Clock.Advance(TimeSpan.FromSeconds(10));
         Guards.Until(() => InFile() == 3);
