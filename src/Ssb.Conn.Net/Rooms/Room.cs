@@ -198,11 +198,10 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
         long now = timeProvider.GetTimestamp();
         _allowance = Math.Min(Burst, _allowance + timeProvider.GetElapsedTime(_since, now).TotalSeconds * ChangesPerSecond) - changes;
         _since = now;
+        if (_allowance >= Burst / 2)
+            _tooFastSince = null; // not at 0, which a wait that takes a little longer than asked for exceeds
         if (_allowance >= 0)
-        {
-            _tooFastSince = null;
             return true;
-        }
 
         _tooFastSince ??= now;
         if (timeProvider.GetElapsedTime(_tooFastSince.Value, now) >= MostTooFast)
