@@ -321,7 +321,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             return;
         }
 
-        using ConnectionLimits.Place? place = _limits.Enter(ConnectionLimits.SourceOf(from));
+        using ConnectionLimits.Place? place = _limits.Enter(PeerSource.Of(from));
         if (place is null)
             caller.Dispose();
         else

@@ -115,7 +115,7 @@ internal static class ConnEvents
     {
         if (peer.Key is { } key)
             writer.WriteString("key", key);
-        if (peer.Source is { } source)
+        if (PeerSource.ToldBy(peer.Source) is { } source)
             writer.WriteString("source", source);
     }
 }

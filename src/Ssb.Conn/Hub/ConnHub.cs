@@ -115,7 +115,7 @@ public sealed class ConnHub : IAsyncDisposable
                 if (there.View.State == HubState.Disconnecting)
                     return RedialAsync(there, data, reason, isRequested, cancellationToken);
                 if (isRequested)
-                    there.Dial?.Request();
+                    Request_NeedsLock(there);
                 return there.Primary is { } standing ? Task.FromResult(standing) : there.Dialled.Task.WaitAsync(cancellationToken);
             }
 
@@ -413,7 +413,11 @@ public sealed class ConnHub : IAsyncDisposable
             return refusal;
         if (!isRequested && Budget?.TryTake() == false)
             return "As many connections were opened in the last minute as may be.";
-        Entry dialled = new(new HubPeer(address, HubState.Connecting, key, data ?? PeerData.Empty, isCaller: false, Now()));
+        var view = new HubPeer(address, HubState.Connecting, key, data ?? PeerData.Empty, isCaller: false, Now())
+        {
+            IsRequested = isRequested,
+        };
+        Entry dialled = new(view);
         entry = dialled;
         Add_NeedsLock(dialled);
         _dials++;
@@ -428,6 +432,16 @@ public sealed class ConnHub : IAsyncDisposable
         key is not null && key == _options.OwnId ? $"{address} is ourselves."
         : IsBlocked?.Invoke(address, key) == true ? $"{key ?? address.ToString()} is blocked."
         : null;
+
+    // A person asks for a peer that the scheduler dialled, or that called.
+    private void Request_NeedsLock(Entry entry)
+    {
+        entry.Dial?.Request();
+        if (entry.View.IsRequested)
+            return;
+        entry.View = entry.View with { IsRequested = true };
+        Changed_NeedsLock(isTold: false); // readers are shown nothing of it
+    }
 
     private async Task<IPeerConnection> RedialAsync(Entry leaving, PeerData? data, string reason, bool isRequested, CancellationToken cancellationToken)
     {

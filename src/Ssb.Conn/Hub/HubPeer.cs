@@ -40,6 +40,9 @@ public sealed record HubPeer
     /// <summary>Did the peer call us?</summary>
     public bool IsCaller { get; internal init; }
 
+    /// <summary>Did a person, or the program, ask for the connection?</summary>
+    internal bool IsRequested { get; init; }
+
     /// <summary>When it came into the hub.</summary>
     public DateTimeOffset HubBirth { get; }
 

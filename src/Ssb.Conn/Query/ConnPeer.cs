@@ -74,7 +74,10 @@ public readonly struct ConnPeer : IEquatable<ConnPeer>
     public HubPeer? Hub { get; }
 
     /// <summary>Who told of it first, if it is on the bench.</summary>
-    public string? Source => (_entry as StagedPeer)?.Source;
+    public string? Source => PeerSource.ToldBy(ToldAs);
+
+    /// <summary>The source as the bench has it.</summary>
+    internal string? ToldAs => (_entry as StagedPeer)?.Source;
 
     internal DbPeer? Db => _entry as DbPeer;
 

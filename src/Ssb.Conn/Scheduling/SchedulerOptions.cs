@@ -25,7 +25,9 @@ public sealed record SchedulerOptions
     /// <summary>How long another peer has its turn, likewise; 2 hours unless set.</summary>
     public TimeSpan PeerRotation { get; init; } = TimeSpan.FromHours(2);
 
-    /// <summary>How long connections in excess of twice the quota are left alone, divided by how many there are; 2 minutes unless set.</summary>
+    /// <summary>How long connections in excess of twice the quota, or of <see cref="CallerQuota"/>, are left alone, divided by how many
+    /// there are too many.</summary>
+    /// <value>Defaults to 2 minutes; must be 0 or more.</value>
     public TimeSpan ExcessPatience { get; init; } = TimeSpan.FromMinutes(2);
 
     /// <summary>It pauses while messages arrived so short a time ago; 500 ms unless set. See <see cref="ConnPlugin.NotifyDownload"/>.</summary>
@@ -51,8 +53,19 @@ public sealed record SchedulerOptions
     public bool DialsAnyRoomForTunnels { get; init; }
 
     /// <summary>Are peers chosen so that each source, and each group of sources, has its turn, whatever the number of identities that it tells
-    /// of? They are unless set. Ours: ssb-conn takes the shortest cooldown.</summary>
+    /// of; and does the newest connection of the largest group of sources end when there are too many? Ours: ssb-conn dials the peer with
+    /// the shortest cooldown, and
+    /// ends the oldest connections.</summary>
+    /// <value>Defaults to true.</value>
     public bool IsFairToSources { get; init; } = true;
+
+    /// <summary>Does a peer decide by what it says of itself whether its connection counts as a room? If not, the address book decides, as
+    /// a person or a file filled it,
+    /// or else a person who connects to the peer; and turns are counted from the beginning of a connection. Ours: in ssb-conn a peer that
+    /// calls itself a room is
+    /// one, in the address book as well.</summary>
+    /// <value>Defaults to false.</value>
+    public bool BelievesClaims { get; init; }
 
     /// <summary>May LAN peers be dialled that have not proved that they own their key? Not unless set. Ours: ssb-conn dials them.</summary>
     public bool DialsUnverifiedLan { get; init; }
@@ -65,8 +78,10 @@ public sealed record SchedulerOptions
     /// they do.</summary>
     public bool CountsCallers { get; init; }
 
-    /// <summary>Of how many peers that called us those beyond are let go, after minutes, the most crowded first; null, for twice the quota, unless set.
-    /// Without meaning where callers count against the quota. Ours.</summary>
+    /// <summary>How many connections of peers that called us are kept. Of those beyond, the newest of the largest group of sources ends
+    /// first, see
+    /// <see cref="ExcessPatience"/>. It has no meaning where <see cref="CountsCallers"/> is true. Ours.</summary>
+    /// <value>Defaults to null, for twice the quota; must be 0 or more.</value>
     public int? CallerQuota { get; init; }
 
     /// <summary>The seed of its random numbers; a random one unless set.</summary>
@@ -80,6 +95,7 @@ public sealed record SchedulerOptions
         DialsAnyRoomForTunnels = true,
         KeepsPathsOfStrangers = true,
         IsFairToSources = false,
+        BelievesClaims = true,
         DialsUnverifiedLan = true,
         CountsDials = false,
         CountsCallers = true,
