@@ -4,9 +4,10 @@ using Ssb.Wire;
 namespace Ssb.Conn.Net;
 
 /// <summary>A room that we are connected to: its attendants go onto the bench as they come, and leave it as they leave.</summary>
-/// <remarks>Thread-safe. What a room can make us do: it has <see cref="MaxAttendants"/> attendants at most, further ones are passed over; and after
-/// <see cref="Burst"/> changes it is read no faster than <see cref="ChangesPerSecond"/>, and its stream ends once it was faster than that for
-/// <see cref="MostTooFast"/>: reading slowly for good would hold up the tunnels of the same connection. A room whose stream has
+/// <remarks>Thread-safe. What a room can make us do: it has <see cref="MaxAttendants"/> attendants at most, further ones are passed over;
+/// and after <see cref="Burst"/> changes it is read no faster than <see cref="ChangesPerSecond"/>, and its stream ends once it was faster
+/// than that for <see cref="MostTooFast"/>: reading slowly for good would hold up the tunnels of the same connection. A room whose stream
+/// has
 /// ended has no attendants any more, until the next connection.</remarks>
 internal sealed class Room(PeerConnection connection, RoomMetadata metadata, ConnPlugin conn, FeedId ownId, TimeProvider timeProvider, ILogger logger)
 {
@@ -107,7 +108,8 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
                 int changes = RoomNews.Read(item, MaxAttendants) is { } news ? Apply(news) : 0;
                 if (await KeepPaceAsync(1 + changes, cancellationToken).ConfigureAwait(false))
                     continue;
-                logger.LogDebug("The room {Room} tells of changes faster than {ChangesPerSecond} a second, so it is not followed any more.", connection.Id, ChangesPerSecond);
+                logger.LogDebug("The room {Room} tells of changes faster than {ChangesPerSecond} a second, so it is not followed any more.",
+                    connection.Id, ChangesPerSecond);
                 return true;
             }
         }

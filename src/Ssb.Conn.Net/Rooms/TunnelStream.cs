@@ -3,9 +3,11 @@ using Ssb.Wire;
 namespace Ssb.Conn.Net;
 
 /// <summary>The bytes of a tunnel: those of the items of a duplex; where an item ends means nothing. Owns the duplex.</summary>
-/// <remarks>One reader and one writer at a time. What breaks is an <see cref="IOException"/>. What comes and is not read is bounded by the window of the stream and the reserve
-/// of the room's connection (<see cref="RpcOptions.WindowBytes"/>, <see cref="RpcOptions.ReserveBytes"/>). A tunnel that is read slowly slows the room's connection down; one of
-/// which nothing is read for <see cref="RpcOptions.SlowReaderDeadline"/> ends alone. A cancelled read loses nothing. Disposing sends our end; the other's end is read as 0 bytes.</remarks>
+/// <remarks>One reader and one writer at a time. What breaks is an <see cref="IOException"/>. What comes and is not read is bounded by the
+/// window of the stream and the reserve of the room's connection (<see cref="RpcOptions.WindowBytes"/>,
+/// <see cref="RpcOptions.ReserveBytes"/>). A tunnel that is read slowly slows the room's connection down; one of which nothing is read for
+/// <see cref="RpcOptions.SlowReaderDeadline"/> ends alone. A cancelled read loses nothing. Disposing sends our end; the other's end is
+/// read as 0 bytes.</remarks>
 internal sealed class TunnelStream(RpcDuplex duplex) : AsyncStream
 {
     private const int MaxItem = 64 * 1024; // what a box stream seals in one piece fits

@@ -2,16 +2,21 @@ using System.Threading.Channels;
 
 namespace Ssb.Wire;
 
-/// <summary>What came for one stream and was not read yet: a window, and behind it the stream's share of the connection's reserve.</summary>
+/// <summary>What came for one stream and was not read yet: a window, and behind it the stream's share of the connection's
+/// reserve.</summary>
 /// <remarks>
-/// <para>muxrpc cannot ask a peer to send slower, but TCP can: a connection that is not read makes its sender wait. So what does not fit a window stops the reading of the
-/// whole connection (<see cref="WaitForRoomAsync"/>) until the reader has taken half of the window. As long as the reader takes items, no stream ends.</para>
-/// <para>That alone would be a deadlock if the reader waits for another answer on the same connection, and would keep all other streams, pings included, waiting for a
-/// reader that has stopped. So frames are read on into <see cref="RpcReserve"/> in two cases: at once, if a request of ours was made after the reader took its last item
-/// and is still open, since the reader probably waits for it; and once the reader has taken nothing for <see cref="RpcReserve.Patience"/>, at a rate at which the reserve
-/// lasts until <see cref="RpcOptions.SlowReaderDeadline"/>. At the deadline the stream ends, alone. A full reserve means that nothing at all can be read on, so then a
+/// <para>muxrpc cannot ask a peer to send slower, but TCP can: a connection that is not read makes its sender wait. So what does not fit a
+/// window stops the reading of the whole connection (<see cref="WaitForRoomAsync"/>) until the reader has taken half of the window. As
+/// long as the reader takes items, no stream ends.</para>
+/// <para>That alone would be a deadlock if the reader waits for another answer on the same connection, and would keep all other streams,
+/// pings included, waiting for a reader that has stopped. So frames are read on into <see cref="RpcReserve"/> in two cases: at once, if a
+/// request of ours was made after the reader took its last item and is still open, since the reader probably waits for it; and once the
+/// reader has taken nothing for <see cref="RpcReserve.Patience"/>, at a rate at which the reserve lasts until
+/// <see cref="RpcOptions.SlowReaderDeadline"/>. At the deadline the stream ends, alone. A full reserve means that nothing at all can be
+/// read on, so then a
 /// third of the deadline is enough.</para>
-/// <para>Items leave in the order in which they came: the reserve is emptied into the window as the reader makes room, and only then is the connection read again.</para>
+/// <para>Items leave in the order in which they came: the reserve is emptied into the window as the reader makes room, and only then is
+/// the connection read again.</para>
 /// <para>Three threads meet here: the connection's reader adds, the stream's reader takes, and a timer ends what nobody reads.</para>
 /// </remarks>
 internal sealed class RpcInbox(RpcConnection connection)
@@ -73,7 +78,11 @@ internal sealed class RpcInbox(RpcConnection connection)
             _reservedCount = _reserved.Count;
             MoveToWindow_NeedsLock(); // who took meanwhile has not seen it
             if (_reservedCount > 0)
-                _expiry ??= _options.TimeProvider.CreateTimer(static inbox => ((RpcInbox)inbox!).Expire(), this, _options.SlowReaderDeadline, Timeout.InfiniteTimeSpan);
+            {
+                _expiry ??= _options.TimeProvider.CreateTimer(
+                    static inbox => ((RpcInbox)inbox!).Expire(), this, _options.SlowReaderDeadline, Timeout.InfiniteTimeSpan);
+            }
+
             return true;
         }
     }
@@ -187,7 +196,9 @@ internal sealed class RpcInbox(RpcConnection connection)
         int frames = Volatile.Read(ref _frames);
         long bytes = Interlocked.Read(ref _bytes);
         return frames > 0
-            && (frames >= _options.WindowFrames || bytes + length > _options.WindowBytes || (bytes > AlwaysBytes && connection.Held.IsTooMuch(length)));
+            && (frames >= _options.WindowFrames
+                || bytes + length > _options.WindowBytes
+                || (bytes > AlwaysBytes && connection.Held.IsTooMuch(length)));
     }
 
     private void AddToWindow(in RpcValue value)
@@ -226,11 +237,13 @@ internal sealed class RpcInbox(RpcConnection connection)
         catch (IOException e)
         {
             // An item is lost, so nothing after it may be read.
-            var error = new RpcException(RpcError.SlowConsumer, "What waited for the reader of a stream was in a file, which cannot be read. The stream was ended.", e);
+            var error = new RpcException(RpcError.SlowConsumer,
+                "What waited for the reader of a stream was in a file, which cannot be read. The stream was ended.", e);
             _error = error;
             Complete_NeedsLock(error);
             DropReserve_NeedsLock();
-            ThreadPool.UnsafeQueueUserWorkItem(static lost => lost._stream?.EndAsTooSlow(lost.Error), (_stream, Error: error), preferLocal: false);
+            ThreadPool.UnsafeQueueUserWorkItem(
+                static lost => lost._stream?.EndAsTooSlow(lost.Error), (_stream, Error: error), preferLocal: false);
             return;
         }
 

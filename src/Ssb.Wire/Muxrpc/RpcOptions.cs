@@ -6,13 +6,15 @@ public sealed record RpcOptions
     /// <summary>The procedures that the peer may call. Default: none but <c>manifest</c>.</summary>
     public RpcApi Api { get; init; } = RpcApi.Empty;
 
-    /// <summary>Who the peer is. Default: the <see cref="BoxStream.Remote"/> of a box stream; null (nobody known) for other streams.</summary>
+    /// <summary>Who the peer is. Default: the <see cref="BoxStream.Remote"/> of a box stream; null (nobody known) for other
+    /// streams.</summary>
     public FeedId? Remote { get; init; }
 
     /// <summary>What the peer may call. Default: <see cref="RpcPermissions.Anonymous"/>, the manifest.</summary>
     public RpcPermissions Permissions { get; init; } = RpcPermissions.Anonymous;
 
-    /// <summary>The largest body that is sent or received, in bytes. A peer that announces a larger one is cut off. Default: 8 MiB.</summary>
+    /// <summary>The largest body that is sent or received, in bytes. A peer that announces a larger one is cut off. Default: 8
+    /// MiB.</summary>
     public int MaxBodySize { get; init; } = 8 * 1024 * 1024;
 
     /// <summary>How many requests and streams the peer may have open; further ones get an error. Each may hold its answer until the peer
@@ -23,8 +25,9 @@ public sealed record RpcOptions
     /// which is more than a core reads; lower it for strangers.</summary>
     public int MaxFramesPerSecond { get; init; } = 5_000_000;
 
-    /// <summary>How many frames a stream holds for its reader: its window. A full window stops the reading of the connection until its reader has taken half of it, so that
-    /// the peer sends no faster than the reader takes; see <see cref="ReserveBytes"/> for the exceptions.</summary>
+    /// <summary>How many frames a stream holds for its reader: its window. A full window stops the reading of the connection until its
+    /// reader has taken half of it, so that the peer sends no faster than the reader takes; see <see cref="ReserveBytes"/> for the
+    /// exceptions.</summary>
     /// <value>Defaults to 16,384; must be at least 1.</value>
     public int WindowFrames { get; init; } = 16_384;
 
@@ -32,26 +35,30 @@ public sealed record RpcOptions
     /// <value>Defaults to 16 MiB; must be at least 1.</value>
     public long WindowBytes { get; init; } = 16 * 1024 * 1024;
 
-    /// <summary>How many bytes of the peer the windows of all streams, and calls under way, hold together; the reserve comes on top. Beyond it a window that holds more than
+    /// <summary>How many bytes of the peer the windows of all streams, and calls under way, hold together; the reserve comes on top.
+    /// Beyond it a window that holds more than
     /// 64 KiB counts as full, and calls are refused as too many.</summary>
     /// <value>Defaults to 64 MiB; must be at least 1.</value>
     public long MaxHeldBytes { get; init; } = 64 * 1024 * 1024;
 
-    /// <summary>How many bytes may wait for the peer to take them; while there are more, answers to what it asked, nothing is read from it. 256 KiB, which streams and calls
+    /// <summary>How many bytes may wait for the peer to take them; while there are more, answers to what it asked, nothing is read from
+    /// it. 256 KiB, which streams and calls
     /// of ours may fill, to 1 GiB. Default: 16 MiB.</summary>
     public int MaxUnsentBytes { get; init; } = 16 * 1024 * 1024;
 
-    /// <summary>How many bytes all streams of the connection together may hold beyond their windows, each frame counted as 64 bytes more than its body. A connection that
-    /// was stopped by a full window is read on into this reserve: at once while a request of ours is open that was made after the reader took its last item, as the reader
-    /// probably waits for the answer, which comes behind everything that the peer has sent until then; and once the reader has taken nothing for a second, at such a rate
+    /// <summary>How many bytes all streams of the connection together may hold beyond their windows, each frame counted as 64 bytes more
+    /// than its body. A connection that was stopped by a full window is read on into this reserve: at once while a request of ours is open
+    /// that was made after the reader took its last item, as the reader probably waits for the answer, which comes behind everything that
+    /// the peer has sent until then; and once the reader has taken nothing for a second, at such a rate
     /// that the reserve lasts until <see cref="SlowReaderDeadline"/>. 0 for none.</summary>
     /// <value>Defaults to 64 MiB; must be between 0 and 16 GiB.</value>
     public long ReserveBytes { get; init; } = 64 * 1024 * 1024;
 
-    /// <summary>A folder in which a connection may make a file for what of the reserve has no place in memory; null for none. It is for readers that wait for an answer to a
-    /// call for each item: the peer has sent much more by then, all of which comes before the answer. The file holds what the peer sent as it is, can be read by this user
-    /// alone, has no name where the system allows that, and goes away with the connection. Half of <see cref="ReserveBytes"/> then holds bodies, and the other half what
-    /// frames in the file cost in memory. A folder that cannot be written, or a full disk, counts as no folder.</summary>
+    /// <summary>A folder in which a connection may make a file for what of the reserve has no place in memory; null for none. It is for
+    /// readers that wait for an answer to a call for each item: the peer has sent much more by then, all of which comes before the answer.
+    /// The file holds what the peer sent as it is, can be read by this user alone, has no name where the system allows that, and goes away
+    /// with the connection. Half of <see cref="ReserveBytes"/> then holds bodies, and the other half what frames in the file cost in
+    /// memory. A folder that cannot be written, or a full disk, counts as no folder.</summary>
     /// <value>Defaults to null; must not be empty.</value>
     public string? ReserveFolder { get; init; }
 
@@ -59,8 +66,9 @@ public sealed record RpcOptions
     /// <value>Defaults to 2 GiB; must be between 0 and 1 TiB.</value>
     public long ReserveFileBytes { get; init; } = 2L * 1024 * 1024 * 1024;
 
-    /// <summary>How long the reader of a stream whose window is full may take nothing before the stream ends with <see cref="RpcError.SlowConsumer"/>, alone; a third of that
-    /// while the reserve is full, as nothing of the connection is read then. A reader that takes an item now and then is never too slow.</summary>
+    /// <summary>How long the reader of a stream whose window is full may take nothing before the stream ends with
+    /// <see cref="RpcError.SlowConsumer"/>, alone; a third of that while the reserve is full, as nothing of the connection is read then. A
+    /// reader that takes an item now and then is never too slow.</summary>
     /// <value>Defaults to 30 seconds; must be between 1 second and 5 minutes.</value>
     public TimeSpan SlowReaderDeadline { get; init; } = TimeSpan.FromSeconds(30);
 
@@ -117,7 +125,8 @@ public sealed record RpcOptions
 
 /// <summary>Something that went wrong on a connection without ending it.</summary>
 /// <param name="Kind">What.</param>
-/// <param name="Procedure">The procedure concerned, as the peer or we named it. What a peer called that there is not is a stranger's text, of up
+/// <param name="Procedure">The procedure concerned, as the peer or we named it. What a peer called that there is not is a stranger's text,
+/// of up
 /// to 4 kB and with any characters.</param>
 /// <param name="Error">The exception that a procedure threw; it was not shown to the peer.</param>
 public sealed record RpcEvent(RpcEventKind Kind, string Procedure, Exception? Error = null);

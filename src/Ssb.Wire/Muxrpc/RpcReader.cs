@@ -3,11 +3,13 @@ namespace Ssb.Wire;
 /// <summary>Reads the frames of one connection and gives each to what it belongs to.</summary>
 internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServer server) : IDisposable
 {
-    // So many frames are handled at a time. A peer whose bytes never run out would keep a thread of the pool, and a few of them all there are; so others have their
-    // turn. (Task.Yield goes to the end of the pool's common queue; ForceYielding would go to the front of the thread's own.)
+    // So many frames are handled at a time. A peer whose bytes never run out would keep a thread of the pool, and a few of them all there
+    // are; so others have their turn. (Task.Yield goes to the end of the pool's common queue; ForceYielding would go to the front of the
+    // thread's own.)
     private const int Turn = 100;
 
-    // What a peer may have had on its way when our goodbye reached it, and so before its own. The rest of one that goes on sending is left unread.
+    // What a peer may have had on its way when our goodbye reached it, and so before its own. The rest of one that goes on sending is left
+    // unread.
     private const int MaxAfterOurGoodbye = 4 * 1024 * 1024;
 
     // A frame that takes longer than the connection may be idle is heard of by this much of it at a time: a peer that lets it drip is idle.
@@ -71,7 +73,8 @@ internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServ
                         now = LastReceived; // that the peer was not heard meanwhile was our doing, for the frames behind this one, too
                     }
 
-                    if (room == RpcRoom.Reserve && full.TryAddToReserve(RpcValue.Received(frame.Kind, _received.Bytes.Slice(RpcFrame.HeaderSize, length))))
+                    if (room == RpcRoom.Reserve
+                        && full.TryAddToReserve(RpcValue.Received(frame.Kind, _received.Bytes.Slice(RpcFrame.HeaderSize, length))))
                         break;
 
                     if (room == RpcRoom.None)
@@ -157,7 +160,8 @@ internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServ
     }
 
     /// <summary>Waits until the peer, which has said goodbye, closes, which it does when it has ours.</summary>
-    /// <returns>false if it sends something instead. No more of that is read: it would be work for nothing, for as long as the peer likes.</returns>
+    /// <returns>false if it sends something instead. No more of that is read: it would be work for nothing, for as long as the peer
+    /// likes.</returns>
     public async Task<bool> WaitForEndOfStreamAsync()
     {
         try

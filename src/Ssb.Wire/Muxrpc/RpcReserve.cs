@@ -12,15 +12,18 @@ internal sealed class RpcHeld(long most)
     public void Add(int length) => Interlocked.Add(ref _bytes, length);
 }
 
-/// <summary>What all streams of one connection hold beyond their windows: at most so many bytes in memory and, if there is a folder for it, in a
+/// <summary>What all streams of one connection hold beyond their windows: at most so many bytes in memory and, if there is a folder for
+/// it, in a
 /// file; and at a rate at which the memory lasts until the deadline.</summary>
-/// <remarks>Why there is one: see <see cref="RpcInbox"/>. Bytes are released on any thread; the rest is the business of the connection's reader.</remarks>
+/// <remarks>Why there is one: see <see cref="RpcInbox"/>. Bytes are released on any thread; the rest is the business of the connection's
+/// reader.</remarks>
 internal sealed class RpcReserve(RpcOptions options)
 {
     /// <summary>How long the connection waits for a reader that takes nothing before it is read on.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
-    // What a frame costs beside its body, about: an array's head and a place in a queue. Without it a peer could fill memory with empty frames.
+    // What a frame costs beside its body, about: an array's head and a place in a queue. Without it a peer could fill memory with empty
+    // frames.
     private const int FrameCost = 64;
 
     // Waking up more often than that for a few bytes each would cost more than it gives.
@@ -28,7 +31,9 @@ internal sealed class RpcReserve(RpcOptions options)
 
     // Half of it is left for what frames cost whose bodies are in the file.
     private readonly long _mostInMemory = options.ReserveFolder is null ? options.ReserveBytes : options.ReserveBytes / 2;
-    private readonly RpcReserveFile? _file = options.ReserveFolder is { } folder ? new RpcReserveFile(folder, options.ReserveFileBytes) : null;
+    private readonly RpcReserveFile? _file =
+        options.ReserveFolder is { } folder ? new RpcReserveFile(folder, options.ReserveFileBytes) : null;
+
     private readonly double _bytesPerSecond = options.ReserveBytes / options.SlowReaderDeadline.TotalSeconds;
     private long _bytes;
     private double _turn; // so many bytes may be read on; negative after a body that was larger
@@ -61,7 +66,9 @@ internal sealed class RpcReserve(RpcOptions options)
     public RpcValue Load(in RpcReserved stored)
     {
         Count(stored, -1);
-        return stored.IsInFile ? new RpcValue(stored.Value.Kind, _file!.Read(stored.Offset, stored.Length)) : stored.Value; // what is in it was written to it
+        if (!stored.IsInFile)
+            return stored.Value;
+        return new RpcValue(stored.Value.Kind, _file!.Read(stored.Offset, stored.Length)); // it was written there, so there is one
     }
 
     /// <summary>A value is not wanted any more.</summary>

@@ -1,8 +1,10 @@
 namespace Ssb.Wire;
 
-/// <summary>A file for bodies that wait for their readers. It has no name as soon as it is opened, where the system allows that, and is gone when the connection is.</summary>
-/// <remarks>Thread-safe. Bodies are appended, and the file begins again whenever all were taken. After the first error nothing more is written. It is opened when it is
-/// first needed, and closed by the collector together with the connection: what a stream holds can be read after the connection's end.</remarks>
+/// <summary>A file for bodies that wait for their readers. It has no name as soon as it is opened, where the system allows that, and is
+/// gone when the connection is.</summary>
+/// <remarks>Thread-safe. Bodies are appended, and the file begins again whenever all were taken. After the first error nothing more is
+/// written. It is opened when it is first needed, and closed by the collector together with the connection: what a stream holds can be
+/// read after the connection's end.</remarks>
 internal sealed class RpcReserveFile(string folder, long most)
 {
     private readonly Lock _gate = new();

@@ -131,7 +131,8 @@ internal sealed class RpcStream : IRpcExchange
     public void EndAsTooSlow(RpcException? error = null)
     {
         error ??= new RpcException(RpcError.SlowConsumer, string.Create(CultureInfo.InvariantCulture,
-            $"The stream of {Procedure} was ended. Its window was full, and its reader took no item for {_connection.Options.SlowReaderDeadline.TotalSeconds:0.###} s, or for a third of that with a full reserve."));
+            $"The stream of {Procedure} was ended. Its window was full, and its reader took no item for "
+            + $"{_connection.Options.SlowReaderDeadline.TotalSeconds:0.###} s, or for a third of that with a full reserve."));
         lock (_gate)
         {
             if (_lost is not null)

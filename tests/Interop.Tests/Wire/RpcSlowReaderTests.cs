@@ -5,9 +5,11 @@ using Ssb.Wire;
 
 namespace Interop.Tests.Wire;
 
-/// <summary>A peer sends as fast as it can, over loopback, and our readers are slower: everything arrives, and memory stays bounded.</summary>
-/// <remarks>By default little is sent, so that this takes seconds. With <c>SSB_CONN_SLOW_READER_MB=1024</c> each row moves that many megabytes, pauses are of 5 s, and the
-/// rates are the whole ones; <c>SSB_CONN_SLOW_READER_OUT</c> names a file to which each row appends its figures, and
+/// <summary>A peer sends as fast as it can, over loopback, and our readers are slower: everything arrives, and memory stays
+/// bounded.</summary>
+/// <remarks>By default little is sent, so that this takes seconds. With <c>SSB_CONN_SLOW_READER_MB=1024</c> each row moves that many
+/// megabytes, pauses are of 5 s, and the rates are the whole ones; <c>SSB_CONN_SLOW_READER_OUT</c> names a file to which each row appends
+/// its figures, and
 /// <c>SSB_CONN_SLOW_READER_ROW</c> the only row, such as <c>js pauses</c>.</remarks>
 public class RpcSlowReaderTests(ITestOutputHelper output)
 {
@@ -21,7 +23,8 @@ public class RpcSlowReaderTests(ITestOutputHelper output)
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    /// <summary>What is read how: megabytes a second, a pause after so many megabytes, a call to the peer for each item, a second stream.</summary>
+    /// <summary>What is read how: megabytes a second, a pause after so many megabytes, a call to the peer for each item, a second
+    /// stream.</summary>
     private sealed record Reading(int Rate = 0, int PauseAfter = 0, bool Calls = false, bool HasSecond = false, int Item = 65_536);
 
     public static TheoryData<string, string> Rows
@@ -54,7 +57,8 @@ public class RpcSlowReaderTests(ITestOutputHelper output)
             "two" => new Reading(Rate: 20, HasSecond: true),
             _ => new Reading(Rate: int.Parse(how, CultureInfo.InvariantCulture)),
         };
-        // An answer comes behind all that the peer has sent by then, so in memory alone a call for each item works for as much as the reserve holds.
+        // An answer comes behind all that the peer has sent by then, so in memory alone a call for each item works for as much as the
+        // reserve holds.
         bool hasFile = how == "calls with a file";
         int megabytes = reading.Calls && !hasFile ? 8 : s_whole > 0 ? s_whole : how switch
         {

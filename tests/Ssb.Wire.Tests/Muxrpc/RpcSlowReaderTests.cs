@@ -3,7 +3,8 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Ssb.Wire.Tests.Muxrpc;
 
-/// <summary>Readers that are slower than the peer, in virtual time: what stops the reading of a connection, what goes on meanwhile, and what ends.</summary>
+/// <summary>Readers that are slower than the peer, in virtual time: what stops the reading of a connection, what goes on meanwhile, and
+/// what ends.</summary>
 public sealed class RpcSlowReaderTests : IDisposable
 {
     private const int Item = 8 | 2; // a stream's, in JSON
