@@ -24,6 +24,8 @@ internal sealed class TcpNetwork : IPeerNetwork, IDisposable
     {
         MultiserverAddress address = dial.Address;
         MultiserverRoute route = address.Routes[0];
+        if (route is not { Transport: "net", Transform: "shs", Problem: null })
+            throw new ConnectFailedException($"{route} cannot be dialled here: {route.Problem ?? "expected net:HOST:PORT~shs:KEY"}.");
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {

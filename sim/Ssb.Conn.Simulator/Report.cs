@@ -9,12 +9,12 @@ internal sealed class Report
     private readonly StringBuilder _text = new();
 
     public const string Head = """
-        | scenario | policy | bench | made | sources | all | evicted | kept out | newcomer, median | slowest | cut off | together | back after | dials/h | failed |
-        |---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+        | scenario | policy | bench | made | sources | all | rooms | evicted | kept out | newcomer, median | slowest | cut off | together | back after | dials/h | failed |
+        |---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
         """;
 
     public static string Row(Scenario scenario, Measures m) => string.Create(CultureInfo.InvariantCulture,
-        $"| {scenario.Name} | {m.World.Policy.Name} | {m.Bench.Value:P1} | {m.Automatic.Value:P1} | {m.Sources.Value:P1} | {m.Connections.Value:P1} | {m.Evicted} | {m.KeptOut} | {Words(m.Waits[m.Waits.Count / 2])} | {Words(m.Waits[^1])} | {m.CutOff.Value:P1} | {m.Together.Value:P1} | {Recovery(scenario, m)} | {m.World.Dials / m.HostHours:F0} | {(m.World.Dials == 0 ? 0 : (double)m.World.FailedDials / m.World.Dials):P0} |");
+        $"| {scenario.Name} | {m.World.Policy.Name} | {m.Bench.Value:P1} | {m.Automatic.Value:P1} | {m.Sources.Value:P1} | {m.Connections.Value:P1} | {m.Rooms.Value:P1} | {m.Evicted} | {m.KeptOut} | {Words(m.Waits[m.Waits.Count / 2])} | {Words(m.Waits[^1])} | {m.CutOff.Value:P1} | {m.Together.Value:P1} | {Recovery(scenario, m)} | {m.World.Dials / m.HostHours:F0} | {(m.World.Dials == 0 ? 0 : (double)m.World.FailedDials / m.World.Dials):P0} |");
 
     /// <summary>Runs all scenarios under both policies; the same options give the same text.</summary>
     public static string Of(SimOptions options, Action<string>? onRow = null) => new Report().Run(options, onRow);

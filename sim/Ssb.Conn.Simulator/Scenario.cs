@@ -11,6 +11,7 @@ internal sealed record Scenario(string Name, Action<Targets> Begin, bool HasMass
         new("calm", static _ => { }),
         new("LAN flood, one sender", static t => Attack.FloodLans(t, senders: 1)),
         new("LAN flood, 200 forged senders", static t => Attack.FloodLans(t, senders: 200)),
+        new("peers that call themselves rooms", static t => Attack.PretendRooms(t, identities: 24)),
         new("hostile room", Attack.RunRoom),
         new("hostile identities in an honest room", Attack.EnterRoom),
         new("address spraying", static t => Attack.Spray(t, addresses: 40)),

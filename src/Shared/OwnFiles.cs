@@ -21,7 +21,8 @@ internal enum PathKind
     Link,
 }
 
-/// <summary>Opens and makes files and folders of a peer: for its user alone, without waiting for anybody, and never through what another user put there.</summary>
+/// <summary>Opens and makes files and folders of a peer: for its user alone, without waiting for anybody, and never through what another
+/// user put there.</summary>
 internal static partial class OwnFiles
 {
     /// <summary>Mode 0600.</summary>
@@ -69,7 +70,8 @@ internal static partial class OwnFiles
         return kind == PathKind.File || (kind == PathKind.Nothing ? false : throw NotAFile(path, kind));
     }
 
-    /// <summary>Opens a file for reading. Neither a pipe that nobody writes to nor a lock of another program makes it wait or fail.</summary>
+    /// <summary>Opens a file for reading. Neither a pipe that nobody writes to nor a lock of another program makes it wait or
+    /// fail.</summary>
     /// <exception cref="FileNotFoundException">It is not there.</exception>
     /// <exception cref="IOException">It is no file, or cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
@@ -78,7 +80,8 @@ internal static partial class OwnFiles
         PathKind kind = KindOf(path);
         if (kind is not (PathKind.File or PathKind.Nothing))
             throw NotAFile(path, kind);
-        // .NET takes a lock (flock) on whatever it opens, and gives up where another program has one: any user who may read a file can lock it.
+        // .NET takes a lock (flock) on whatever it opens, and gives up where another program has one: any user who may read a file can
+        // lock it.
         return OperatingSystem.IsWindows() ? File.OpenHandle(path, options: FileOptions.SequentialScan) : OpenWithoutLock(path);
     }
 
@@ -93,7 +96,8 @@ internal static partial class OwnFiles
         return new FileStream(path, options);
     }
 
-    /// <summary>Makes a folder, and those above it that are missing, for their owner alone (0700). One that is there stays as it is.</summary>
+    /// <summary>Makes a folder, and those above it that are missing, for their owner alone (0700). One that is there stays as it
+    /// is.</summary>
     /// <exception cref="IOException">It cannot be made, or something else has that name.</exception>
     /// <exception cref="UnauthorizedAccessException">The folder above may not be written to.</exception>
     public static void CreateFolder(string path)

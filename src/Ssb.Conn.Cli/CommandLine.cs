@@ -113,7 +113,7 @@ internal sealed class CommandLine
     private string ExplainNone(ParseResult parsed)
     {
         string all = $"the commands are {string.Join(", ", _commands.Select(known => known.Name))}";
-        return parsed.UnmatchedTokens is [string typed, ..] ? $"there is no command '{typed}': {all}" : $"no command was given: {all}";
+        return parsed.UnmatchedTokens is [string typed, ..] ? $"there is no command {Typed.Quote(typed)}: {all}" : $"no command was given: {all}";
     }
 
     /// <summary>What the parser did not like, in our words where its own do not say what would have been right.</summary>
@@ -122,8 +122,8 @@ internal sealed class CommandLine
         if (parsed.UnmatchedTokens is [string unknown, ..])
         {
             return unknown.StartsWith('-')
-                ? $"there is no option '{unknown}': the options are {string.Join(", ", command.Options.Select(option => option.Name))}"
-                : $"'{unknown}' is not expected here: it is {Usage(command)}, followed by options only";
+                ? $"there is no option {Typed.Quote(unknown)}: the options are {string.Join(", ", command.Options.Select(option => option.Name))}"
+                : $"{Typed.Quote(unknown)} is not expected here: it is {Usage(command)}, followed by options only";
         }
 
         foreach (OptionResult given in command.Options.Select(parsed.GetResult).OfType<OptionResult>())
@@ -140,7 +140,8 @@ internal sealed class CommandLine
                 return $"{argument.HelpName} is missing: it is {Usage(command)}";
         }
 
-        return parsed.Errors is [ParseError first, ..] ? first.Message : null;
+        return parsed.Errors is not [ParseError first, ..] ? null
+            : Typed.MayHoldSecret(first.Message) ? "the command line is not understood" : first.Message; // it repeats what was typed
     }
 
     private static string Usage(Command command) => string.Join(' ', ["ssb-conn", command.Name, .. command.Arguments.Select(argument => argument.HelpName)]);

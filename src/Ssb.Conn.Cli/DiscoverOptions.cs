@@ -125,7 +125,7 @@ internal sealed record DiscoverOptions : IDisposable
             keys.Dispose();
             throw Typed.Wrong(
                 "--announce and --secret",
-                key.Length == 0 ? $"a route of the address names no key; {right}" : $"the address names {Typed.Quote(key)}, but {right}");
+                key.Length == 0 ? $"a route of the address names no key; {right}" : $"the address names {Typed.QuotePublic(key)}, but {right}");
         }
 
         try
@@ -145,6 +145,6 @@ internal sealed record DiscoverOptions : IDisposable
     {
         MultiserverAddress address = Typed.Address("--announce", typed);
         return address.ToString() == address.Text ? address
-            : throw Typed.Wrong("--announce", "the address carries the seed of an invite, which is secret; it takes something like 'net:192.168.1.4:8008~shs:KEY'");
+            : throw Typed.Wrong("--announce", "the address holds what is not known to be public, such as the seed of an invite; it takes something like 'net:192.168.1.4:8008~shs:KEY'");
     }
 }

@@ -88,6 +88,7 @@ internal sealed record Summary
         LanReject.BadAddress => "with a bad address",
         LanReject.NoKey => "without a key",
         LanReject.BadSignature => "with a bad signature",
+        LanReject.NoRoute => "with no route to their sender or subnet",
         _ => "for other reasons",
     };
 }

@@ -68,7 +68,7 @@ internal static class Typed
         }
 
         return mustMakeSense && address.Problem is { } problem
-            ? throw Wrong($"{what} {Quote(address.ToString())}", $"{problem}; it takes something like 'net:192.168.1.4:8008~shs:KEY'")
+            ? throw Wrong($"{what} {QuotePublic(address.ToString())}", $"{problem}; it takes something like 'net:192.168.1.4:8008~shs:KEY'")
             : address;
     }
 
@@ -128,6 +128,33 @@ internal static class Typed
     /// <param name="right">What would have been right.</param>
     public static MisuseException Wrong(string what, string right) => new($"{what}: {right}");
 
-    /// <summary>What was typed, between quotes and not too long.</summary>
-    public static string Quote(string typed) => $"'{TerminalText.Fit(typed, 100)}'";
+    /// <summary>What was typed and is not understood, between quotes; its length alone if it may hold a secret, such as the seed of an invite.</summary>
+    public static string Quote(string typed) => MayHoldSecret(typed) ? $"({typed.Length:N0} characters, not repeated as they may hold a secret)" : QuotePublic(typed);
+
+    /// <summary>A text that holds no secret, such as a masked address, between quotes and not too long.</summary>
+    public static string QuotePublic(string text) => $"'{TerminalText.Fit(text, 100)}'";
+
+    /// <summary>Is there something in it that looks like a seed, a key or the end of an invite?</summary>
+    public static bool MayHoldSecret(string typed)
+    {
+        for (int at; (at = typed.IndexOf('@', StringComparison.Ordinal)) >= 0;)
+        {
+            // A feed id is public.
+            int length = Math.Min(FeedId.TextLength, typed.Length - at);
+            typed = typed.Remove(at, FeedId.TryParse(typed.AsSpan(at, length), out _) ? length : 1);
+        }
+
+        if (typed.AsSpan().TrimStart('~').Contains('~')) // ...~SEED; a path may begin with '~'
+            return true;
+        // 32 bytes are 43 characters of base64 or 64 of hexadecimal. A path consists of the same characters, but few of its names are as long.
+        return LongestRun(typed, "+=") >= 24 || (!typed.StartsWith('/') && LongestRun(typed, "+=/_-") >= 40);
+
+        static int LongestRun(string text, string others)
+        {
+            int longest = 0, run = 0;
+            foreach (char c in text)
+                longest = Math.Max(longest, run = char.IsAsciiLetterOrDigit(c) || others.Contains(c, StringComparison.Ordinal) ? run + 1 : 0);
+            return longest;
+        }
+    }
 }

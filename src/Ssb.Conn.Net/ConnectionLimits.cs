@@ -1,11 +1,10 @@
-using System.Net;
-using System.Net.Sockets;
 using Ssb.Wire;
 
 namespace Ssb.Conn.Net;
 
 /// <summary>How many callers there may be: in all, of a source, of an identity, and how many that still shake hands. Bounded by its numbers. Thread-safe.</summary>
-/// <remarks>A source is an IPv4 address, the first 64 bits of an IPv6 address, or a room. When too many shake hands, the oldest handshake of the source
+/// <remarks>A source is what <see cref="PeerSource"/> says: an IPv4 address, the first 64 bits of an IPv6 address, or a room. When too many
+/// shake hands, the oldest handshake of the source
 /// that has most of them gives way: who opens thousands costs itself its own. To a newcomer of that source, or where all have as many, it gives way only when it
 /// has had its time, as it may be as honest.</remarks>
 internal sealed class ConnectionLimits(PeerNetworkOptions options)
@@ -30,16 +29,6 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
             lock (_gate)
                 return new PeerNetworkCounters(_connected, _shaking, _accepted, _refusedFull, _refusedSource, _refusedIdentity, _refusedHandshakes, _evicted, _failed, _unwelcome, _refusedOrigins, _refusedBrowsers);
         }
-    }
-
-    /// <summary>Where a call comes from.</summary>
-    public static string SourceOf(EndPoint? from)
-    {
-        if (from is not IPEndPoint { Address: var address })
-            return "unix";
-        if (address.IsIPv4MappedToIPv6)
-            address = address.MapToIPv4();
-        return address.AddressFamily == AddressFamily.InterNetwork ? address.ToString() : Convert.ToHexString(address.GetAddressBytes().AsSpan(0, 8));
     }
 
     /// <summary>A caller is there, and may shake hands; null if it may not.</summary>

@@ -4,7 +4,8 @@ using Ssb.Wire;
 namespace Ssb.Conn.Net;
 
 /// <summary>LAN discovery of a peer: announces where it is, and stages whom it hears, from a start to a stop. Thread-safe.</summary>
-internal sealed class LanService(LanOptions options, KeyPair keys, IReadOnlyList<MultiserverAddress> addresses, ConnPlugin plugin, ILogger logger) : IAsyncDisposable
+internal sealed class LanService(LanOptions options, KeyPair keys, PeerNetwork network, ConnPlugin plugin, ILogger logger)
+    : IAsyncDisposable
 {
     private readonly LanOptions _options = LanOptions.Checked(options);
     private readonly Lock _gate = new();
@@ -58,10 +59,11 @@ internal sealed class LanService(LanOptions options, KeyPair keys, IReadOnlyList
         await before.ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // its ports are free again
         try
         {
-            var discovery = new LanDiscovery(_options);
+            var discovery = new LanDiscovery(_options) { Refused = plugin.NoteRefused };
             await using (discovery.ConfigureAwait(false))
             {
-                LanAnnouncer? announcer = addresses.Count > 0 ? new LanAnnouncer(_options, keys, addresses) : null; // who cannot be reached listens only
+                // Who cannot be reached listens only.
+                LanAnnouncer? announcer = network.HasNet ? new LanAnnouncer(_options, keys, network.AddressIn) : null;
                 try
                 {
                     IAsyncEnumerable<LanAnnouncement> heard = discovery.DiscoverAsync(stopped);

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 namespace Ssb.Conn.Net;
 
 /// <summary>Tells the log of a peer's life: its start and its end as information, connections as they come and go, each with its reason, as debugging.</summary>
-/// <remarks>Addresses are written with their seeds masked. What strangers may have written is cut, and cannot begin a line of its own.</remarks>
+/// <remarks>Addresses are written masked. What strangers may have written goes through <see cref="StrangerText"/>.</remarks>
 internal sealed class PeerLog
 {
     private readonly ILogger _logger;
@@ -38,9 +38,10 @@ internal sealed class PeerLog
             if (e.Peer is null)
                 _logger.LogDebug("{Missed} changes of connections came too fast to be told of.", e.Missed);
             else if (e.Error is { } error)
-                _logger.LogDebug("{Change} {Address}: {Reason}. {Error}", Words(e), e.Peer.Address.ToString(), Plain(e.Reason), Plain(error.Message));
+                _logger.LogDebug("{Change} {Address}: {Reason}. {Error}", Words(e), e.Peer.Address.ToString(), StrangerText.Show(e.Reason),
+                    StrangerText.Show(AddressMask.Hide(error.Message, e.Peer.Address), ConnPlugin.LongestText));
             else
-                _logger.LogDebug("{Change} {Address}: {Reason}.", Words(e), e.Peer.Address.ToString(), Plain(e.Reason));
+                _logger.LogDebug("{Change} {Address}: {Reason}.", Words(e), e.Peer.Address.ToString(), StrangerText.Show(e.Reason));
         }
     }
 
@@ -53,6 +54,4 @@ internal sealed class PeerLog
         HubEventType.DisconnectingFailed => "Could not disconnect",
         _ => "Disconnected",
     };
-
-    private static string Plain(string text) => string.Concat(ConnPlugin.Short(text).Select(c => char.IsControl(c) ? ' ' : c));
 }

@@ -34,19 +34,31 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     private bool _isAccepting, _isClosed;
 
     private Func<string, bool>? _welcome; // the manager's
+    private volatile IReadOnlyList<LanSubnet> _subnets = []; // as they were last read
 
     private PeerNetwork(PeerNetworkOptions options, IReadOnlyList<Listener> listeners)
     {
         (_options, _listeners) = (options, listeners);
         _limits = new ConnectionLimits(options);
         _handshake = new HandshakeOptions { Network = options.NetworkKey, Deadline = options.Limits.HandshakeDeadline, TimeProvider = options.TimeProvider };
-        Addresses = [.. listeners.SelectMany(l => l.AddressesOf(options.Keys.Id))];
         if (!options.IsServedLater)
             _api.SetResult(options.Api ?? new RpcApi());
     }
 
-    /// <summary>Where we can be called, as it was when the network was opened.</summary>
-    public IReadOnlyList<MultiserverAddress> Addresses { get; }
+    /// <summary>Where we can be called now: for each place to listen at, in the order of <see cref="PeerNetworkOptions.Listen"/>, one
+    /// address; where that is all
+    /// interfaces, one for each subnet that this machine is in, whose routes are our addresses there, IPv4 first. Link-local IPv6
+    /// addresses are left out.</summary>
+    /// <remarks>Found out at each call. While the system does not tell of its network cards, they are as they were told of
+    /// before.</remarks>
+    public IReadOnlyList<MultiserverAddress> Addresses
+    {
+        get
+        {
+            IReadOnlyList<LanSubnet> subnets = ReadSubnets();
+            return [.. _listeners.SelectMany(listener => listener.AddressesOf(_options.Keys.Id, subnets))];
+        }
+    }
 
     /// <summary>The connections that stand, those with our own programs included.</summary>
     public IReadOnlyCollection<PeerConnection> Connections
@@ -196,6 +208,13 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         _closing.Dispose();
     }
 
+    /// <summary>Can we be called by plain TCP? Else there is nothing to announce on a LAN.</summary>
+    internal bool HasNet => _listeners.Any(listener => listener.Place is { Transport: "net" });
+
+    /// <summary>The one address by which we can be called from a subnet, by plain TCP; null if that cannot be done.</summary>
+    internal MultiserverAddress? AddressIn(LanSubnet subnet) =>
+        ListeningPlace.AddressIn(subnet, _listeners.Select(listener => listener.Place).OfType<ListeningPlace>(), _options.Keys.Id);
+
     /// <summary>What is served from now on, where the options left that for later.</summary>
     internal void Serve(RpcApi api) => _api.SetResult(api);
 
@@ -222,6 +241,19 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         }
 
         await GreetAsync(place, _ => Task.FromResult(raw), remote => address.Key is { } key && key != remote.ToString() ? null : address, cancellationToken).ConfigureAwait(false);
+    }
+
+    private IReadOnlyList<LanSubnet> ReadSubnets()
+    {
+        try
+        {
+            return _subnets = LanSubnet.All(HostNetwork.Read());
+        }
+        catch (Exception e) when (HostNetwork.IsUnreadable(e))
+        {
+            _options.Logger.LogWarning(e, "The network cards of this machine cannot be read.");
+            return _subnets;
+        }
     }
 
     private async Task<bool> WaitAsync(CancellationToken cancellationToken)
@@ -274,7 +306,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         catch (Exception e) when (e is IOException or FormatException or ArgumentException)
         {
             await raw.DisposeAsync().ConfigureAwait(false);
-            string why = raw is TunnelStream { Refusal.Message: { } said } ? $"The room said: {ConnPlugin.Short(said)}" : e.Message;
+            string why = raw is TunnelStream { Refusal.Message: { } said } ? $"The room said: {said}" : e.Message;
             throw new ConnectFailedException(e is IOException ? $"{route}: {why}" : $"The seed of {route} is not 32 bytes in base64.", e);
         }
         finally
@@ -321,7 +353,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             return;
         }
 
-        using ConnectionLimits.Place? place = _limits.Enter(ConnectionLimits.SourceOf(from));
+        using ConnectionLimits.Place? place = _limits.Enter(PeerSource.Of(from));
         if (place is null)
             caller.Dispose();
         else

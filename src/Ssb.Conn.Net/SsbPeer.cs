@@ -35,7 +35,7 @@ public sealed class SsbPeer : IAsyncDisposable
     /// <summary>What it serves, the procedures of the host included.</summary>
     public RpcManifest Manifest => _api.Manifest;
 
-    /// <summary>Where we can be called.</summary>
+    /// <summary>Where we can be called now; see <see cref="PeerNetwork.Addresses"/>.</summary>
     public IReadOnlyList<MultiserverAddress> Addresses => Network.Addresses;
 
     /// <summary>Why LAN discovery ended by itself; null while it has not.</summary>
@@ -83,7 +83,8 @@ public sealed class SsbPeer : IAsyncDisposable
 
             RpcApi api = ConnApi.AddTo(options.Api ?? new RpcApi(), conn, keys.Id, options.TimeProvider);
             LanService? lan = options.Lan is not { } given ? null : new LanService(
-                given with { NetworkKey = options.NetworkKey, OwnKey = keys.Id, TimeProvider = options.TimeProvider }, keys, LanAddresses(network, given.Loopback), conn, options.Logger);
+                given with { NetworkKey = options.NetworkKey, OwnKey = keys.Id, TimeProvider = options.TimeProvider },
+                keys, network, conn, options.Logger);
             if (lan is not null)
                 LanApi.AddTo(api, lan.Start, lan.Stop, lan.Discovered);
             rooms = options.Rooms ? new RoomClient(network, conn, keys.Id, options.TimeProvider, options.Logger) : null;
@@ -137,10 +138,6 @@ public sealed class SsbPeer : IAsyncDisposable
         string path = Path.Combine(folder, SecretName);
         return OwnFiles.IsFile(path) ? SecretFile.Load(path) : SecretFile.Create(path);
     }
-
-    // What others on the LAN can reach: TCP, not on this machine alone unless all of the LAN is.
-    private static MultiserverAddress[] LanAddresses(PeerNetwork network, bool isLoopback) => [.. network.Addresses.Where(a => a.Routes is [{ Transport: "net" } route]
-        && (isLoopback || !(System.Net.IPAddress.TryParse(route.Host, out System.Net.IPAddress? ip) && System.Net.IPAddress.IsLoopback(ip))))];
 
     private void OnConnected(PeerConnection connection)
     {

@@ -168,7 +168,7 @@ public sealed class ConnStaging : IDisposable
     {
         ArgumentNullException.ThrowIfNull(feedId);
         string key = FeedKey.Canonical(feedId)
-            ?? throw new ArgumentException($"'{feedId}' is not a feed id; expected @, 32 bytes in base64, and .ed25519.", nameof(feedId));
+            ?? throw new ArgumentException($"A text of {feedId.Length} characters is not a feed id; expected @, 32 bytes in base64, and .ed25519.", nameof(feedId));
         lock (Gate)
         {
             ThrowIfClosed();

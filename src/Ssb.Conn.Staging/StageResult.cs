@@ -40,6 +40,11 @@ public enum RefusalReason
 
     /// <summary>Its identity has as many routes on the bench as one may have, or as one group of sources may tell of.</summary>
     TooManyRoutes,
+
+    /// <summary>It can be reached only at addresses that are more local than the one at which its source was reached: a peer on the
+    /// internet has no reason to tell of an
+    /// address inside our network.</summary>
+    TooLocal,
 }
 
 /// <summary>What staging did, and why not if it did not.</summary>

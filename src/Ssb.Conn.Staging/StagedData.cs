@@ -135,9 +135,9 @@ public sealed record StagedData
 
     /// <summary>Key and type, and of the further fields the names alone: a value may be an address that carries a secret seed.
     /// The whole, as JSON, is what a serialiser writes.</summary>
-    public override string ToString() => $"key {(Key is null ? "none" : FeedKey.Canonical(Key) ?? "no feed id")}, type {Type ?? "none"}"
+    public override string ToString() => $"key {(Key is null ? "none" : FeedKey.Canonical(Key) ?? "no feed id")}, type {StrangerText.Show(Type ?? "none")}"
         + (Verified is { } verified ? verified ? ", verified" : ", not verified" : "")
-        + (_fields.Count == 0 ? "" : $", with {string.Join(", ", _fields.Keys)}");
+        + (_fields.Count == 0 ? "" : $", with {StrangerText.Show(string.Join(", ", _fields.Keys))}");
 
     /// <summary>Shallow merge, as the original does: fields given replace, fields not given stay.</summary>
     internal StagedData Merge(StagedData given, bool keepVerified = true)
@@ -222,13 +222,13 @@ public sealed record StagedData
     private static void CheckText(string name, JsonElement value)
     {
         if (value.ValueKind == JsonValueKind.Undefined)
-            throw new ArgumentException($"The field '{name}' has no value.");
+            throw new ArgumentException($"The field '{StrangerText.Show(name)}' has no value.");
         try
         {
             // Writing meets every string; only text with an escape can hide a lone surrogate in good UTF-8.
             ReadOnlySpan<byte> text = JsonMarshal.GetRawUtf8Value(value);
             if (!Utf8.IsValid(text))
-                throw new ArgumentException($"The field '{name}' is not UTF-8.");
+                throw new ArgumentException($"The field '{StrangerText.Show(name)}' is not UTF-8.");
             if (text.IndexOf("\\u"u8) >= 0)
             {
                 using var writer = new Utf8JsonWriter(Stream.Null);
@@ -237,7 +237,7 @@ public sealed record StagedData
         }
         catch (InvalidOperationException e)
         {
-            throw new ArgumentException($"The field '{name}' holds a lone surrogate, which is no text.", e);
+            throw new ArgumentException($"The field '{StrangerText.Show(name)}' holds a lone surrogate, which is no text.", e);
         }
 
         CheckText(name);

@@ -89,5 +89,5 @@ public sealed class StagedPeer : IEquatable<StagedPeer>
     public override int GetHashCode() => HashCode.Combine(Text, Birth, Updated);
 
     /// <summary>The address, masked, with the type.</summary>
-    public override string ToString() => Type is null ? Address.ToString() : $"{Address} ({Type})";
+    public override string ToString() => Type is null ? Address.ToString() : $"{Address} ({StrangerText.Show(Type)})";
 }

@@ -11,7 +11,8 @@ namespace Ssb.Conn;
 /// </remarks>
 public sealed class ConnPlugin : IAsyncDisposable
 {
-    private const int LongestText = 300;
+    internal const int LongestText = 300;
+    private const string RoomType = "room";
 
     private readonly ConnPluginOptions _options;
     private readonly PeerRules _rules;
@@ -38,6 +39,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         _history = new PeerHistory(options.HistoryPeers, options.HistoryNotes);
         _failures = new FailureMemory(options.FailuresRemembered);
         _admission = new Admission(options.Admission, Staging, Hub, rules, options);
+        Hub.ReachOf = address => _admission.LeastOf(_glue!.SourceOf(address)); // the glue is there before anybody can dial
         _glue = new InterpoolGlue(Db, Hub, Staging, rules, _failures, options, Note);
         Hub.Glue = OnHub;
         Hub.IsBlocked = (address, identity) => rules.Find(address.Text, identity) is { Kind: PeerRuleKind.Block };
@@ -67,6 +69,16 @@ public sealed class ConnPlugin : IAsyncDisposable
 
     /// <summary>What dials that no person asked for were refused so far.</summary>
     public DialCounters DialCounters => Budget.Counters;
+
+    /// <summary>What was refused, or dropped, of those who were told of since the manager was opened.</summary>
+    public AdmissionCounters AdmissionCounters
+    {
+        get
+        {
+            lock (Hub.Gate)
+                return _admission.Counters;
+        }
+    }
 
     /// <summary>Where the damaged <c>conn-rules.json</c> was kept, when the one that was opened was damaged; else null. What could be read of it holds.</summary>
     public string? DamagedRulesFile => _rules.DamagedFile;
@@ -133,13 +145,25 @@ public sealed class ConnPlugin : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(address);
         data ??= new StagedData { Type = "internet" };
+        MultiserverAddress? within = address;
+        string? dropped = null;
+        if (source is not null)
+        {
+            (source, data) = (PeerSource.Normalize(source), Admission.WithoutClaims(data, source));
+            lock (Hub.Gate)
+                within = _admission.WithinReach(address, source, out dropped);
+        }
+
+        address = within ?? address; // before anything is asked of its identity: each route may name another
         string? identity = address.Key ?? FeedKey.Canonical(data.Key);
         int? hops = identity is null ? null : _options.SocialGraph?.HopsTo(identity); // foreign code, and so not under the lock
         StageResult result;
         lock (Hub.Gate) // so that nobody is on the bench and in the hub
         {
             bool isThere = Staging.Get(address) is not null;
-            if (_admission.Refuses(address, identity, hops, source, isThere, data.Verified == true) is { } refusal)
+            RefusalReason? reason = _admission.Refuses(address, identity, hops, source, isThere, data.Verified == true)
+                ?? (within is null ? RefusalReason.TooLocal : null);
+            if (reason is { } refusal)
             {
                 if (refusal == RefusalReason.InHub)
                     _glue.Heard(address, data, identity, _options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds());
@@ -149,11 +173,18 @@ public sealed class ConnPlugin : IAsyncDisposable
             {
                 if (!isThere && _failures.Find(address) is { } failure)
                     data = InterpoolGlue.With(data, failure);
-                result = Staging.TryStage(address, data, _admission.IsFriend(hops) ? null : source);
+                string? toldAs = source is not null && _admission.IsFriend(hops) ? PeerSource.OfFriend(source) : source;
+                result = Staging.TryStage(address, data, toldAs);
             }
 
+            _admission.Count(result, hasDropped: dropped is not null);
+            if (result.Outcome == StageOutcome.Inserted && dropped is not null)
+                Note("route-dropped", address, identity, dropped, source);
             if (result.Outcome != StageOutcome.Updated && result.Reason != RefusalReason.InHub)
-                Note(result.Outcome == StageOutcome.Inserted ? "staged" : "refused", address, identity, Words(result), source);
+            {
+                string words = result.Reason == RefusalReason.TooLocal ? dropped! : Words(result); // something was dropped then
+                Note(result.Outcome == StageOutcome.Inserted ? "staged" : "refused", address, identity, words, source);
+            }
         }
 
         if (result.Outcome == StageOutcome.Inserted)
@@ -411,6 +442,69 @@ public sealed class ConnPlugin : IAsyncDisposable
     internal bool IsDownloading(TimeSpan pause) =>
         Volatile.Read(ref _hasDownloaded) && _options.TimeProvider.GetElapsedTime(Volatile.Read(ref _lastDownload)) < pause;
 
+    /// <summary>Does a connection, or a dial, fall under the quota of rooms? What the peer says of itself alone does not make it
+    /// one.</summary>
+    internal bool CountsAsRoom(HubPeer peer) => CountsAsRoom(peer, out _);
+
+    /// <inheritdoc cref="CountsAsRoom(HubPeer)"/>
+    /// <param name="peer">The peer.</param>
+    /// <param name="why">Who decides so, in words; empty where nothing needs to be said.</param>
+    internal bool CountsAsRoom(HubPeer peer, out string why)
+    {
+        bool claims = peer.Data.Type == RoomType;
+        why = "";
+        if (_options.Scheduler.BelievesClaims)
+            return claims;
+        if (Db.Find(peer.Address) is { } known && (known.Kind == PeerKind.Room || known.Data.Type is not null))
+        {
+            bool isRoom = known.Kind == PeerKind.Room;
+            why = isRoom ? "it counts as a room, as the address book says"
+                : claims ? "it counts as a peer, as the address book says, although it calls itself a room" : "";
+            return isRoom;
+        }
+
+        if (!claims)
+            return false;
+        why = peer.IsRequested ? "it counts as a room, because a person connected to it"
+            : "it calls itself a room; it counts as a peer, because neither the address book nor a person says so";
+        if (peer.IsRequested)
+            return true;
+        if (peer.Key is null || !Db.GetAddressesForId(peer.Key).Any(a => Db.Find(a)?.Kind == PeerKind.Room))
+            return false;
+        why = "it counts as a room, as the address book says by another address of it";
+        return true;
+    }
+
+    /// <summary>A peer that we are connected to says that it is a room. The hub shows it. The address book is told only of a room that a
+    /// person put there as
+    /// one, or dialled; and no peer changes the type that it has there.</summary>
+    /// <param name="address">The address of its connection.</param>
+    /// <param name="told">What it says of itself.</param>
+    /// <exception cref="ArgumentException">The address book does not take so much.</exception>
+    internal void LearnRoom(MultiserverAddress address, PeerData told)
+    {
+        if (_options.Scheduler.BelievesClaims)
+        {
+            Hub.TryUpdate(address, told);
+            Db.Update(address, told);
+            return;
+        }
+
+        bool isRequested;
+        lock (Hub.Gate)
+        {
+            HubPeer? peer = Hub.Get(address);
+            isRequested = peer?.IsRequested == true;
+            // What the person said who connected stays.
+            Hub.TryUpdate(address, isRequested && peer!.Data.Type is not null ? told.Without("type") : told);
+        }
+
+        if (Db.Get(address) is { } book && IsTold(book))
+            Db.Update(address, known => IsTold(known) ? known.Merge(told) : known);
+
+        bool IsTold(PeerData known) => known.Type == RoomType || (known.Type is null && isRequested);
+    }
+
     internal string? SourceOf(MultiserverAddress inHub)
     {
         lock (Hub.Gate)
@@ -418,9 +512,10 @@ public sealed class ConnPlugin : IAsyncDisposable
     }
 
     internal void Note(string what, MultiserverAddress? address, string? identity, string reason, string? source) =>
-        _history.Add(identity ?? address?.Text ?? "", new PeerNote(_options.TimeProvider.GetUtcNow(), what, Short(reason), address, source));
+        _history.Add(identity ?? address?.Text ?? "", new PeerNote(_options.TimeProvider.GetUtcNow(), what, StrangerText.Show(reason, LongestText), address, source));
 
-    /// <summary>Of a text that may be a stranger's, the beginning; what is no text in it (a lone surrogate) is replaced.</summary>
+    /// <summary>The beginning of a stranger's text, as a value to keep: what is not text in it (a lone surrogate) is replaced. How it is shown to people is for
+    /// <see cref="StrangerText"/>.</summary>
     internal static string Short(string text)
     {
         string cut = text.Length <= LongestText ? text : text[..LongestText] + "...";
@@ -493,6 +588,8 @@ public sealed class ConnPlugin : IAsyncDisposable
     {
         try
         {
+            if (e.Type == HubEventType.Connected)
+                _admission.Reached(e.Peer!); // an event of a peer has it
             _glue.On(e);
         }
         catch (Exception error)
@@ -565,11 +662,20 @@ public sealed class ConnPlugin : IAsyncDisposable
         Failure? failure = _failures.Find(address);
         int failures = Math.Max(failure?.Count ?? 0, known?.Data.Failure ?? 0);
         if (inHub is not null)
-            return new WhyRoute(address, HubPeer.NameOf(inHub.State), _glue.SourceOf(address), failures, failure?.LastError, inHub.IsCaller ? "It called us" : "We dialled it", null);
+        {
+            CountsAsRoom(inHub, out string why);
+            string words = inHub.IsCaller ? "It called us" : "We dialled it";
+            if (why.Length > 0)
+                words = $"{words}; {why}";
+            string? source = PeerSource.ToldBy(_glue.SourceOf(address));
+            return new WhyRoute(address, HubPeer.NameOf(inHub.State), source, failures, failure?.LastError, words, null);
+        }
+
         if (staged is null && known is null)
             return new WhyRoute(address, "nowhere", null, failures, failure?.LastError, "It is neither on the bench nor in the address book", null);
         waits = known is not null ? new ConnPeer(known) : new ConnPeer(staged!); // one of the two is there
-        return new WhyRoute(address, staged is not null ? "staged" : "remembered", staged?.Source, failures, failure?.LastError, "", null);
+        string where = staged is not null ? "staged" : "remembered";
+        return new WhyRoute(address, where, PeerSource.ToldBy(staged?.Source), failures, failure?.LastError, "", null);
     }
 
     private void RecordPings()

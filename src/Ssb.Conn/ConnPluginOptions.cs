@@ -77,7 +77,7 @@ public sealed record ConnPluginOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(FailuresRemembered, 1);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(PingRecording, TimeSpan.Zero);
         string? ownId = OwnId is null ? null : FeedKey.Canonical(OwnId)
-            ?? throw new ArgumentException($"'{OwnId}' is not a feed id; expected @, 32 bytes in base64, and .ed25519.", nameof(OwnId));
+            ?? throw new ArgumentException($"A text of {OwnId.Length} characters is not a feed id; expected @, 32 bytes in base64, and .ed25519.", nameof(OwnId));
         return this with
         {
             OwnId = ownId,

@@ -42,11 +42,14 @@ public interface IPeerConnection
 /// <summary>A peer could not be connected to. Trying again later may help.</summary>
 public sealed class ConnectFailedException : Exception
 {
+    private const int LongestMessage = 2_000; // an address of many routes has as many failures
+
     /// <summary>An attempt that failed.</summary>
-    /// <param name="message">What failed, for people.</param>
+    /// <param name="message">What failed, for people. It may hold what the peer said: <see cref="Exception.Message"/> shows control
+    /// characters, line breaks and what else is not printable as <c>?</c>, and is cut to 2,000 characters.</param>
     /// <param name="innerException">What caused it.</param>
     public ConnectFailedException(string message, Exception? innerException = null)
-        : base(message, innerException)
+        : base(StrangerText.Show(message, LongestMessage), innerException)
     {
     }
 }

@@ -22,8 +22,9 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
                 Promote(peer);
                 break;
             case HubEventType.ConnectingFailed:
-                Note(HubEvent.NameOf(e.Type), $"{e.Error!.Message}"); // a failure has its error
-                OnFailed(peer, e.Error.Message);
+                string error = AddressMask.Hide(e.Error!.Message, peer.Address); // a failure has its error
+                Note(HubEvent.NameOf(e.Type), error);
+                OnFailed(peer, error);
                 break;
             case HubEventType.Connected:
                 Promote(peer);
@@ -69,8 +70,9 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
             away.Routes.RemoveAll(r => r.Peer.Identity == identity);
     }
 
-    /// <summary>Who told of a peer that is in the hub; null if nobody did.</summary>
-    public string? SourceOf(MultiserverAddress address) => _away.TryGetValue(address, out Away? away) && away.Routes.Count > 0 ? away.Routes[0].Peer.Source : null;
+    /// <summary>Who told of the address at which a peer is in the hub; null if a person or the address book did, or if it called.</summary>
+    /// <remarks>Other routes of the same identity say nothing of it: anybody can tell of a route to any identity.</remarks>
+    public string? SourceOf(MultiserverAddress address) => _away.TryGetValue(address, out Away? away) ? away.Source : null;
 
     public void RecordPings()
     {
@@ -84,6 +86,8 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
             _away.Add(peer.Address, away = new Away(peer.Address));
         away.Key = peer.Key;
         StagedPeer? dialled = staging.Get(peer.Address);
+        if (dialled is not null)
+            away.Source = db.Find(peer.Address) is null ? dialled.Source : null;
         IReadOnlyList<StagedPeer> others = peer.Key is { } key ? staging.RoutesTo(key) : [];
         if (dialled is not null || others.Count > 0)
         {
@@ -209,6 +213,10 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
         public MultiserverAddress Address { get; } = address;
 
         public string? Key { get; set; }
+
+        /// <summary>Who told of the address. Kept when the route does not come back, so that no source can take back that it
+        /// told.</summary>
+        public string? Source { get; set; }
 
         public List<Route> Routes { get; } = [];
 

@@ -6,8 +6,6 @@ namespace Ssb.Conn.Tests.Shared;
 /// <summary>Signals that whoever started the tests had told the system to ignore, as <c>nohup</c> and scripts do.</summary>
 internal static partial class IgnoredSignals
 {
-    private const int Hangup = 1, Interrupt = 2, Quit = 3, Terminate = 15;
-
     /// <summary>The signals that this process ignores, as bits: bit 0 is signal 1. 0 where there is no <c>/proc</c>.</summary>
     public static ulong Mask()
     {
@@ -25,7 +23,7 @@ internal static partial class IgnoredSignals
     public static void KeepFromChildren()
     {
         ulong ignored = Mask();
-        foreach (int signal in (int[])[Hangup, Interrupt, Quit, Terminate])
+        foreach (int signal in (int[])[Signals.Hangup, Signals.Interrupt, Signals.Quit, Signals.Terminate])
         {
             if ((ignored & (1UL << (signal - 1))) != 0)
                 _ = NativeMethods.Signal(signal, NativeLibrary.GetExport(NativeLibrary.GetMainProgramHandle(), "getpid"));

@@ -18,6 +18,28 @@ public class ControlTests
 
     public static TheoryData<string> RemoteCommands => ["staged", "peers", "db", "stage", "unstage", "connect", "disconnect", "remember", "forget", "dismiss", "why"];
 
+    [Theory]
+    [InlineData("stage INVITE"), InlineData("connect INVITE"), InlineData("remember INVITE"), InlineData("ping INVITE"), InlineData("why INVITE"), InlineData("dismiss INVITE")]
+    [InlineData("INVITE"), InlineData("staged INVITE"), InlineData("staged --INVITE"), InlineData("start --host INVITE"), InlineData("start --master INVITE")]
+    [InlineData("start --port SEED"), InlineData("start --duration SEED"), InlineData("start --interface SEED"), InlineData("start --network-key SEED+")]
+    [InlineData("staged --remote INVITE"), InlineData("staged --remote net:a:1 --secret SEED"), InlineData("staged --timeout SEED"), InlineData("completion SEED")]
+    [InlineData("discover --announce INVITE --secret /nonesuch"), InlineData("discover --neighbours SEED"), InlineData("stage net:a:1 --data SEED")]
+    [InlineData("stage net:a:SEED"), InlineData("stage net:a:1~shs:SEEDSEED"), InlineData("ping net:a:1~shs2:SEED")]
+    public async Task Run_TypedWrongly_DoesNotRepeatASecret(string line)
+    {
+        string typed = line.Replace("INVITE", $"pub.example:8008:@{Key}.ed25519~SEED", StringComparison.Ordinal).Replace("SEED", Seed, StringComparison.Ordinal);
+        (int code, string output, string error) = await Cli.RunAsync(typed.Split(' '));
+        Assert.NotEqual(0, code);
+        Assert.NotEqual("", output + error);
+        Assert.DoesNotContain(Seed[..16], output + error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("8008", false), InlineData("pub.example.com", false), InlineData("~/.ssb/secret", false), InlineData("/home/somebody/programs/scuttlebutt/with-a-long-name/secret", false)]
+    [InlineData($"@{Key}.ed25519", false), InlineData("some-interface0", false)]
+    [InlineData(Seed, true), InlineData($"a:1:@{Key}.ed25519~x", true), InlineData($"@{Key}.ed25519:{Seed}", true), InlineData("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", true)]
+    public void MayHoldSecret_TypedText_IsToldApart(string typed, bool may) => Assert.Equal(may, Typed.MayHoldSecret(typed));
+
     [Fact]
     public async Task Staged_PeersOfAllSorts_AreAnAlignedTableWithoutSecretsOrControlCharacters()
     {

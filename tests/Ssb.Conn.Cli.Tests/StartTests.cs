@@ -31,7 +31,7 @@ public sealed class StartTests : IDisposable
 
         // The first of them leaves within seconds.
         await tool.ReadUntilAsync(line => Change(line) == "removed" && Pool(line) == "hub");
-        await tool.SignalAsync("INT");
+        tool.Signal("INT");
         await tool.ReadUntilAsync(_ => false);
         (int code, string error) = await tool.EndAsync();
         Assert.Equal(0, code);
@@ -86,7 +86,7 @@ public sealed class StartTests : IDisposable
             (code, _, error) = await Cli.RunAsync("start", "--path", folder, "--no-lan", "--host", "127.0.0.1", "--port", "0");
             Assert.Equal(1, code);
             Assert.Contains("a peer runs in", error, StringComparison.Ordinal);
-            await tool.SignalAsync("TERM");
+            tool.Signal("TERM");
             await tool.ReadUntilAsync(_ => false);
             Assert.Equal(0, (await tool.EndAsync()).Code);
         }
@@ -103,7 +103,7 @@ public sealed class StartTests : IDisposable
             Assert.Contains(Friend, known, StringComparison.Ordinal);
             using KeyPair keys = SecretFile.Load(Path.Combine(folder, "secret"));
             Assert.Equal(id, keys.Id.ToString());
-            await again.SignalAsync("TERM");
+            again.Signal("TERM");
             Assert.Equal((0, ""), await again.EndAsync());
         }
     }
@@ -136,7 +136,7 @@ public sealed class StartTests : IDisposable
         using Tool tool = Tool.Start($"start --json --no-lan --no-dial --host 127.0.0.1 --port 0 --path {_folder}", TestContext.Current.CancellationToken);
         await tool.ReadUntilAsync(line => Change(line) == "started");
         await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System, TestContext.Current.CancellationToken); // by now it waits for a reader
-        await tool.SignalAsync("TERM");
+        tool.Signal("TERM");
         (int code, string error) = await tool.EndAsync();
 
         Assert.Equal(0, code);
@@ -166,6 +166,7 @@ public sealed class StartTests : IDisposable
     [InlineData("--neighbours 5 --network-key k", "--network-key", "leave out")]
     [InlineData("--no-lan --interface lo", "--interface", "leave out")]
     [InlineData("--json --quiet", "--quiet", "leave out")]
+    [InlineData("--show-secrets --quiet", "--quiet", "leave out")]
     [InlineData("--seed 1", "--seed without --neighbours", "--neighbours 5 --seed 1")]
     [InlineData("--path /dev/null/x --no-lan --host 127.0.0.1 --port 0", "cannot run", "", 1)]
     public async Task Start_Mistakes_AreExplained(string options, string what, string right, int expected = 2)

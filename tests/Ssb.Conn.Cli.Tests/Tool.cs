@@ -59,12 +59,7 @@ internal sealed class Tool : IDisposable
     public void CloseOutput() => _process.StandardOutput.Close();
 
     /// <summary>Sends a signal, by its name; not on Windows.</summary>
-    public async Task SignalAsync(string name)
-    {
-        using Process kill = Process.Start("kill", [$"-{name}", _process.Id.ToString()]);
-        await kill.WaitForExitAsync(_cancellationToken);
-        Assert.Equal(0, kill.ExitCode);
-    }
+    public void Signal(string name) => Signals.Send(_process.Id, Signals.Number(name));
 
     /// <summary>Waits for its end.</summary>
     public async Task<(int Code, string Error)> EndAsync()

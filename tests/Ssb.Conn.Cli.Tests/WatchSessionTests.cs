@@ -126,6 +126,23 @@ public class WatchSessionTests
             output.ToString());
     }
 
+    [Fact]
+    public async Task Lines_OfAService_HoldNothingThatMayBeSecret()
+    {
+        const string Key = "mUIhsJF1M+lOnqZTgdPbBCeri1YjXubZXX8/yuROOXQ=", Seed = "c2VlZHNlZWRzZWVkc2VlZHNlZWRzZWVkc2VlZHNlZWQ=";
+        string entry = $$$$"""["net:a:1~shs:{{{{Key}}}}:{{{{Seed}}}}",{"key":"@{{{{Key}}}}.ed25519","type":"pub","address":"net:a:1~shs:{{{{Key}}}}:{{{{Seed}}}}","source":"room:@{{{{Key}}}}.ed25519","lastError":"no {{{{Seed}}}}","invite":"a:1:@{{{{Key}}}}.ed25519~{{{{Seed}}}}","name":"{{{{Seed}}}}","more":{"seed":["{{{{Seed}}}}",1]},"failure":2,"ping":{"rtt":{"mean":1.5}}}]""";
+        async Task<string> Lines(bool isMasked)
+        {
+            using var output = new StringWriter { NewLine = "\n" };
+            await new WatchLines(output, new FakeTimeProvider(DateTimeOffset.FromUnixTimeMilliseconds(5)), isMasked).WriteAsync(Bench($"[{entry}]"));
+            return output.ToString();
+        }
+
+        string expected = $$$$"""["net:a:1~shs:{{{{Key}}}}:***",{"key":"@{{{{Key}}}}.ed25519","type":"pub","address":"net:a:1~shs:{{{{Key}}}}:***","source":"room:@{{{{Key}}}}.ed25519","lastError":"no ***","invite":"***","name":"***","more":{"seed":["***",1]},"failure":2,"ping":{"rtt":{"mean":1.5}}}]""";
+        Assert.Equal($$"""{"change":"snapshot","at":5,"pool":"staging","entries":[{{expected}}]}""" + "\n", await Lines(isMasked: true));
+        Assert.Contains(entry, await Lines(isMasked: false), StringComparison.Ordinal);
+    }
+
     private static WatchEvent.Entries Bench(string json) => new(Pool.Bench, RemoteEntry.ReadAll(JsonElement.Parse(json)));
 
     private static async Task<(Pool Pool, string Address)> NextAsync(Reader events)

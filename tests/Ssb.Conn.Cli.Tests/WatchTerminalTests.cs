@@ -126,7 +126,7 @@ public class WatchTerminalTests
         Assert.Equal(("added", "staging", First), (added.GetProperty("change").GetString(), added.GetProperty("pool").GetString(), added.GetProperty("entry")[0].GetString()));
         await peer.DropAsync();
         Assert.Equal("gone", Assert.Single(await tool.ReadUntilAsync(_ => true)).GetProperty("change").GetString());
-        await tool.SignalAsync("INT");
+        tool.Signal("INT");
         await tool.ReadUntilAsync(_ => false);
         Assert.Equal((0, ""), await tool.EndAsync());
     }

@@ -104,4 +104,12 @@ public class JavaScriptJsonTests
             && JavaScriptJson.Compact(once).AsSpan().SequenceEqual(once)
             && (!Array.TrueForAll(characters, c => !char.IsSurrogate(c)) || JsonDocument.Parse(once).RootElement.GetString() == new string(characters));
     });
+
+    [Fact]
+    public void Write_TrapIndentedNewline_IsALineFeedOnEverySystem()
+    {
+        var output = new ArrayBufferWriter<byte>();
+        JavaScriptJson.Write(JsonElement.Parse("""{"a":"+\u2028😀","b":[1]}"""), output, indented: true);
+        Assert.Equal("{\n  \"a\": \"+\u2028😀\",\n  \"b\": [\n    1\n  ]\n}", Encoding.UTF8.GetString(output.WrittenSpan));
+    }
 }

@@ -33,6 +33,24 @@ internal static class Attack
         }
     }
 
+    /// <summary>One machine in each LAN announces its identities, each of which says that it is a room to whoever dials it.</summary>
+    public static void PretendRooms(Targets targets, int identities)
+    {
+        foreach (Lan lan in targets.Lans)
+        {
+            var farm = new Farm(targets.World, $"false rooms of LAN {lan.Number}") { CallsItselfRoom = true };
+            var told = new List<Told>();
+            string sender = Forged(lan, 0);
+            for (int i = 0; i < identities; i++)
+            {
+                string key = farm.NewIdentity(i);
+                told.Add(new Told(farm.Open(Names.Net(sender, key, 9_000 + i), key, lan), s_signed, $"{Lan.Group}/{sender}"));
+            }
+
+            Repeat(targets.World, lan, told);
+        }
+    }
+
     /// <summary>A room that all victims are members of tells of nobody but the attacker's identities, and connects to them.</summary>
     public static void RunRoom(Targets targets)
     {

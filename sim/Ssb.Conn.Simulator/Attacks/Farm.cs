@@ -7,6 +7,9 @@ internal sealed class Farm(World world, string name) : SimNode(world, Names.Key(
 
     public override bool IsHostile => true;
 
+    /// <summary>Does each identity say that it is a room, when it is asked?</summary>
+    public bool CallsItselfRoom { get; init; }
+
     public string NewIdentity(int number)
     {
         string key = Names.Key($"{name} {number}");

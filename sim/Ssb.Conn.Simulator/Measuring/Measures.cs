@@ -18,6 +18,10 @@ internal sealed class Measures(World world, IReadOnlyList<SimHost> victims, IRea
     /// <summary>The attacker's part of all connections of the victims, callers included, rooms apart.</summary>
     public Share Connections { get; } = new();
 
+    /// <summary>Of the honest rooms that the victims remember, those that they are connected to, as far as they have slots for
+    /// them.</summary>
+    public Share Rooms { get; } = new();
+
     /// <summary>Victims without a connection with anybody honest.</summary>
     public Share CutOff { get; } = new();
 
@@ -63,7 +67,11 @@ internal sealed class Measures(World world, IReadOnlyList<SimHost> victims, IRea
     {
         StagingSnapshot bench = host.Plugin.Staging.Entries();
         Bench.Add(bench.Count(p => world.HostileAddresses.Contains(p.Address)), bench.Count);
-        HubPeer[] peers = [.. host.Plugin.Hub.Entries().Where(p => p.State == HubState.Connected && p.Data.Type != "room")];
+        HubPeer[] connected = [.. host.Plugin.Hub.Entries().Where(p => p.State == HubState.Connected)];
+        HashSet<MultiserverAddress> rooms = [.. world.Rooms
+            .Where(r => !r.IsHostile && r.IsUp && host.Plugin.Db.Has(r.Address)).Select(r => r.Address)];
+        Rooms.Add(connected.Count(p => rooms.Contains(p.Address)), Math.Min(rooms.Count, host.Plugin.Options.Scheduler.RoomQuota));
+        HubPeer[] peers = [.. connected.Where(p => host.Plugin.Db.Get(p.Address)?.Type != "room")];
         HubPeer[] automatic = [.. peers.Where(p => !p.IsCaller)];
         Connections.Add(peers.Count(IsHostile), peers.Length);
         Automatic.Add(automatic.Count(IsHostile), automatic.Length);

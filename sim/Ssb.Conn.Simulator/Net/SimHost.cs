@@ -3,6 +3,8 @@ namespace Ssb.Conn.Simulator;
 /// <summary>An honest person's computer: a manager, a LAN, some rooms, and pubs in the address book.</summary>
 internal sealed class SimHost : SimNode
 {
+    private static readonly PeerData s_room = PeerData.Parse("""{"type":"room","name":"a room"}""");
+
     private readonly Dictionary<MultiserverAddress, long> _heard = []; // honest peers that are on the bench, as far as we know, and when they were told of
     private readonly Dictionary<Room, MultiserverAddress> _tunnels = [];
     private readonly Dictionary<MultiserverAddress, string> _sources = [];
@@ -145,6 +147,9 @@ internal sealed class SimHost : SimNode
     /// <summary>A connection stands.</summary>
     public void Met(SimConnection end)
     {
+        if (end.Other.Owner is Farm { CallsItselfRoom: true })
+            // As the room client does, which asks every peer that we dialled.
+            World.After(World.Latency(), () => Plugin.LearnRoom(end.Address, s_room));
         if (end.Other.Owner is { IsHostile: false } and not Room && end.IsOpen)
             FirstHonestAt ??= World.Now;
     }

@@ -78,7 +78,7 @@ internal sealed class AddressCommand : CliCommand
         }
         catch (FailedException e) when (address.Text != address.ToString())
         {
-            throw new FailedException(e.Message.Replace(address.Text, address.ToString(), StringComparison.Ordinal), e); // it may repeat a seed
+            throw new FailedException(AddressMask.Hide(e.Message, address), e); // it may repeat a seed
         }
     }
 

@@ -83,7 +83,7 @@ internal static class WhyText
         if (failures > 0)
             text.Append($" Failed {failures:0} {(failures == 1 ? "time" : "times")} since the last connection.");
         if (JsonText.Of(route, "lastError") is { } error)
-            text.Append(" The last error: ").Append(error);
+            text.Append(" The last error: ").Append(Hidden(error, JsonText.Of(route, "address")));
         return text.ToString();
     }
 
@@ -91,11 +91,14 @@ internal static class WhyText
     {
         string told = JsonText.Of(note, "source") is { } source ? $" (told of by {source})" : "";
         string address = withAddress && Shown(JsonText.Of(note, "address")) is { } shown ? $", {shown}" : "";
-        return $"{At("", note, "at").TrimStart()} {JsonText.Of(note, "what")}: {JsonText.Of(note, "reason")}{told}{address}";
+        return $"{At("", note, "at").TrimStart()} {JsonText.Of(note, "what")}: {Hidden(JsonText.Of(note, "reason"), JsonText.Of(note, "address"))}{told}{address}";
     }
 
     private static string At(string before, JsonElement of, string name) =>
         JsonText.Time(JsonText.Number(of, name)) is { } time ? $"{before} {time:u}" : "";
+
+    private static string? Hidden(string? text, string? address) =>
+        text is not null && MultiserverAddress.TryParse(address, out MultiserverAddress? parsed) ? AddressMask.Hide(text, parsed) : text;
 
     private static string? Shown(string? address) => MultiserverAddress.TryParse(address, out MultiserverAddress? parsed) ? parsed.ToString() : address;
 }

@@ -6,20 +6,24 @@ namespace Ssb.Conn.Cli.Remote;
 /// <summary>One peer in a pool of a running peer: <c>[address, data]</c>, as it came. All of it is a stranger's text.</summary>
 internal sealed class RemoteEntry
 {
+    private const string NoAddress = "not an address"; // nothing in it is known to be public
+
     private readonly JsonElement _data;
+
+    private readonly MultiserverAddress? _parsed; // null if it is not a valid address
 
     private RemoteEntry(string address, JsonElement data, string json)
     {
         (Address, _data, Json) = (address, data, json);
-        _ = MultiserverAddress.TryParse(address, out MultiserverAddress? parsed); // null if it is none
-        Shown = parsed?.ToString() ?? Masked(address);
-        Key = Text("key") ?? parsed?.Key;
+        _ = MultiserverAddress.TryParse(address, out _parsed);
+        Shown = _parsed?.ToString() ?? NoAddress;
+        Key = Text("key") ?? _parsed?.Key;
     }
 
     /// <summary>The whole address; it may hold the seed of an invite.</summary>
     public string Address { get; }
 
-    /// <summary>The address for people, its seed masked.</summary>
+    /// <summary>The address for people, masked.</summary>
     public string Shown { get; }
 
     /// <summary>The peer's feed id, if the data or the address has one.</summary>
@@ -27,6 +31,12 @@ internal sealed class RemoteEntry
 
     /// <summary>The entry as JSON, on one line, nothing left out.</summary>
     public string Json { get; }
+
+    /// <summary>A text about the entry, without what its address hides: it may repeat a seed.</summary>
+    public string Hide(string text) => AddressMask.Hide(text.Replace(Address, Shown, StringComparison.Ordinal), _parsed);
+
+    /// <summary>The entry as JSON, on one line, for logs: what is not known to be public is masked.</summary>
+    public string MaskedJson() => MaskedEntry.Json(_parsed, Shown, _data);
 
     /// <summary>Reads a list of entries; what is none is left out.</summary>
     /// <exception cref="FormatException">It is no list.</exception>
@@ -56,12 +66,4 @@ internal sealed class RemoteEntry
 
     /// <summary>A field that is a time in Unix milliseconds.</summary>
     public DateTimeOffset? Time(string name) => JsonText.Time(Number(name));
-
-    // No address that we can read; should one of its parts look like a seed, it is not shown.
-    private static string Masked(string address)
-    {
-        int shs = address.IndexOf("shs:", StringComparison.Ordinal);
-        int seed = shs < 0 ? -1 : address.IndexOf(':', shs + 4);
-        return seed < 0 ? address : address[..(seed + 1)] + "***";
-    }
 }

@@ -168,7 +168,7 @@ internal sealed class RemotePeer : IAsyncDisposable
         if (e.Error == RpcError.ConnectionClosed)
             return new FailedException($"the peer at {Where} closed the connection before it answered {procedure}; is it shutting down?", e, "it closed the connection");
         // npm muxrpc 6.7.3, lib/permissions.js: "method:conn,stage is not in list of allowed methods", or "... is on list of disallowed methods".
-        bool isRefused = e.Message.StartsWith("method:", StringComparison.Ordinal) && e.Message.EndsWith("allowed methods", StringComparison.Ordinal);
+        bool isRefused = e.RemoteMessage is { } said && said.StartsWith("method:", StringComparison.Ordinal) && said.EndsWith("allowed methods", StringComparison.Ordinal);
         return new FailedException(
             isRefused
                 ? $"the peer at {Where} does not let us call {procedure}: only its own identity, and its masters, may; name their secret with --secret FILE"

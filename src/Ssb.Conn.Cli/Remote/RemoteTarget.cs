@@ -58,7 +58,7 @@ internal sealed class RemoteTarget : IDisposable
         if (routes.All(route => Transport.ProblemOf(route) is not null))
         {
             throw Typed.Wrong(
-                $"--remote {Typed.Quote(name)}",
+                $"--remote {Typed.QuotePublic(name)}",
                 $"{Transport.ProblemOf(routes[0])}; it takes something like 'net:192.168.1.4:8008~shs:KEY' or 'unix:/home/me/.ssb/socket~noauth'");
         }
 
@@ -68,7 +68,7 @@ internal sealed class RemoteTarget : IDisposable
             return new RemoteTarget(name, routes, null, network, timeout);
         string own = Path.Combine(folder, "secret");
         if (secret is null && !File.Exists(own))
-            throw Typed.Wrong($"--remote {Typed.Quote(name)}", $"it wants to know who we are, and there is no {Typed.Quote(own)}; add --secret FILE");
+            throw Typed.Wrong($"--remote {Typed.QuotePublic(name)}", $"it wants to know who we are, and there is no {Typed.QuotePublic(own)}; add --secret FILE");
         KeyPair keys = secret is null ? Typed.Secret("the secret", own) : Typed.Secret("--secret", secret);
         return new RemoteTarget(name, routes, keys, network, timeout);
     }

@@ -32,7 +32,8 @@ internal sealed class StartCommand : CliCommand
 
         JSON lines, with --json and when it is piped:
           {"change":"started","at":MS,"id":"@KEY.ed25519","addresses":[ADDRESS,...],"path":DIR}    first;
-          then those of 'ssb-conn watch'
+          then those of 'ssb-conn watch', in which what is not known to be public, such as the seed of
+          an invite, is "***" unless --show-secrets is given: they often end in a journal
 
         Exit codes:
           0 it ended as asked; 1 it could not run; 2 the command line was wrong
@@ -53,10 +54,11 @@ internal sealed class StartCommand : CliCommand
     private static readonly Option<string?> s_networkKey = Text("--network-key", "BASE64", "Another SSB network than the main one");
     private static readonly Option<string?> s_duration = Text("--duration", "TIME", "Stop after 30s, 2m, 1h (or a number of seconds)");
     private static readonly Option<bool> s_json = Flag("--json", "Write line-JSON even on a terminal (it does so anyway when piped)");
+    private static readonly Option<bool> s_showSecrets = Flag("--show-secrets", "Write line-JSON whole: seeds of invites are *** otherwise");
     private static readonly Option<bool> s_quiet = Flag("--quiet", "Write one line as it starts, and problems");
 
     private static readonly Option[] s_all =
-        [s_neighbours, s_seed, s_path, s_host, s_port, s_wsPort, s_callers, s_perSource, s_noLan, s_interface, s_noDial, s_master, s_networkKey, s_duration, s_json, s_quiet];
+        [s_neighbours, s_seed, s_path, s_host, s_port, s_wsPort, s_callers, s_perSource, s_noLan, s_interface, s_noDial, s_master, s_networkKey, s_duration, s_json, s_showSecrets, s_quiet];
 
     private readonly TimeProvider _time;
 
@@ -86,6 +88,7 @@ internal sealed class StartCommand : CliCommand
         Refuse("--neighbours", neighbours > 0, "neighbours live on this computer, with a network key of their own",
             (host is not null, "--host"), (noLan, "--no-lan"), (card is not null, "--interface"), (networkKey is not null, "--network-key"));
         Refuse("--no-lan", noLan, "an interface is for the LAN", (card is not null, "--interface"));
+        Refuse("--show-secrets", parsed.GetValue(s_showSecrets), "a line and problems hold no secrets", (quiet, "--quiet"));
         Refuse("--json", json, "one says much, the other next to nothing", (quiet, "--quiet"));
         if (path is { Length: 0 })
             throw Typed.Wrong("--path ''", "it takes the name of a folder");
@@ -108,6 +111,7 @@ internal sealed class StartCommand : CliCommand
             NetworkKey = neighbours > 0 ? NetworkKey.Generate() : Typed.NetworkKey(networkKey),
             Duration = Typed.Duration("--duration", parsed.GetValue(s_duration), "30s, 2m, 1h"),
             Json = json,
+            ShowSecrets = parsed.GetValue(s_showSecrets),
             Quiet = quiet,
         };
     }

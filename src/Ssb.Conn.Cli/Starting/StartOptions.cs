@@ -57,5 +57,8 @@ internal sealed record StartOptions
     /// <summary>Line-JSON even on a terminal.</summary>
     public bool Json { get; init; }
 
+    /// <summary>Does the line-JSON hold addresses and data whole, with what may be secret?</summary>
+    public bool ShowSecrets { get; init; }
+
     public bool Quiet { get; init; }
 }

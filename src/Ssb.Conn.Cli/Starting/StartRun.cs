@@ -175,7 +175,7 @@ internal sealed class StartRun
         if (_state is null)
         {
             await _console.Output.WriteLineAsync($"{{\"change\":\"started\",\"at\":{_time.GetUtcNow().ToUnixTimeMilliseconds()},\"id\":{JsonText.Quoted(peer.Id.ToString())},"
-                + $"\"addresses\":[{string.Join(',', peer.Addresses.Select(address => JsonText.Quoted(address.Text)))}],\"path\":{JsonText.Quoted(Path.GetFullPath(_options.Folder))}}}");
+                + $"\"addresses\":[{string.Join(',', peer.Addresses.Select(address => JsonText.Quoted(_options.ShowSecrets ? address.Text : address.ToString())))}],\"path\":{JsonText.Quoted(Path.GetFullPath(_options.Folder))}}}");
         }
         else
         {
@@ -185,7 +185,7 @@ internal sealed class StartRun
                 _state.Say($"{(_options.Neighbours == 1 ? "One peer lives" : $"{_options.Neighbours} peers live")} on this computer, and nobody else hears of them. The keys below steer.", isBad: false);
         }
 
-        await session.ShowAsync(_state, _console.Output, stop);
+        await session.ShowAsync(_state, _console.Output, isMasked: !_options.ShowSecrets, stop);
     }
 
     private void Complain(string problem) => _console.Error.WriteLine($"ssb-conn: {TerminalText.Clean(problem)}");

@@ -7,8 +7,8 @@ namespace Ssb.Conn.Cli.View;
 internal static class TerminalText
 {
     /// <summary>Fits the text into so many cells, ending with an ellipsis when it was longer.</summary>
-    /// <remarks>What is not printable (control, bidirectional and other format characters, lone surrogates, unassigned ones) becomes
-    /// <c>?</c>; combining marks are left out, since terminals disagree about their width.</remarks>
+    /// <remarks>What <see cref="StrangerText"/> does not show becomes <c>?</c> here, too; combining marks are left out, since terminals disagree about
+    /// their width.</remarks>
     public static string Fit(string text, int width)
     {
         if (width <= 0)
@@ -58,13 +58,16 @@ internal static class TerminalText
         shown = rune;
         if (rune.Value is >= ' ' and <= '~')
             return 1;
+        if (StrangerText.IsUnsafe(rune))
+        {
+            shown = new Rune('?');
+            return 1;
+        }
 
         switch (Rune.GetUnicodeCategory(rune))
         {
             case UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.SpacingCombiningMark:
                 return 0;
-            case UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse
-                or UnicodeCategory.OtherNotAssigned or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator:
             case UnicodeCategory.SpaceSeparator: // those that are no plain blank differ in width
                 shown = new Rune('?');
                 return 1;

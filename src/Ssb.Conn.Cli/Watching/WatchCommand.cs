@@ -52,7 +52,7 @@ internal sealed class WatchCommand : CliCommand
         using var signals = new StopSignals(stop);
         var session = new WatchSession(cancellationToken => RemotePeer.AttachAsync(target, cancellationToken), target.Timeout, _time);
         WatchState? state = RemoteOptions.IsJson(parsed) || !Terminal.IsThere ? null : new WatchState(target.Name);
-        Task showing = Task.Run(() => session.ShowAsync(state, console.Output, stop)); // its writes block when nobody reads
+        Task showing = Task.Run(() => session.ShowAsync(state, console.Output, isMasked: false, stop)); // its writes block when nobody reads
         await Task.WhenAny(showing, Task.Delay(Timeout.InfiniteTimeSpan, _time, stop.Token));
         if (stop.IsCancellationRequested)
             await Together.LeaveAsync(showing, _time);

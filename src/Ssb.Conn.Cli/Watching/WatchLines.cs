@@ -4,7 +4,10 @@ using Ssb.Conn.Cli.Remote;
 namespace Ssb.Conn.Cli.Watching;
 
 /// <summary>Writes what happens as JSON, one object a line.</summary>
-internal sealed class WatchLines(TextWriter output, TimeProvider time)
+/// <param name="output">Where to.</param>
+/// <param name="time">The clock.</param>
+/// <param name="isMasked">Is what is not known to be public left out, as in the journal of a service?</param>
+internal sealed class WatchLines(TextWriter output, TimeProvider time, bool isMasked = false)
 {
     private static readonly string[] s_extras = ["conn.dismiss", "conn.why", "conn.dbPeersLive"];
 
@@ -37,26 +40,28 @@ internal sealed class WatchLines(TextWriter output, TimeProvider time)
             now[entry.Address] = entry;
         if (!_pools.TryGetValue(entries.Pool, out Dictionary<string, RemoteEntry>? before))
         {
-            await LineAsync("snapshot", $"\"pool\":\"{pool}\",\"entries\":[{string.Join(',', now.Values.Select(entry => entry.Json))}]");
+            await LineAsync("snapshot", $"\"pool\":\"{pool}\",\"entries\":[{string.Join(',', now.Values.Select(Json))}]");
         }
         else
         {
             foreach ((string address, RemoteEntry entry) in before)
             {
                 if (!now.ContainsKey(address))
-                    await LineAsync("removed", $"\"pool\":\"{pool}\",\"entry\":{entry.Json}");
+                    await LineAsync("removed", $"\"pool\":\"{pool}\",\"entry\":{Json(entry)}");
             }
 
             foreach ((string address, RemoteEntry entry) in now)
             {
                 RemoteEntry? old = before.GetValueOrDefault(address);
                 if (old?.Json != entry.Json)
-                    await LineAsync(old is null ? "added" : "updated", $"\"pool\":\"{pool}\",\"entry\":{entry.Json}");
+                    await LineAsync(old is null ? "added" : "updated", $"\"pool\":\"{pool}\",\"entry\":{Json(entry)}");
             }
         }
 
         _pools[entries.Pool] = now;
     }
+
+    private string Json(RemoteEntry entry) => isMasked ? entry.MaskedJson() : entry.Json;
 
     private Task LineAsync(string change, string rest) =>
         output.WriteLineAsync($"{{\"change\":\"{change}\",\"at\":{time.GetUtcNow().ToUnixTimeMilliseconds()},{rest}}}");

@@ -57,9 +57,10 @@ internal sealed class WatchSession(Func<CancellationToken, Task<RemotePeer>> att
     /// <summary>Shows it until told to stop: in a view with keys, or as lines.</summary>
     /// <param name="state">Of the view; null for lines.</param>
     /// <param name="output">Where lines are written.</param>
+    /// <param name="isMasked">Is what is not known to be public left out of the lines?</param>
     /// <param name="stop">Ends it, by its exception; the view cancels it when the person asks to quit.</param>
     /// <inheritdoc cref="RunAsync" path="/exception"/>
-    public async Task ShowAsync(WatchState? state, TextWriter output, CancellationTokenSource stop)
+    public async Task ShowAsync(WatchState? state, TextWriter output, bool isMasked, CancellationTokenSource stop)
     {
         if (state is not null)
         {
@@ -67,7 +68,7 @@ internal sealed class WatchSession(Func<CancellationToken, Task<RemotePeer>> att
             return;
         }
 
-        var lines = new WatchLines(output, time);
+        var lines = new WatchLines(output, time, isMasked);
         await foreach (WatchEvent happened in RunAsync(stop.Token))
             await lines.WriteAsync(happened);
     }

@@ -152,7 +152,7 @@ internal sealed class WatchState
             }
 
             bool isNo = name is "connect" or "disconnect" or "unstage" && JsonText.IsFalse(answer);
-            problem = problem?.Replace(call.Entry.Address, call.Entry.Shown, StringComparison.Ordinal); // it may repeat a seed
+            problem = problem is null ? null : call.Entry.Hide(problem);
             (_message, _isBad) = problem is not null
                 ? ($"{name} {Name(call.Entry)}: {problem}", true)
                 : ($"{name} {Name(call.Entry)}: {(!isNo ? "done" : name == "connect" ? "not now" : "it was not there")}", isNo);

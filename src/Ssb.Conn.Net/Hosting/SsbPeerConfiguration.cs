@@ -30,6 +30,7 @@ public static class SsbPeerConfiguration
         ["NormalPort"] = (o, s) => o with { NormalPort = Number(s) },
         ["LegacyPort"] = (o, s) => o with { LegacyPort = Number(s) },
         ["AnnounceInterval"] = (o, s) => o with { AnnounceInterval = Duration(s) },
+        ["AcceptAnyRoute"] = (o, s) => o with { AcceptAnyRoute = Flag(s) },
     };
 
     private static readonly Settings<PeerNetworkLimits> s_limits = new()
@@ -59,7 +60,8 @@ public static class SsbPeerConfiguration
     /// <summary>The options of a peer as a section has them; what it does not have, or leaves empty, keeps its default.</summary>
     /// <remarks>
     /// <para>Names are those of the options, of which it knows <c>Folder</c>, <c>NetworkKey</c> (base64), <c>Listen</c>, <c>Lan</c> (true, or a section of
-    /// <c>Interface</c>, <c>Loopback</c>, <c>Legacy</c>, <c>NormalPort</c>, <c>LegacyPort</c> and <c>AnnounceInterval</c>), <c>Masters</c>, <c>AllowStrangers</c>,
+    /// <c>Interface</c>, <c>Loopback</c>, <c>Legacy</c>, <c>NormalPort</c>, <c>LegacyPort</c>, <c>AnnounceInterval</c> and
+    /// <c>AcceptAnyRoute</c>), <c>Masters</c>, <c>AllowStrangers</c>,
     /// <c>Limits</c> (all of <see cref="PeerNetworkLimits"/> but <c>Rpc</c>), and of <c>Conn</c> <c>Autostart</c>, <c>DefaultHops</c>, <c>Scheduler:RoomQuota</c>,
     /// <c>Scheduler:PeerQuota</c> and <c>Scheduler:CallerQuota</c>. Lists are arrays, or one value. Times are <c>hours:minutes:seconds</c>.</para>
     /// <para>It uses no reflection. What no text can say, such as <see cref="SsbPeerOptions.OnConnected"/>, is added with <c>with</c>.</para>

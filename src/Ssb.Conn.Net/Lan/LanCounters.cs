@@ -23,4 +23,10 @@ public sealed record LanCounters(
     long OffLink,
     long RateLimited,
     long OverBudget,
-    ImmutableSortedDictionary<LanReject, long> Rejected);
+    ImmutableSortedDictionary<LanReject, long> Rejected)
+{
+    /// <summary>Routes of announcements that were left out because they may not be dialled (<see cref="LanOptions.AcceptAnyRoute"/>),
+    /// those of announcements that
+    /// were refused for it included.</summary>
+    public long DroppedRoutes { get; init; }
+}

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
@@ -16,7 +17,8 @@ namespace Ssb.Conn.Net;
 public sealed class LanDiscovery : IAsyncDisposable
 {
     /// <summary>The name of the meter of this class's instruments: <c>Ssb.Conn.Net.Lan</c>.</summary>
-    /// <remarks>They are <c>ssb.conn.lan.datagrams</c> (by <c>outcome</c>) and <c>ssb.conn.lan.dropped</c>, both so far.</remarks>
+    /// <remarks>They are <c>ssb.conn.lan.datagrams</c> (by <c>outcome</c>), <c>ssb.conn.lan.dropped</c> and
+    /// <c>ssb.conn.lan.dropped_routes</c>, all so far.</remarks>
     public const string MeterName = "Ssb.Conn.Net.Lan";
 
     private readonly LanOptions _options;
@@ -35,12 +37,14 @@ public sealed class LanDiscovery : IAsyncDisposable
     public LanDiscovery(LanOptions? options = null)
     {
         _options = LanOptions.Checked(options ?? new LanOptions());
-        _receiver = new LanReceiver(_options);
+        _receiver = new LanReceiver(_options, ReadNetwork);
         _problems = new LanProblems(_options.TimeProvider);
         _heard = Channel.CreateBounded<LanAnnouncement>(new BoundedChannelOptions(_options.Limits.Queue) { SingleReader = true });
         _meter.CreateObservableCounter("ssb.conn.lan.datagrams", Measure, "{datagram}", "Datagrams by what became of them.");
         _meter.CreateObservableCounter(
             "ssb.conn.lan.dropped", () => Counters.Dropped, "{announcement}", "Announcements lost because the host is slow.");
+        _meter.CreateObservableCounter(
+            "ssb.conn.lan.dropped_routes", () => Counters.DroppedRoutes, "{route}", "Announced routes that may not be dialled.");
     }
 
     /// <summary>What became of all datagrams so far: a snapshot.</summary>
@@ -48,6 +52,11 @@ public sealed class LanDiscovery : IAsyncDisposable
 
     /// <summary>What does not work at the moment, e.g. a port that another program does not share.</summary>
     public IReadOnlyCollection<LanProblem> Problems => _problems.Now;
+
+    /// <summary>Told of announcements that are refused because none of their routes may be dialled; quick, on any thread, and throws
+    /// nothing. To be set before
+    /// <see cref="DiscoverAsync"/>.</summary>
+    internal Action<LanAnnouncement>? Refused { get; set; }
 
     /// <summary>Begins to listen, and gives every announcement from now on. Announcements of one peer repeat every few seconds.</summary>
     /// <remarks>
@@ -71,6 +80,7 @@ public sealed class LanDiscovery : IAsyncDisposable
             cancellationToken.ThrowIfCancellationRequested();
             _begun = true;
             OpenPorts_NeedsLock();
+            NetworkChange.NetworkAddressChanged += OnNetworkChanged;
         }
 
         // Outside the lock: a token that is cancelled by now runs this at once.
@@ -105,7 +115,8 @@ public sealed class LanDiscovery : IAsyncDisposable
         {
             try
             {
-                _listeners.Add(new LanListener(_options, format, _receiver, _problems, Hand, e => _heard.Writer.TryComplete(e)));
+                _listeners.Add(new LanListener(
+                    _options, format, _receiver, _problems, Hand, refused => Refused?.Invoke(refused), e => _heard.Writer.TryComplete(e)));
             }
             catch (SocketException e)
             {
@@ -127,10 +138,30 @@ public sealed class LanDiscovery : IAsyncDisposable
             _receiver.CountDropped();
     }
 
+    private void OnNetworkChanged(object? sender, EventArgs e) => _receiver.ForgetNetwork();
+
+    private HostNetwork? ReadNetwork()
+    {
+        const string Subject = "network cards";
+        try
+        {
+            HostNetwork network = HostNetwork.Read();
+            _problems.Clear(Subject);
+            return network;
+        }
+        catch (Exception e) when (HostNetwork.IsUnreadable(e))
+        {
+            _problems.Report(
+                Subject, $"The network cards of this machine cannot be read: {e.Message} What was read before holds; they are read again.");
+            return null;
+        }
+    }
+
     private void Stop()
     {
         lock (_gate)
             _ended = true;
+        NetworkChange.NetworkAddressChanged -= OnNetworkChanged;
         foreach (LanListener listener in _listeners)
             listener.Stop();
         _heard.Writer.TryComplete();

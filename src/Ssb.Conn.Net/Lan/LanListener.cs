@@ -24,7 +24,7 @@ internal sealed class LanListener : IDisposable
     private readonly LanFormat _format;
     private readonly LanReceiver _receiver;
     private readonly LanProblems _problems;
-    private readonly Action<LanAnnouncement> _announced;
+    private readonly Action<LanAnnouncement> _announced, _refused;
     private readonly Action<Exception> _failed;
     private readonly ManualResetEvent _stop = new(initialState: false);
     private readonly Lock _gate = new();
@@ -35,9 +35,11 @@ internal sealed class LanListener : IDisposable
     /// <summary>Opens the port, and begins to read it.</summary>
     /// <exception cref="SocketException">The port cannot be had.</exception>
     public LanListener(
-        LanOptions options, LanFormat format, LanReceiver receiver, LanProblems problems, Action<LanAnnouncement> announced, Action<Exception> failed)
+        LanOptions options, LanFormat format, LanReceiver receiver, LanProblems problems,
+        Action<LanAnnouncement> announced, Action<LanAnnouncement> refused, Action<Exception> failed)
     {
-        (_options, _format, _receiver, _problems, _announced, _failed) = (options, format, receiver, problems, announced, failed);
+        (_options, _format, _receiver, _problems) = (options, format, receiver, problems);
+        (_announced, _refused, _failed) = (announced, refused, failed);
         _socket = LanSocket.Listen(Port, options.Loopback);
         _socket.ReceiveTimeout = (int)s_wait.TotalMilliseconds;
         _thread = new Thread(Read) { IsBackground = true, Name = Subject };
@@ -134,9 +136,11 @@ internal sealed class LanListener : IDisposable
         EndPoint from = new IPEndPoint(IPAddress.Any, 0);
         int length = socket.ReceiveMessageFrom(buffer, ref flags, ref from, out IPPacketInformation information);
         LanAnnouncement? announcement = _receiver.Receive(
-            buffer.AsSpan(0, length), ((IPEndPoint)from).Address, information.Interface, _format);
+            buffer.AsSpan(0, length), ((IPEndPoint)from).Address, information.Interface, _format, out LanAnnouncement? refused);
         if (announcement is not null)
             _announced(announcement);
+        else if (refused is not null)
+            _refused(refused);
     }
 
     /// <returns>The socket; null if there is none at the moment, after a pause.</returns>

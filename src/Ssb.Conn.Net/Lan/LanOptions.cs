@@ -29,6 +29,13 @@ public sealed record LanOptions
     /// <summary>Ourselves: announcements of this identity are our echo, or a replay, and are dropped and counted. Default null.</summary>
     public FeedId? OwnKey { get; init; }
 
+    /// <summary>Whether routes are taken as they are announced, as ssb-lan does, wherever they lead. If not, of each announcement those
+    /// are kept that are
+    /// <c>net</c> and lead to its sender or into a subnet of the card on which it was heard, and never to this machine; over loopback,
+    /// to loopback. Routes to a
+    /// unix socket, and those that do not say whom to expect, are never staged. Default false.</summary>
+    public bool AcceptAnyRoute { get; init; }
+
     /// <summary>Between two announcements of one address, 100 ms to 1 hour. Default 2 s. Discovery gives the repetition of an
     /// announcement only once a quarter of it has passed since the one it gave before.</summary>
     public TimeSpan AnnounceInterval { get; init; } = TimeSpan.FromSeconds(2);

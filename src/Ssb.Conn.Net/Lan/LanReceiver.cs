@@ -9,7 +9,7 @@ namespace Ssb.Conn.Net;
 internal sealed class LanReceiver
 {
     private readonly LanOptions _options;
-    private readonly Func<IReadOnlyList<LanInterface>> _readInterfaces;
+    private readonly Func<HostNetwork?> _readNetwork;
     private readonly TimeProvider _time;
     private readonly long _start;
     private readonly LanSenders _senders;
@@ -18,14 +18,17 @@ internal sealed class LanReceiver
 
     private readonly Lock _gate = new();
     private readonly long[] _rejected = new long[Enum.GetValues<LanReject>().Length];
-    private long _datagrams, _accepted, _verified, _dropped, _coalesced, _offLink, _rateLimited, _overBudget;
+    private long _datagrams, _accepted, _verified, _dropped, _coalesced, _offLink, _rateLimited, _overBudget, _droppedRoutes;
+    private HostNetwork _network = new();
     private IReadOnlyList<LanInterface> _interfaces = [];
-    private TimeSpan? _interfacesRead;
+    private TimeSpan? _networkRead;
 
-    public LanReceiver(LanOptions options, Func<IReadOnlyList<LanInterface>>? readInterfaces = null)
+    /// <param name="options">How.</param>
+    /// <param name="readNetwork">Reads which cards there are; null when that fails, and what was read before holds.</param>
+    public LanReceiver(LanOptions options, Func<HostNetwork?> readNetwork)
     {
         _options = options;
-        _readInterfaces = readInterfaces ?? (() => LanInterfaces.Read(options));
+        _readNetwork = readNetwork;
         _time = options.TimeProvider;
         _start = _time.GetTimestamp();
         _senders = new LanSenders(options.Limits);
@@ -43,7 +46,10 @@ internal sealed class LanReceiver
                 return new LanCounters(
                     _datagrams, _accepted, _verified, _dropped, _coalesced, _offLink, _rateLimited, _overBudget,
                     Enum.GetValues<LanReject>().Where(reason => reason != LanReject.None)
-                        .ToImmutableSortedDictionary(reason => reason, reason => _rejected[(int)reason]));
+                        .ToImmutableSortedDictionary(reason => reason, reason => _rejected[(int)reason]))
+                {
+                    DroppedRoutes = _droppedRoutes,
+                };
             }
         }
     }
@@ -63,9 +69,12 @@ internal sealed class LanReceiver
     /// <param name="sender">Who sent it, or who forged that host's address.</param>
     /// <param name="interfaceIndex">The interface it came in by, 0 if that is not known.</param>
     /// <param name="format">By which port it came.</param>
+    /// <param name="refused">The announcement, whole, if it was refused because none of its routes may be dialled; else null.</param>
     /// <returns>The announcement for the host, or null.</returns>
-    public LanAnnouncement? Receive(ReadOnlySpan<byte> datagram, IPAddress sender, int interfaceIndex, LanFormat format)
+    public LanAnnouncement? Receive(
+        ReadOnlySpan<byte> datagram, IPAddress sender, int interfaceIndex, LanFormat format, out LanAnnouncement? refused)
     {
+        refused = null;
         if (sender.IsIPv4MappedToIPv6)
             sender = sender.MapToIPv4();
 
@@ -88,8 +97,19 @@ internal sealed class LanReceiver
             if (known.Find(hash, datagram, format) is { } memory)
                 return Repeat(memory, now);
 
-            return MayDecode(known, now) ? Decode(datagram, sender, card, known, hash, now, format) : null;
+            return MayDecode(known, now) ? Decode(datagram, sender, card, known, hash, now, format, out refused) : null;
         }
+    }
+
+    /// <inheritdoc cref="Receive(ReadOnlySpan{byte}, IPAddress, int, LanFormat, out LanAnnouncement?)"/>
+    public LanAnnouncement? Receive(ReadOnlySpan<byte> datagram, IPAddress sender, int interfaceIndex, LanFormat format) =>
+        Receive(datagram, sender, interfaceIndex, format, out _);
+
+    /// <summary>The network has changed: the cards are read again before the next announcement is judged.</summary>
+    public void ForgetNetwork()
+    {
+        lock (_gate)
+            _networkRead = null;
     }
 
     /// <summary>Counts what the system gave as too long for the buffer.</summary>
@@ -140,22 +160,31 @@ internal sealed class LanReceiver
     }
 
     private LanAnnouncement? Decode(
-        ReadOnlySpan<byte> datagram, IPAddress sender, LanInterface card, LanSender known, int hash, TimeSpan now, LanFormat format)
+        ReadOnlySpan<byte> datagram, IPAddress sender, LanInterface by, LanSender known, int hash, TimeSpan now, LanFormat format,
+        out LanAnnouncement? refused)
     {
+        refused = null;
         bool decoded = format == LanFormat.Normal
             ? LanDatagram.TryDecodeNormal(datagram, _options.NetworkKey, _options.OwnKey, out LanClaim? claim, out LanReject reject)
             : LanDatagram.TryDecodeLegacy(datagram, _options.OwnKey, out claim, out reject);
         if (!decoded)
             return Reject(reject);
 
+        MultiserverAddress whole = claim!.Address; // there when decoded
+        string key = claim.Key.ToString();
+        MultiserverAddress? kept = _options.AcceptAnyRoute ? whole
+            : LanRoutes.Keep(whole, route => LanRoutes.IsOnTheLan(route, key, sender, by.Card, _network));
+        if (!ReferenceEquals(kept, whole))
+            _droppedRoutes += whole.Routes.Count - (kept?.Routes.Count ?? 0);
         var announcement = new LanAnnouncement(
-            claim!.Address, // there when decoded
-            claim.Key.ToString(),
-            Verified: format == LanFormat.Normal,
-            SenderMatches: LeadsTo(claim.Address, sender),
-            sender,
-            card.Name,
-            format);
+            kept ?? whole, key, Verified: format == LanFormat.Normal,
+            SenderMatches: LanRoutes.LeadTo(kept ?? whole, sender), sender, by.Name, format);
+        if (kept is null)
+        {
+            refused = announcement;
+            return Reject(LanReject.NoRoute);
+        }
+
         var memory = new LanMemory(hash, datagram.ToArray(), announcement) { LastHeard = now, LastHanded = now };
         _senders.Remember(known, memory, now);
         return Accept(announcement);
@@ -178,44 +207,48 @@ internal sealed class LanReceiver
     /// <summary>The interface in whose subnet this host is.</summary>
     private LanInterface? Find(uint host, int index, TimeSpan now)
     {
-        LanInterface? card = FindIn(_interfaces, host, index);
+        LanInterface? card = _networkRead is null ? null : FindIn(_interfaces, host, index);
 
         // Interfaces come and go: read again when one is missing, at most once a second, and every 30 s anyhow.
-        TimeSpan? age = now - _interfacesRead;
+        TimeSpan? age = now - _networkRead;
         if (age is null || age > TimeSpan.FromSeconds(card is null ? 1 : 30))
         {
-            _interfaces = _readInterfaces();
-            _interfacesRead = now;
+            Read(now);
             card = FindIn(_interfaces, host, index);
         }
 
         return card;
     }
 
+    private void Read(TimeSpan now)
+    {
+        _networkRead = now;
+        if (_readNetwork() is not { } network)
+            return;
+        if (!network.IsLike(_network))
+            _senders.ForgetAnnouncements(); // which routes may be dialled is to be judged anew
+        _network = network;
+        _interfaces = LanInterfaces.Of(network, _options);
+    }
+
     private static LanInterface? FindIn(IReadOnlyList<LanInterface> interfaces, uint host, int index)
     {
         LanInterface? found = null;
+        bool isOneOfOurs = false;
         for (int i = 0; i < interfaces.Count; i++)
         {
+            bool isHere = interfaces[i].Index == index;
+            isOneOfOurs |= isHere;
             if (!interfaces[i].HasOnLink(host))
                 continue;
-            if (interfaces[i].Index == index)
+            if (isHere)
                 return interfaces[i];
-            found ??= interfaces[i]; // two cards in one subnet, or our own echo, which some systems show on loopback
+            found ??= interfaces[i];
         }
 
-        return found;
-    }
-
-    private static bool LeadsTo(MultiserverAddress address, IPAddress host)
-    {
-        foreach (MultiserverRoute route in address.Routes)
-        {
-            if (IPAddress.TryParse(route.Host, out IPAddress? there) && host.Equals(there.IsIPv4MappedToIPv6 ? there.MapToIPv4() : there))
-                return true;
-        }
-
-        return false;
+        // Our own echo, which some systems show on loopback, or a card that is not told. What comes by a card of ours is of that card's
+        // subnets.
+        return isOneOfOurs ? null : found;
     }
 
     private static int Hash(ReadOnlySpan<byte> datagram)

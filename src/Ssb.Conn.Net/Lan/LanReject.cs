@@ -32,4 +32,8 @@ public enum LanReject
 
     /// <summary>The identity in the address did not sign it.</summary>
     BadSignature,
+
+    /// <summary>None of its routes leads to its sender, or into the subnet on which it was heard; see
+    /// <see cref="LanOptions.AcceptAnyRoute"/>.</summary>
+    NoRoute,
 }

@@ -65,6 +65,14 @@ internal sealed class LanSenders(LanLimits limits)
         _remembered++;
     }
 
+    /// <summary>Forgets all announcements; who sent how much is still known.</summary>
+    public void ForgetAnnouncements()
+    {
+        foreach (LanSender sender in _senders.Values)
+            sender.Forget(TimeSpan.MaxValue);
+        _remembered = 0;
+    }
+
     private bool HasRoom(LanSender sender) =>
         sender.Remembered < limits.RememberedPerSender
         && _remembered < (sender.Remembered < ReservedPerSender ? limits.Remembered : limits.Remembered / 2);

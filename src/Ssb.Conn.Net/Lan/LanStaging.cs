@@ -12,6 +12,10 @@ namespace Ssb.Conn.Net;
 /// signed nor its own host's, since as a LAN peer it would soon expire. Ignored means that it does not lengthen the peer's stay either.</para>
 /// <para>A peer that nobody but others announced has the further field <c>senderMatches</c>: false. It becomes true, and so
 /// stays, when the peer's own host announces it. Where the field is absent, the first announcement was the host's own.</para>
+/// <para>A route to a unix socket, and one that does not say whom to expect, is left out, and does not lose the others.
+/// <see cref="LanDiscovery"/> has left out
+/// before what leads elsewhere (<see cref="LanOptions.AcceptAnyRoute"/>); who makes a <see cref="LanAnnouncement"/> answers for its
+/// routes.</para>
 /// </remarks>
 public static class LanStaging
 {
@@ -26,8 +30,9 @@ public static class LanStaging
     }
 
     /// <summary>Stages what was announced.</summary>
-    /// <returns>What the bench did, or null if the announcement was ignored: as the weaker evidence, as longer than this bench takes, or because a route of it leads
-    /// to a unix socket or does not say whom to expect.</returns>
+    /// <returns>What the bench did, or null if the announcement was ignored: as the weaker evidence, as longer than this bench takes, or
+    /// because it has
+    /// no route that could be staged.</returns>
     /// <exception cref="ObjectDisposedException">The bench is closed.</exception>
     public static StageResult? TryStage(this ConnStaging staging, LanAnnouncement announcement)
     {
@@ -42,16 +47,25 @@ public static class LanStaging
     {
         ArgumentNullException.ThrowIfNull(plugin);
         ArgumentNullException.ThrowIfNull(announcement);
-        return TryStage(plugin.Staging, announcement, plugin.TryStage);
+        if (LanRoutes.Keep(announcement.Address, LanRoutes.IsForStrangers) is not null)
+            return TryStage(plugin.Staging, announcement, plugin.TryStage);
+        plugin.NoteRefused(announcement);
+        return null;
     }
+
+    /// <summary>Leaves word, for who asks why, of an announcement that is refused for its routes.</summary>
+    internal static void NoteRefused(this ConnPlugin plugin, LanAnnouncement announcement) =>
+        plugin.Note("refused", announcement.Address, announcement.Key, LanRoutes.Problem, SourceOf(announcement));
+
+    private static string SourceOf(LanAnnouncement announcement) => $"lan:{announcement.Interface}/{announcement.Sender}";
 
     private static StageResult? TryStage(ConnStaging staging, LanAnnouncement announcement, Func<MultiserverAddress, StagedData?, string?, StageResult> stage)
     {
-        if (!announcement.Address.Routes.All(route => route.Key is not null && route.Transport != "unix"))
-            return null; // whoever announces, no socket of our file system is dialled for him, nor somebody who need not prove who he is
+        if (LanRoutes.Keep(announcement.Address, LanRoutes.IsForStrangers) is not { } address)
+            return null;
 
         // Between this look and the staging another source may change the peer; it then is as if that had come a moment later.
-        StagedPeer? known = Find(staging, announcement.Address);
+        StagedPeer? known = Find(staging, address);
         bool fromElsewhere = known is not null && known.IsFromElsewhere();
         if (known is not null && IsWeaker(announcement, known, fromElsewhere))
             return null;
@@ -64,7 +78,7 @@ public static class LanStaging
 
         try
         {
-            return stage(announcement.Address, data, $"lan:{announcement.Interface}/{announcement.Sender}");
+            return stage(address, data, SourceOf(announcement));
         }
         catch (ArgumentException)
         {

@@ -31,7 +31,7 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
     public PeerConnection Connection => connection;
 
     /// <summary>The source that its attendants count to, and those who call through it.</summary>
-    public static string SourceOf(FeedId room) => $"room:{room}";
+    public static string SourceOf(FeedId room) => PeerSource.OfRoom(room.ToString());
 
     /// <summary>The address of an attendant, as ssb-room-client has it.</summary>
     public static MultiserverAddress AddressOf(FeedId room, FeedId attendant) => MultiserverAddress.Parse($"tunnel:{room}:{attendant}~shs:{attendant.ToBase64()}");
@@ -85,10 +85,9 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
     {
         if (metadata.Data.Equals(PeerData.Empty))
             return;
-        conn.Hub.TryUpdate(connection.Address, metadata.Data);
         try
         {
-            conn.Db.Update(connection.Address, metadata.Data);
+            conn.LearnRoom(connection.Address, metadata.Data);
         }
         catch (ArgumentException e)
         {
@@ -198,11 +197,10 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
         long now = timeProvider.GetTimestamp();
         _allowance = Math.Min(Burst, _allowance + timeProvider.GetElapsedTime(_since, now).TotalSeconds * ChangesPerSecond) - changes;
         _since = now;
+        if (_allowance >= Burst / 2)
+            _tooFastSince = null; // not at 0, which a wait that takes a little longer than asked for exceeds
         if (_allowance >= 0)
-        {
-            _tooFastSince = null;
             return true;
-        }
 
         _tooFastSince ??= now;
         if (timeProvider.GetElapsedTime(_tooFastSince.Value, now) >= MostTooFast)

@@ -54,7 +54,7 @@ internal static class ConnApi
             .Sync("conn.forget", call => Answer(() => Forget(plugin, call)))
             .Sync("conn.dbPeers", _ => Answer(() => ConnBodies.AddressBook(plugin.DbPeers())))
             .Source("conn.dbPeersLive", (_, cancellationToken) => plugin.Db.LiveEntries(cancellationToken).Select(ConnBodies.AddressBook))
-            .Sync("conn.stage", call => Answer(() => plugin.Stage(ConnArguments.Address(call), ConnArguments.StagedData(call))))
+            .Sync("conn.stage", call => Answer(() => Stage(plugin, call)))
             .Sync("conn.unstage", call => Answer(() => plugin.Unstage(ConnArguments.Address(call))))
             .Source("conn.stagedPeers", (_, cancellationToken) => plugin.StagedPeers(cancellationToken).Select(bench.Of))
             .Sync("conn.start", _ => Answer(() =>
@@ -81,6 +81,18 @@ internal static class ConnApi
             .Sync("conn.staging", _ => throw NotServed("conn.staging", "conn.stagedPeers, conn.stage or conn.unstage"))
             .Sync("conn.query", _ => throw NotServed("conn.query", "conn.suggestions or conn.why"));
     }
+
+    // Whoever is no owner, and may stage all the same, is a source as a room is: it answers to a quota, and what is ours to know is not
+    // taken from it.
+    private static bool Stage(ConnPlugin plugin, RpcCall call)
+    {
+        MultiserverAddress address = ConnArguments.Address(call);
+        StagedData? data = ConnArguments.StagedData(call);
+        return IsOwner(call) ? plugin.Stage(address, data)
+            : plugin.Stage(address, StrangersData.Of(data), PeerSource.OfPeer($"{call.Caller}"));
+    }
+
+    private static bool IsOwner(RpcCall call) => call.Connection.Options.Permissions == RpcPermissions.All;
 
     private static async ValueTask<RpcValue> ConnectAsync(ConnPlugin plugin, RpcCall call, CancellationToken cancellationToken)
     {

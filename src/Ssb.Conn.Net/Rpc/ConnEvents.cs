@@ -81,7 +81,7 @@ internal static class ConnEvents
             return;
         writer.WriteString("reason", e.Reason);
         if (e.Error is { } error)
-            writer.WriteString("error", ConnErrors.Masked(error.Message, e.Address));
+            writer.WriteString("error", AddressMask.Hide(error.Message, e.Address));
     });
 
     private static RpcValue Of(StagingEvent e) => ConnBodies.Object(writer =>
@@ -115,7 +115,7 @@ internal static class ConnEvents
     {
         if (peer.Key is { } key)
             writer.WriteString("key", key);
-        if (peer.Source is { } source)
+        if (PeerSource.ToldBy(peer.Source) is { } source)
             writer.WriteString("source", source);
     }
 }

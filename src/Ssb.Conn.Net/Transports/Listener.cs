@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net;
-using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using Ssb.Wire;
 
@@ -19,6 +18,7 @@ internal sealed class Listener : IDisposable
     private Listener(Socket socket, string transport, bool hasHandshake, string? path)
     {
         _socket = socket;
+        Place = socket.LocalEndPoint is IPEndPoint bound ? new ListeningPlace(transport, bound) : null;
         _transport = transport;
         HasHandshake = hasHandshake;
         _path = path;
@@ -36,9 +36,12 @@ internal sealed class Listener : IDisposable
     public static Listener Open(string listen)
     {
         ArgumentNullException.ThrowIfNull(listen);
-        if (!MultiserverAddress.TryParse(listen, out MultiserverAddress? address) || address.Routes is not [{ Protocols: [{ } transport, { } transform] }]
-            || transform.Name is not ("shs" or "noauth"))
-            throw new FormatException($"'{listen}' is no place to listen at; expected such as net:127.0.0.1:8008~shs or unix:/path/socket~noauth.");
+        const string Expected = "expected something like net:127.0.0.1:8008~shs or unix:/path/socket~noauth";
+        if (!MultiserverAddress.TryParse(listen, out MultiserverAddress? address)) // not repeated: it may be an invite
+            throw new FormatException($"A text of {listen.Length} characters is not a place to listen at; {Expected}.");
+        listen = address.ToString();
+        if (address.Routes is not [{ Protocols: [{ } transport, { Name: "shs" or "noauth" } transform] }])
+            throw new FormatException($"'{listen}' is not a place to listen at; {Expected}.");
         if (transform.Name == "noauth" && transport.Name != "unix")
             throw new FormatException($"'{listen}': without a handshake there are unix sockets alone, which the file system guards.");
         try
@@ -56,14 +59,12 @@ internal sealed class Listener : IDisposable
         }
     }
 
-    /// <summary>Where <paramref name="own"/> can be reached through it; of a socket bound to all interfaces, at each of them.</summary>
-    public IReadOnlyList<MultiserverAddress> AddressesOf(FeedId own)
-    {
-        if (_path is not null)
-            return [UnixAddress(own)];
-        var bound = (IPEndPoint)_socket.LocalEndPoint!; // it is bound
-        return [.. HostsOf(bound.Address).Select(host => TcpAddress(host, bound.Port, own))];
-    }
+    /// <summary>Where it listens; null of a unix socket.</summary>
+    public ListeningPlace? Place { get; }
+
+    /// <summary>Where <paramref name="own"/> can be called through it, on a machine in these subnets.</summary>
+    public IReadOnlyList<MultiserverAddress> AddressesOf(FeedId own, IReadOnlyList<LanSubnet> subnets) =>
+        Place?.AddressesOf(own, subnets) ?? [UnixAddress(own)];
 
     public async Task<Socket> AcceptAsync(CancellationToken cancellationToken)
     {
@@ -97,8 +98,8 @@ internal sealed class Listener : IDisposable
     }
 
     /// <summary>Where a call came from.</summary>
-    public MultiserverAddress AddressOf(EndPoint? from, FeedId remote) => from is IPEndPoint ip
-        ? TcpAddress(HostOf(ip.Address), ip.Port, remote)
+    public MultiserverAddress AddressOf(EndPoint? from, FeedId remote) => from is IPEndPoint ip && Place is not null
+        ? Place.AddressOf(ip, remote)
         : UnixAddress(remote);
 
     /// <summary>Calls a unix socket, and hangs up.</summary>
@@ -133,6 +134,7 @@ internal sealed class Listener : IDisposable
         IPAddress? address = host is "" or "localhost" ? IPAddress.Loopback : IPAddress.TryParse(host, out IPAddress? given) ? given : null;
         if (address is null || !ushort.TryParse(fields[^1], NumberStyles.None, CultureInfo.InvariantCulture, out ushort port))
             throw new FormatException($"'{listen}' needs an IP address of this machine (0.0.0.0 or :: for all) and a port, 0 for one that is free.");
+        address = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
         var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
@@ -191,26 +193,7 @@ internal sealed class Listener : IDisposable
         }
     }
 
-    private static string[] HostsOf(IPAddress bound)
-    {
-        bool isAny = bound.Equals(IPAddress.Any) || bound.Equals(IPAddress.IPv6Any);
-        if (!isAny)
-            return [HostOf(bound)];
-        string[] all = [.. NetworkInterface.GetAllNetworkInterfaces()
-            .Where(i => i.OperationalStatus == OperationalStatus.Up && i.NetworkInterfaceType != NetworkInterfaceType.Loopback)
-            .SelectMany(i => i.GetIPProperties().UnicastAddresses.Select(a => a.Address))
-            .Where(a => a.AddressFamily == AddressFamily.InterNetwork || (a.AddressFamily == AddressFamily.InterNetworkV6 && bound.Equals(IPAddress.IPv6Any) && !a.IsIPv6LinkLocal))
-            .Select(HostOf)];
-        return all.Length > 0 ? all : [HostOf(IPAddress.Loopback)];
-    }
-
-    private static string HostOf(IPAddress address) => (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString();
-
-    private MultiserverAddress TcpAddress(string host, int port, FeedId key) =>
-        MultiserverAddress.Format(new MultiserverRoute(MultiserverProtocol.FromHost(_transport, host, port), Shs(key)));
-
     private MultiserverAddress UnixAddress(FeedId key) => MultiserverAddress.Format(new MultiserverRoute(
-        new MultiserverProtocol("unix", [_path!]), HasHandshake ? Shs(key) : new MultiserverProtocol("noauth", []))); // it is a unix socket
-
-    private static MultiserverProtocol Shs(FeedId key) => new("shs", [key.ToBase64()]);
+        new MultiserverProtocol("unix", [_path!]),
+        HasHandshake ? ListeningPlace.Shs(key) : new MultiserverProtocol("noauth", []))); // it is a unix socket
 }

@@ -11,8 +11,7 @@ internal static class Origins
     public const string Any = "*";
 
     /// <summary>Does a call come from this machine, so that whoever called could be reached by every page that its browser shows? It then
-    /// comes from a loopback address, or from the very
-    /// address that it calls.</summary>
+    /// comes from a loopback address, or from the very address that it calls.</summary>
     public static bool IsFromThisMachine(IPEndPoint from, IPEndPoint called) =>
         AddressScopes.Of(from.Address) == AddressScope.Loopback || Plain(from.Address).Equals(Plain(called.Address));
 

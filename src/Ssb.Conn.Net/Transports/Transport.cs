@@ -39,7 +39,7 @@ internal static class Transport
                 "unix" => await OpenUnixAsync(route.Path!, dial, cancellationToken).ConfigureAwait(false), // no problem: it has one
                 "ws" or "wss" => await OpenWebSocketAsync(route, dial, certificates, timeProvider, cancellationToken).ConfigureAwait(false),
                 "onion" => await OpenOnionAsync(route, dial, socksProxy, cancellationToken).ConfigureAwait(false),
-                _ => throw new ConnectFailedException($"'{route.Transport}' is no transport that can be dialled here."),
+                _ => throw new ConnectFailedException($"'{route.Protocols[0]}' is no transport that can be dialled here."),
             };
         }
         catch (Exception e) when (e is SocketException or IOException or WebSocketException or ArgumentException or FormatException)
@@ -55,8 +55,9 @@ internal static class Transport
     {
         { Problem: { } problem } => $"it makes no sense: {problem}",
         { Transform: "shs", Key: not null } or { Transform: "noauth" } => null,
-        { Protocols.Count: 1 } => "it does not say whom to expect; a route that can be dialled ends with '~shs:KEY'",
-        _ => $"'{string.Join('~', route.Protocols.Skip(1))}' after the transport is not known here; a route that can be dialled has '~shs:KEY' there, and nothing else",
+        { Protocols.Count: 1 } => "it names no key (~shs:KEY), and so does not say whom to expect",
+        _ => $"'{string.Join('~', route.Protocols.Skip(1))}' after the transport is not known here; "
+            + "a route that can be dialled has '~shs:KEY' there, and nothing else",
     };
 
     // A failed WebSocket keeps its cause inside.
@@ -133,7 +134,11 @@ internal static class Transport
         {
             socket.Options.KeepAliveInterval = TimeSpan.Zero;
             if (uri.UserInfo.Length > 0) // as WebSocket clients of JavaScript do
-                socket.Options.SetRequestHeader("Authorization", $"Basic {Convert.ToBase64String(Encoding.UTF8.GetBytes(Uri.UnescapeDataString(uri.UserInfo)))}");
+            {
+                byte[] user = Encoding.UTF8.GetBytes(Uri.UnescapeDataString(uri.UserInfo));
+                socket.Options.SetRequestHeader("Authorization", $"Basic {Convert.ToBase64String(user)}");
+            }
+
             socket.Options.CollectHttpResponseDetails = true;
             await socket.ConnectAsync(uri, invoker, cancellationToken).ConfigureAwait(false);
             return new WebSocketByteStream(socket, useful, invoker);
@@ -158,11 +163,7 @@ internal static class Transport
             : $"[{route.Host}]";
         if (!keepsPath)
             return new Uri($"{route.Transport}://{host}:{route.Port}/");
-        string rest = string.Join(':', route.Protocols[0].Data);
-        rest = rest.StartsWith("//", StringComparison.Ordinal) ? rest[2..] : rest;
-        int end = rest.AsSpan().IndexOfAny('/', '?', '#');
-        (string authority, string path) = end < 0 ? (rest, "") : (rest[..end], rest[end..]);
-        string user = authority[..(authority.LastIndexOf('@') + 1)];
+        (_, string user, _, string path) = MultiserverRoute.SplitUrl(route.Protocols[0].Data);
         return new Uri($"{route.Transport}://{user}{host}:{route.Port}{(path.StartsWith('/') ? path : "/" + path)}");
     }
 

@@ -10,8 +10,8 @@ namespace Ssb.Conn;
 /// <remarks>
 /// <para>Immutable and thread-safe. Two addresses are equal when their texts are. The syntax accepted is exactly that of
 /// <c>check</c> of npm multiserver-address 1.0.1; what a valid text means is told by <see cref="Routes"/>.</para>
-/// <para>An address may carry a secret (the seed of an invite, <c>shs:KEY:SEED</c>). <see cref="ToString"/> masks it;
-/// <see cref="Text"/> and JSON do not.</para>
+/// <para>An address may carry a secret (the seed of an invite, <c>shs:KEY:SEED</c>). <see cref="ToString"/> masks it, and all else that is
+/// not known to be public; <see cref="Text"/> and JSON do not.</para>
 /// </remarks>
 [DebuggerDisplay("{ToString(),nq}")]
 [JsonConverter(typeof(MultiserverAddressJsonConverter))]
@@ -28,7 +28,7 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
         _hash = AddressHash.Of(text);
     }
 
-    /// <summary>The whole text, to dial and to store. It may hold a secret seed: show <see cref="ToString"/> to people.</summary>
+    /// <summary>The whole text, to dial and to store. It may hold a secret: show <see cref="ToString"/> to people.</summary>
     public string Text { get; }
 
     /// <summary>The identity this address names: the feed id (<c>@...=.ed25519</c>, padded) of its first part whose
@@ -116,26 +116,12 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
             : new MultiserverAddress(whole);
     }
 
-    /// <summary>The text, with the seed of an <c>shs</c> part masked: <c>shs:KEY:***</c>.</summary>
-    public override string ToString()
-    {
-        // A seed is what follows the second ':' of an `shs` part; few addresses have one.
-        StringBuilder? masked = null;
-        int copied = 0;
-        for (int start = 0, end; start <= Text.Length; start = end + 1)
-        {
-            end = EndOfPart(Text, start);
-            ReadOnlySpan<char> part = Text.AsSpan(start..end);
-            int key = part.IndexOf(':') + 1;
-            int seed = key > 0 && part.StartsWith("shs") ? part[key..].IndexOf(':') + 1 : 0;
-            if (seed == 0)
-                continue;
-            (masked ??= new StringBuilder()).Append(Text, copied, start + key + seed - copied).Append("***");
-            copied = end;
-        }
-
-        return masked?.Append(Text, copied, Text.Length - copied).ToString() ?? Text;
-    }
+    /// <summary>The address as it is shown to people and written to logs: <see cref="Text"/>, in which <c>***</c> stands for all that is not
+    /// known to be public.</summary>
+    /// <remarks>Public are the host and port of <c>net</c>, <c>onion</c>, <c>ws</c> and <c>wss</c> (not the user, path or query of a URL), the key
+    /// of <c>shs</c> (not the seed that may follow it), the feed ids of <c>tunnel</c>, and the path of <c>unix</c>. The data of other protocols
+    /// is hidden, as are names that are longer than those of protocols: forks put seeds there.</remarks>
+    public override string ToString() => AddressMask.Show(Routes);
 
     /// <inheritdoc/>
     public bool Equals([NotNullWhen(true)] MultiserverAddress? other) => other is not null && Text == other.Text;

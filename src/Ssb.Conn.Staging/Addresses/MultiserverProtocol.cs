@@ -6,7 +6,7 @@ namespace Ssb.Conn;
 /// <summary>One part of a route, such as <c>net:host:8008</c>: a name and its data fields.</summary>
 /// <param name="Name">Lower-case letters, digits and <c>-</c>, at least two, a letter first.</param>
 /// <param name="Data">The fields after the name, unescaped. There may be none, and any may be empty.</param>
-/// <remarks>The data of an <c>shs</c> part may hold a secret seed; <see cref="ToString"/> shows the name alone.</remarks>
+/// <remarks>The data may hold a secret, such as the seed of an invite; <see cref="ToString"/> shows the name alone.</remarks>
 public sealed record MultiserverProtocol(string Name, IReadOnlyList<string> Data)
 {
     /// <summary>The part that leads to a host, in the form that all peers read: <c>net:::1:8008</c>, with the colons of IPv6 not escaped,
@@ -39,8 +39,8 @@ public sealed record MultiserverProtocol(string Name, IReadOnlyList<string> Data
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Name, Data.Count);
 
-    /// <summary>The name.</summary>
-    public override string ToString() => Name;
+    /// <summary>The name, or <c>***</c> if it is longer than the names of protocols are.</summary>
+    public override string ToString() => AddressMask.Name(Name);
 
     internal static MultiserverProtocol Read(ReadOnlySpan<char> text)
     {
@@ -67,10 +67,14 @@ public sealed record MultiserverProtocol(string Name, IReadOnlyList<string> Data
     {
         text.Append(Name);
         foreach (string field in Data)
-        {
-            text.Append(':');
-            foreach (char c in field)
-                (c is '!' or ':' or ';' or '~' ? text.Append('!') : text).Append(c);
-        }
+            AppendField(text, field);
+    }
+
+    /// <summary>Appends a field, escaped, and the ':' before it.</summary>
+    internal static void AppendField(StringBuilder text, string field)
+    {
+        text.Append(':');
+        foreach (char c in field)
+            (c is '!' or ':' or ';' or '~' ? text.Append('!') : text).Append(c);
     }
 }

@@ -90,16 +90,12 @@ public sealed class MultiserverRoute
     /// <summary>Why this route makes no sense although its syntax is right; null when it does.</summary>
     public string? Problem => _problems.Count == 0 ? null : string.Join("; ", _problems);
 
-    /// <summary>The route, without what follows the key of an <c>shs</c> part, which may be secret.</summary>
+    /// <summary>The route as it is shown to people: what is not known to be public, such as the seed of an invite, is <c>***</c>, as
+    /// <see cref="MultiserverAddress.ToString"/> says.</summary>
     public override string ToString()
     {
         var text = new StringBuilder();
-        foreach (MultiserverProtocol part in Protocols)
-        {
-            bool isSecret = part.Name.StartsWith("shs", StringComparison.Ordinal) && part.Data.Count > 1;
-            (isSecret ? part with { Data = [part.Data[0], "***"] } : part).AppendTo(text.Length == 0 ? text : text.Append('~'));
-        }
-
+        AddressMask.Append(text, this);
         return text.ToString();
     }
 
@@ -161,14 +157,24 @@ public sealed class MultiserverRoute
         }
     }
 
+    /// <summary>The parts of a URL after its scheme: "//" if it is there, the user with its '@', the host and port, and what follows.</summary>
+    internal static (string Slashes, string User, string Place, string After) SplitUrl(IReadOnlyList<string> data)
+    {
+        string text = string.Join(':', data);
+        int start = text.StartsWith("//", StringComparison.Ordinal) ? 2 : 0;
+        int end = text.AsSpan(start).IndexOfAny('/', '?', '#');
+        end = end < 0 ? text.Length : start + end;
+        int place = text.AsSpan(start, end - start).LastIndexOf('@') + 1 + start;
+        return (text[..start], text[start..place], text[place..end], text[end..]);
+    }
+
+    /// <summary>Is it a number as a port may be mistyped? It is repeated to people; other text in its place may be a secret.</summary>
+    internal static bool IsShortNumber(string text) => text.Length is >= 1 and <= 10 && text.All(char.IsAsciiDigit);
+
     // `ws://host:port/path?query` and `ws:host:port`; the port may be missing, as in a URL, and a user may stand before the host.
     private void ReadUrl(MultiserverProtocol transport)
     {
-        string rest = string.Join(':', transport.Data);
-        rest = rest.StartsWith("//", StringComparison.Ordinal) ? rest[2..] : rest;
-        int end = rest.AsSpan().IndexOfAny('/', '?', '#');
-        string authority = end < 0 ? rest : rest[..end];
-        authority = authority[(authority.LastIndexOf('@') + 1)..];
+        string authority = SplitUrl(transport.Data).Place;
         int colon = authority.LastIndexOf(':');
         if (colon >= 0 && !authority.EndsWith(']'))
         {
@@ -237,9 +243,6 @@ public sealed class MultiserverRoute
             _problems.Add($"{what} is not a feed id (@...=.ed25519)");
         return id;
     }
-
-    // A number is repeated to whoever mistyped it; other text in its place may be a secret.
-    private static bool IsShortNumber(string text) => text.Length is >= 1 and <= 10 && text.All(char.IsAsciiDigit);
 
     // Letters, digits, '-' and '_' (seen in local names) in labels of 1 to 63; a dot may end it.
     private static bool IsHostName(string host) =>

@@ -5,7 +5,8 @@ namespace Ssb.Conn;
 /// <summary>What a person decided about a peer.</summary>
 public enum PeerRuleKind
 {
-    /// <summary>Not to be suggested: it does not come onto the bench, and is not dialled automatically. It may call, and may be dialled by a
+    /// <summary>Not to be suggested: it does not come onto the bench, and is not dialled automatically. It may call, and may be dialled
+    /// by a
     /// person.</summary>
     Dismiss,
 
@@ -22,11 +23,13 @@ public sealed record PeerRule(string Target, PeerRuleKind Kind, DateTimeOffset S
 {
     private const int MostShownOfAKind = 40;
 
-    /// <summary>The kind as <c>conn-rules.json</c> has it, if it is not known here; empty if the file gives none. The rule then counts as a block until somebody undoes it.</summary>
+    /// <summary>The kind as <c>conn-rules.json</c> has it, if it is not known here; empty if the file gives none. The rule then counts
+    /// as a block until somebody undoes it.</summary>
     /// <value>Null for a kind that is known.</value>
     public string? UnknownKind { get; init; }
 
-    /// <summary>As <c>conn-rules.json</c> and <c>conn.rules</c> have it: <c>{target, kind, since, until?, unknownKind?}</c>, times in Unix milliseconds.</summary>
+    /// <summary>As <c>conn-rules.json</c> and <c>conn.rules</c> have it: <c>{target, kind, since, until?, unknownKind?}</c>, times in
+    /// Unix milliseconds.</summary>
     internal void WriteTo(Utf8JsonWriter writer)
     {
         writer.WriteStartObject();
@@ -40,7 +43,8 @@ public sealed record PeerRule(string Target, PeerRuleKind Kind, DateTimeOffset S
         writer.WriteEndObject();
     }
 
-    /// <summary>In words, such as <c>dismissed until 2026-01-01 00:00:00Z</c>. Without the target, which may be an address with a seed.</summary>
+    /// <summary>In words, such as <c>dismissed until 2026-01-01 00:00:00Z</c>. Without the target, which may be an address with a
+    /// seed.</summary>
     public override string ToString() => (Kind == PeerRuleKind.Block ? "blocked" : "dismissed") + (Until is { } end ? $" until {end:u}" : "") + UnknownKind switch
     {
         null => "",

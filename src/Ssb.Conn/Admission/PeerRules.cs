@@ -4,9 +4,11 @@ namespace Ssb.Conn;
 
 /// <summary>What people decided about peers, kept in the file <c>conn-rules.json</c>.</summary>
 /// <remarks>
-/// <para>Thread-safe. Bounded: beyond <see cref="Capacity"/> a decision is refused; a file that has more is read whole. A rule that has ended counts no more,
+/// <para>Thread-safe. Bounded: beyond <see cref="Capacity"/> a decision is refused; a file that has more is read whole. A rule that has
+/// ended counts no more,
 /// and goes with the next write.</para>
-/// <para>It fails closed: a damaged file is healed rule by rule, a rule of an unknown kind blocks whom it names, of several rules about one peer a block counts before a
+/// <para>It fails closed: a damaged file is healed rule by rule, a rule of an unknown kind blocks whom it names, of several rules about
+/// one peer a block counts before a
 /// dismissal, and where the file cannot be read nothing opens.</para>
 /// </remarks>
 internal sealed class PeerRules

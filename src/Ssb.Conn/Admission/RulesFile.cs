@@ -24,7 +24,8 @@ internal sealed record RulesContent(IReadOnlyList<RuleItem> Items, IReadOnlyList
 }
 
 /// <summary>Reads and writes the text of <c>conn-rules.json</c>.</summary>
-/// <remarks>It fails closed: a rule whose kind is not known or was lost is a block of whom it names, and an end that cannot be read is none.</remarks>
+/// <remarks>It fails closed: a rule whose kind is not known or was lost is a block of whom it names, and an end that cannot be read is
+/// none.</remarks>
 internal static class RulesFile
 {
     private const int MostDepth = 10_000; // beyond it, as beyond a damage, the rules are searched one by one
@@ -231,7 +232,8 @@ internal static class RulesFile
                 reader.Read();
                 reader.Skip();
                 int behind = (int)reader.BytesConsumed;
-                // A number that is cut off looks like a smaller one, and an end like one that is over: what stands behind it must be read, too.
+                // A number that is cut off looks like a smaller one, and an end like one that is over: what stands behind it must be
+                // read, too.
                 if (reader.TokenType == JsonTokenType.Number && text.Span[behind..].TrimStart(" \t\r\n"u8) is not [(byte)',' or (byte)'}', ..])
                     break;
                 read = behind;

@@ -162,14 +162,14 @@ public sealed class PeerData : IEquatable<PeerData>
     {
         ArgumentNullException.ThrowIfNull(name);
         if (value.ValueKind == JsonValueKind.Undefined)
-            throw new ArgumentException($"The field '{name}' has no value.", nameof(value));
+            throw new ArgumentException($"The field '{StrangerText.Show(name)}' has no value.", nameof(value));
         try
         {
             return With(PeerField.Of(name, value));
         }
         catch (InvalidOperationException e)
         {
-            throw new ArgumentException($"The field '{name}' holds a lone surrogate, which is no text.", nameof(value), e);
+            throw new ArgumentException($"The field '{StrangerText.Show(name)}' holds a lone surrogate, which is no text.", nameof(value), e);
         }
     }
 
@@ -265,8 +265,8 @@ public sealed class PeerData : IEquatable<PeerData>
 
     /// <summary>Key and type, and of the further fields the names alone: a value may be an address that carries a secret seed.</summary>
     public override string ToString() =>
-        $"key {(Key is null ? "none" : FeedKey.Canonical(Key) ?? "no feed id")}, type {Type ?? "none"}"
-        + string.Concat(All.Where(f => f.Name is not ("key" or "type")).Select(f => $", {f.Name}"));
+        $"key {(Key is null ? "none" : FeedKey.Canonical(Key) ?? "no feed id")}, type {StrangerText.Show(Type ?? "none")}"
+        + StrangerText.Show(string.Concat(All.Where(f => f.Name is not ("key" or "type")).Select(f => $", {f.Name}")));
 
     internal PeerData With(in PeerField field)
     {

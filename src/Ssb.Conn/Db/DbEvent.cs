@@ -33,7 +33,7 @@ public sealed record DbPeer(MultiserverAddress Address, PeerData Data)
     public override int GetHashCode() => Address.GetHashCode();
 
     /// <summary>The address, masked, with the type.</summary>
-    public override string ToString() => Data.Type is null ? Address.ToString() : $"{Address} ({Data.Type})";
+    public override string ToString() => Data.Type is null ? Address.ToString() : $"{Address} ({StrangerText.Show(Data.Type)})";
 }
 
 /// <summary>What happened to an entry of the address book.</summary>

@@ -7,7 +7,8 @@ namespace Ssb.Conn;
 /// <summary>One process at a time has a folder's address book: a lock on <c>conn.lock</c> in it, which ends with the process.</summary>
 /// <remarks>
 /// <para>JavaScript peers know nothing of it.</para>
-/// <para>On Unix whoever may open a file for reading may lock it. So the file has mode 0600, and a lock that no peer can hold (a shared one, or one of a user who
+/// <para>On Unix whoever may open a file for reading may lock it. So the file has mode 0600, and a lock that no peer can hold (a shared
+/// one, or one of a user who
 /// may not write to the file) does not count: the file that it is on is replaced by a new one, which that user cannot open.</para>
 /// </remarks>
 internal sealed class FolderLock : IDisposable
@@ -63,7 +64,8 @@ internal sealed class FolderLock : IDisposable
     }
 
     /// <summary>Replaces the file if the lock on it is none of a peer.</summary>
-    /// <remarks>One process at a time does this: the new file is locked under another name before it is moved, and who holds that lock looks again.</remarks>
+    /// <remarks>One process at a time does this: the new file is locked under another name before it is moved, and who holds that lock
+    /// looks again.</remarks>
     private static FileStream TakeFromAnother(string path, string folder)
     {
         string fresh = path + ".new";

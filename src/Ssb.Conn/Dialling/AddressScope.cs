@@ -5,8 +5,7 @@ namespace Ssb.Conn;
 
 /// <summary>From how far away an IP address can be reached. The values are in order: the most local comes first.</summary>
 /// <remarks>It is used to compare an address with the one at which its source was reached: a peer on the internet has no reason to tell us
-/// of an address
-/// inside our home network.</remarks>
+/// of an address inside our home network.</remarks>
 public enum AddressScope
 {
     /// <summary>This machine alone: <c>127.0.0.0/8</c>, <c>::1</c>, and what a dial sends to this machine as well, <c>0.0.0.0/8</c> and
@@ -29,8 +28,7 @@ public enum AddressScope
 internal static class AddressScopes
 {
     /// <summary>The scope of an address. IPv6 addresses that stand for an IPv4 address (mapped, compatible, translated, NAT64, 6to4) have
-    /// the scope of that
-    /// address, because that is where a packet to them ends.</summary>
+    /// the scope of that address, because that is where a packet to them ends.</summary>
     public static AddressScope Of(IPAddress address)
     {
         Span<byte> bytes = stackalloc byte[16];
@@ -39,8 +37,7 @@ internal static class AddressScopes
     }
 
     /// <summary>The scope of a host as it is written in an address; null for a name, whose scope only its addresses tell. The names that
-    /// every resolver must
-    /// answer with this machine (RFC 6761, section 6.3) are loopback.</summary>
+    /// every resolver must answer with this machine (RFC 6761, section 6.3) are loopback.</summary>
     public static AddressScope? Of(string host)
     {
         string name = host.TrimEnd('.');

@@ -4,8 +4,7 @@ namespace Ssb.Conn;
 
 /// <summary>A dial, as the manager hands it to the network: where to, who asked for it, and what it may open and reach.</summary>
 /// <remarks>Thread-safe. A network asks <see cref="MayReach(IPAddress)"/> for each IP address that it is about to connect to, after names
-/// are resolved, and
-/// <see cref="TryOpen"/> before each connection that it opens.</remarks>
+/// are resolved, and <see cref="TryOpen"/> before each connection that it opens.</remarks>
 public sealed class PeerDial
 {
     private readonly AddressScope _least;
@@ -40,14 +39,12 @@ public sealed class PeerDial
     public MultiserverAddress Address { get; }
 
     /// <summary>Did a person, or the program, ask for this very peer? If not, the scheduler chose it, from what strangers may have told. It
-    /// becomes true when a person
-    /// asks for a peer that the scheduler is dialling.</summary>
+    /// becomes true when a person asks for a peer that the scheduler is dialling.</summary>
     public bool IsRequested => _isRequested;
 
     /// <summary>May a WebSocket be asked for at the path and the query that the address names? If not, it is asked for at <c>/</c>: a
-    /// stranger must not choose what we ask a web
-    /// server for. It may if a person asked, if the address book has the address, if no source told of it, or if <see
-    /// cref="SchedulerOptions.KeepsPathsOfStrangers"/> says so.</summary>
+    /// stranger must not choose what we ask a web server for. It may if a person asked, if the address book has the address, if no source
+    /// told of it, or if <see cref="SchedulerOptions.KeepsPathsOfStrangers"/> says so.</summary>
     public bool KeepsPath => IsRequested || _keepsPath;
 
     /// <summary>May the dial connect to this IP address? Not to one that is more local than the source of the peer may tell of. A person's
@@ -62,8 +59,7 @@ public sealed class PeerDial
     }
 
     /// <summary>Takes the opening of one connection from the budget of <see cref="SchedulerOptions.DialsPerMinute"/>. The first of a dial
-    /// was taken before the dial
-    /// began.</summary>
+    /// was taken before the dial began.</summary>
     /// <returns>false if no further connection may be opened for this dial now. Always true if a person asked.</returns>
     public bool TryOpen()
     {

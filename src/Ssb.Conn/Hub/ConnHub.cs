@@ -115,7 +115,7 @@ public sealed class ConnHub : IAsyncDisposable
                 if (there.View.State == HubState.Disconnecting)
                     return RedialAsync(there, data, reason, isRequested, cancellationToken);
                 if (isRequested)
-                    there.Dial?.Request();
+                    Request_NeedsLock(there);
                 return there.Primary is { } standing ? Task.FromResult(standing) : there.Dialled.Task.WaitAsync(cancellationToken);
             }
 
@@ -413,7 +413,11 @@ public sealed class ConnHub : IAsyncDisposable
             return refusal;
         if (!isRequested && Budget?.TryTake() == false)
             return "As many connections were opened in the last minute as may be.";
-        Entry dialled = new(new HubPeer(address, HubState.Connecting, key, data ?? PeerData.Empty, isCaller: false, Now()));
+        var view = new HubPeer(address, HubState.Connecting, key, data ?? PeerData.Empty, isCaller: false, Now())
+        {
+            IsRequested = isRequested,
+        };
+        Entry dialled = new(view);
         entry = dialled;
         Add_NeedsLock(dialled);
         _dials++;
@@ -428,6 +432,16 @@ public sealed class ConnHub : IAsyncDisposable
         key is not null && key == _options.OwnId ? $"{address} is ourselves."
         : IsBlocked?.Invoke(address, key) == true ? $"{key ?? address.ToString()} is blocked."
         : null;
+
+    // A person asks for a peer that the scheduler dialled, or that called.
+    private void Request_NeedsLock(Entry entry)
+    {
+        entry.Dial?.Request();
+        if (entry.View.IsRequested)
+            return;
+        entry.View = entry.View with { IsRequested = true };
+        Changed_NeedsLock(isTold: false); // readers are shown nothing of it
+    }
 
     private async Task<IPeerConnection> RedialAsync(Entry leaving, PeerData? data, string reason, bool isRequested, CancellationToken cancellationToken)
     {
@@ -466,7 +480,7 @@ public sealed class ConnHub : IAsyncDisposable
                 _ when timeout.IsCancellationRequested && !entry.GivenUp.IsCancellationRequested && !_closingToken.IsCancellationRequested =>
                     new ConnectFailedException($"{address} did not answer within {deadline.TotalSeconds:0.###} s.", e),
                 OperationCanceledException => new ConnectFailedException($"The dial of {address} was given up.", e),
-                _ => new ConnectFailedException($"{address} could not be connected to: {e.Message}", e),
+                _ => new ConnectFailedException($"{address} could not be connected to: {AddressMask.Hide(e.Message, address)}", e),
             }, timeout.IsCancellationRequested ? ConnReason.TimedOut : reason);
         }
     }
@@ -615,7 +629,7 @@ public sealed class ConnHub : IAsyncDisposable
             }
             catch (Exception e) when (!connection.Closed.IsCompleted)
             {
-                Stay(entry, before, reason, new IOException($"The connection with {entry.View.Address} could not be ended: {e.Message}", e));
+                Stay(entry, before, reason, new IOException($"The connection with {entry.View.Address} could not be ended: {StrangerText.Show(AddressMask.Hide(e.Message, entry.View.Address))}", e));
                 return;
             }
             catch (Exception)

@@ -40,6 +40,9 @@ public sealed record HubPeer
     /// <summary>Did the peer call us?</summary>
     public bool IsCaller { get; internal init; }
 
+    /// <summary>Did a person, or the program, ask for the connection?</summary>
+    internal bool IsRequested { get; init; }
+
     /// <summary>When it came into the hub.</summary>
     public DateTimeOffset HubBirth { get; }
 
@@ -129,6 +132,15 @@ public sealed record HubEvent(HubEventType Type, HubPeer? Peer, string Reason)
 
     /// <summary>For <see cref="HubEventType.Connected"/>: did we dial?</summary>
     public bool IsClient => Peer is { IsCaller: false };
+
+    /// <summary>The event in words: the address masked, and of an error its message, as strangers' text is shown.</summary>
+    public override string ToString()
+    {
+        if (Peer is null)
+            return $"{Missed} events missed";
+        string error = Error is null ? "" : $". {StrangerText.Show(AddressMask.Hide(Error.Message, Peer.Address))}";
+        return $"{NameOf(Type)} {Peer.Address}: {StrangerText.Show(Reason)}{error}";
+    }
 
     /// <summary>The name that npm ssb-conn-hub gives an event of a peer.</summary>
     internal static string NameOf(HubEventType type) => type switch

@@ -74,7 +74,10 @@ public readonly struct ConnPeer : IEquatable<ConnPeer>
     public HubPeer? Hub { get; }
 
     /// <summary>Who told of it first, if it is on the bench.</summary>
-    public string? Source => (_entry as StagedPeer)?.Source;
+    public string? Source => PeerSource.ToldBy(ToldAs);
+
+    /// <summary>The source as the bench has it.</summary>
+    internal string? ToldAs => (_entry as StagedPeer)?.Source;
 
     internal DbPeer? Db => _entry as DbPeer;
 
@@ -148,7 +151,7 @@ public readonly struct ConnPeer : IEquatable<ConnPeer>
     }
 
     /// <summary>The address, masked, with type and pool.</summary>
-    public override string ToString() => $"{Address} ({Type ?? "no type"}, {Pool})";
+    public override string ToString() => $"{Address} ({StrangerText.Show(Type ?? "no type")}, {Pool})";
 
     /// <inheritdoc/>
     public bool Equals(ConnPeer other) => Equals(_entry, other._entry) && Equals(Hub, other.Hub);

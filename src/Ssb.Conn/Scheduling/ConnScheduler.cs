@@ -30,6 +30,7 @@ public sealed class ConnScheduler : IConnScheduler
     private readonly Lock _looking = new();
     private readonly DialTurns _roomTurns = new();
     private readonly DialTurns _peerTurns = new();
+    private readonly Excess _roomExcess = new(), _peerExcess = new(), _roomCallerExcess = new(), _peerCallerExcess = new();
     private long _lastRotation;
     private long _lastLook;
     private (long, long, long) _staged = (-1, -1, -1); // of which versions the peers for people are staged
@@ -110,7 +111,8 @@ public sealed class ConnScheduler : IConnScheduler
         if (isRoom && peer.Pool == PeerPool.Staging)
             return new SchedulerOutlook("A room that is not remembered is dialled by a person");
         int quota = isRoom ? _options.RoomQuota : _options.PeerQuota;
-        int up = inHub.Count(p => p.State == HubState.Connected && IsRoom(p) == isRoom && (_options.CountsCallers || !p.IsCaller));
+        int up = inHub.Count(p => p.State == HubState.Connected && _plugin.CountsAsRoom(p) == isRoom
+            && (_options.CountsCallers || !p.IsCaller));
         double cooldown = CooldownOf(peer, Fullness(quota, up), isLucky: false);
         double retryAt = Math.Max((peer.StateChangeMs ?? 0) + cooldown, RetryAtOf(peer));
         bool isPaused = IsPaused(out string why);
@@ -131,7 +133,8 @@ public sealed class ConnScheduler : IConnScheduler
             return obstacle;
         if (IsPaused(out string why))
             return why;
-        HubPeer[] rooms = [.. _plugin.Hub.Snapshot().Where(p => IsRoom(p) && p.State != HubState.Disconnecting && (_options.CountsCallers || !p.IsCaller))];
+        HubPeer[] rooms = [.. _plugin.Hub.Snapshot().Where(p => _plugin.CountsAsRoom(p)
+            && p.State != HubState.Disconnecting && (_options.CountsCallers || !p.IsCaller))];
         if (rooms.Length >= _options.RoomQuota)
             return $"all {_options.RoomQuota} slots for rooms are taken";
         double cooldown = CooldownOf(room, Fullness(_options.RoomQuota, rooms.Length), isLucky: true);
@@ -278,10 +281,10 @@ public sealed class ConnScheduler : IConnScheduler
 
         foreach (Slots slots in (Slots[])[rooms, others])
         {
-            LetGo(slots.Up, slots.Quota * 2, down: slots.Quota, now);
+            LetGo(slots.Up, slots.Quota * 2, down: slots.Quota, slots.Excess, now);
             int callers = _options.CallerQuota ?? slots.Quota * 2;
             if (!_options.CountsCallers)
-                LetGo(ByCrowd(Array.FindAll(slots.All, p => p.IsCaller)), callers, down: callers, now);
+                LetGo(Array.FindAll(slots.All, p => p.IsCaller), callers, down: callers, slots.CallerExcess, now);
             if (!EvenOut(slots, now))
                 Rotate(slots, now);
             Dial(slots, taken, now);
@@ -290,9 +293,10 @@ public sealed class ConnScheduler : IConnScheduler
 
     private Slots SlotsOf(HubPeer[] inHub, bool isRoom, long now)
     {
-        HubPeer[] all = [.. inHub.Where(p => p.State == HubState.Connected && IsRoom(p) == isRoom).OrderBy(p => p.HubUpdated)];
+        HubPeer[] ofKind = Array.FindAll(inHub, p => _plugin.CountsAsRoom(p) == isRoom);
+        HubPeer[] all = [.. ofKind.Where(p => p.State == HubState.Connected).OrderBy(SinceOf)];
         HubPeer[] up = _options.CountsCallers ? all : Array.FindAll(all, p => !p.IsCaller);
-        int dialling = !_options.CountsDials ? 0 : inHub.Count(p => p.State == HubState.Connecting && IsRoom(p) == isRoom
+        int dialling = !_options.CountsDials ? 0 : ofKind.Count(p => p.State == HubState.Connecting
             && now - p.HubBirth.ToUnixTimeMilliseconds() < _plugin.Options.Hub.DialDeadline.TotalMilliseconds);
         int quota = isRoom ? _options.RoomQuota : _options.PeerQuota;
         TimeSpan rotation = (isRoom ? _options.RoomRotation : _options.PeerRotation) * _spread;
@@ -300,14 +304,18 @@ public sealed class ConnScheduler : IConnScheduler
 
         DialTurns turns = isRoom ? _roomTurns : _peerTurns;
         if (_options.IsFairToSources)
-            turns.Begin(inHub.Where(p => !p.IsCaller && IsRoom(p) == isRoom).Select(p => _plugin.SourceOf(p.Address)), _sinceLastLook);
+            turns.Begin(ofKind.Where(p => !p.IsCaller).Select(p => _plugin.SourceOf(p.Address)), _sinceLastLook);
 
         // Who waits is counted when somebody could have to give way, if only everybody were waiting.
         int most = _plugin.Db.Count + _plugin.Staging.Count;
         bool mayRotate = up.Length >= quota && most > 0 && MayGiveWay(up, isRoom, now, rotation / Math.Sqrt(most)) is not null;
         bool mayBeUneven = free == 0 && !isRoom && _options.IsFairToSources && turns.HasSeveral && MayGiveWay(up, isRoom, now, rotation / UnevenHaste) is not null;
         var waiting = new Waiting(Math.Max(1, free), _options.IsFairToSources, _random);
-        return new Slots(isRoom, quota, all, up, free, Fullness(quota, up.Length), rotation, mayRotate, mayBeUneven, waiting, turns);
+        return new Slots(isRoom, quota, all, up, free, Fullness(quota, up.Length), rotation, mayRotate, mayBeUneven, waiting, turns)
+        {
+            Excess = isRoom ? _roomExcess : _peerExcess,
+            CallerExcess = isRoom ? _roomCallerExcess : _peerCallerExcess,
+        };
     }
 
     // Hot: of thousands of peers nearly all have not cooled down, which is asked first.
@@ -342,31 +350,42 @@ public sealed class ConnScheduler : IConnScheduler
             slots.Waiting.Offer(peer, cooldown, 0);
     }
 
-    // As the original: the oldest first, until there are no more than the quota.
-    private void LetGo(HubPeer[] up, int most, int down, long now)
+    // Connections beyond the quota end until no more than that are left. Of callers, where they do not count against the quota, no more end
+    // than are
+    // too many: one that is disconnected calls somebody else, so that ending more would never end.
+    private void LetGo(HubPeer[] up, int most, int down, Excess since, long now)
     {
         if (up.Length <= most)
+        {
+            since.Began = null;
             return;
+        }
+
         int excess = up.Length - down;
         double patience = _options.ExcessPatience.TotalMilliseconds * _spread / excess;
-        foreach (HubPeer peer in up.Take(excess).Where(p => now > p.HubUpdated.ToUnixTimeMilliseconds() + patience))
-            _plugin.Hub.StartDisconnect(peer.Address, ConnReason.Excess); // who is too new stays for now, and nobody goes in its place
+        since.Began ??= now;
+        IEnumerable<HubPeer> ending = _options.IsFairToSources
+            // Patience is with the excess as a whole: if it were with each connection, the newest would have to wait, and older ones would
+            // end before them.
+            ? now > since.Began + patience ? Crowds.NewestOfTheLargest(up, OriginOf, excess) : []
+            // In the original simply the oldest: whoever connects often enough pushes out everybody who was there before. One that is too
+            // new stays for now, and no other
+            // goes in its place.
+            : up.Take(excess).Where(p => now > SinceOf(p) + patience);
+        foreach (HubPeer peer in ending)
+            _plugin.Hub.StartDisconnect(peer.Address, ConnReason.Excess);
     }
 
-    // Ours: callers, where they do not count against the quota, have twice as many places of their own, and no more go than are too many; who is
-    // let go calls somebody else, so that letting go of more would never end. Those go first who call from where most do: the oldest of one
-    // machine, or of one room.
-    private static HubPeer[] ByCrowd(HubPeer[] callers) => [.. callers.GroupBy(p => PlaceOf(p.Address))
-        .SelectMany(place => place.Reverse().Select((Peer, Rank) => (Peer, Rank, Size: place.Count())))
-        .OrderByDescending(c => c.Rank)
-        .ThenByDescending(c => c.Size) // the last of a crowd before one that came alone
-        .Select(c => c.Peer)];
-
-    // Where a call came from: the host without its port, the room without the attendant.
-    private static string PlaceOf(MultiserverAddress address)
+    // Of a caller, where the call came from; else who told of the peer. A connection that a person asked for, or that the address book told
+    // of, is nobody's
+    // crowd.
+    private (string Group, string Source) OriginOf(HubPeer peer)
     {
-        string transport = address.Text.Split('~', 2)[0];
-        return transport.LastIndexOf(':') is var end and > 0 ? transport[..end] : transport;
+        if (peer.IsCaller)
+            return PeerSource.Of(peer.Address);
+        string? source = peer.IsRequested ? null : _plugin.SourceOf(peer.Address);
+        // It is not null, or it were our own.
+        return PeerSource.IsOwn(source) ? (peer.Address.Text, peer.Address.Text) : (DialTurns.GroupOf(source), source!);
     }
 
     private void Rotate(Slots slots, long now)
@@ -376,7 +395,8 @@ public sealed class ConnScheduler : IConnScheduler
         TimeSpan period = slots.Rotation / Math.Sqrt(slots.Waiting.Count);
         // Of the sources that have several, one leaves sooner: else one that never lets go of a connection would in time have all that are left over.
         HubPeer[] up = !_options.IsFairToSources || slots.IsRoom ? slots.Up
-            : [.. slots.Up.OrderByDescending(p => (now - p.HubUpdated.ToUnixTimeMilliseconds()) * slots.Turns.OfGroup(DialTurns.GroupOf(_plugin.SourceOf(p.Address))))];
+            : [.. slots.Up.OrderByDescending(p =>
+                (now - SinceOf(p)) * slots.Turns.OfGroup(DialTurns.GroupOf(_plugin.SourceOf(p.Address))))];
         if (MayGiveWay(up, slots.IsRoom, now, period) is not { } oldest)
             return;
         _lastRotation = now;
@@ -390,7 +410,7 @@ public sealed class ConnScheduler : IConnScheduler
         double ms = (slots.Rotation / UnevenHaste).TotalMilliseconds;
         if (!slots.MayBeUneven || slots.Up.Length < slots.Quota || slots.Waiting.Count == 0 || _lastRotation + ms >= now)
             return false;
-        HubPeer? tooMany = slots.Up.Where(p => p.HubUpdated.ToUnixTimeMilliseconds() + ms < now)
+        HubPeer? tooMany = slots.Up.Where(p => SinceOf(p) + ms < now)
             .Select(p => (Peer: p, Source: _plugin.SourceOf(p.Address)))
             .Where(p => slots.Waiting.Sources.Values.Any(w => w.Best[0].Peer.Failure == 0 && slots.Turns.IsUneven(p.Source, w.Source)))
             .OrderByDescending(p => slots.Turns.OfGroup(DialTurns.GroupOf(p.Source)))
@@ -406,7 +426,7 @@ public sealed class ConnScheduler : IConnScheduler
     private HubPeer? MayGiveWay(HubPeer[] up, bool isRoom, long now, TimeSpan period)
     {
         double ms = period.TotalMilliseconds;
-        return _lastRotation + ms >= now ? null : Array.Find(up, p => p.HubUpdated.ToUnixTimeMilliseconds() + ms < now && (!isRoom || IsEmptyRoom(p)));
+        return _lastRotation + ms >= now ? null : Array.Find(up, p => SinceOf(p) + ms < now && (!isRoom || IsEmptyRoom(p)));
     }
 
     private void Dial(Slots slots, HashSet<string> taken, long now)
@@ -425,7 +445,7 @@ public sealed class ConnScheduler : IConnScheduler
             if (!_plugin.Hub.TryDial(route.Address, route.Data, ConnReason.FreeSlot))
                 continue;
             free--;
-            slots.Turns.Had(peer.Source, now);
+            slots.Turns.Had(peer.ToldAs, now);
         }
     }
 
@@ -496,7 +516,10 @@ public sealed class ConnScheduler : IConnScheduler
 
     private static double Fullness(int quota, int up) => quota == 0 ? 1 : 1 - ((double)Math.Max(quota - up, 0) / quota);
 
-    private static bool IsRoom(HubPeer peer) => peer.Data.Type == "room";
+    // How long a peer has had its turn. In the original since its entry last changed, which a peer can make it do: a room with each
+    // attendant that it
+    // tells of. It then would never have had its turn.
+    private long SinceOf(HubPeer peer) => (_options.BelievesClaims ? peer.HubUpdated : peer.HubBirth).ToUnixTimeMilliseconds();
 
     private static bool IsEmptyRoom(HubPeer peer) => peer.Data.TryGet("onlineCount", out System.Text.Json.JsonElement count)
         && count.ValueKind == System.Text.Json.JsonValueKind.Number && count.GetDouble() == 0;
@@ -536,6 +559,17 @@ public sealed class ConnScheduler : IConnScheduler
     /// <summary>The slots for rooms, or for the others, at one look.</summary>
     private sealed record Slots(bool IsRoom, int Quota, HubPeer[] All, HubPeer[] Up, int Free, double Fullness, TimeSpan Rotation, bool MayRotate, bool MayBeUneven, Waiting Waiting, DialTurns Turns)
     {
+        public required Excess Excess { get; init; }
+
+        public required Excess CallerExcess { get; init; }
+
         public bool NeedsWaiting => Free > 0 || MayRotate || MayBeUneven;
+    }
+
+    /// <summary>Since when there have been too many connections.</summary>
+    private sealed class Excess
+    {
+        /// <summary>In Unix milliseconds; null while there are not.</summary>
+        public long? Began { get; set; }
     }
 }

@@ -24,7 +24,7 @@ internal sealed class Waiting(int slots, bool bySource, Random random)
         // The share of a source is one object as long as it has peers; the address book is one source.
         object source = bySource ? (object?)peer.Staged?.Share ?? s_everybody : s_everybody;
         if (!Sources.TryGetValue(source, out Queued? queued))
-            Sources.Add(source, queued = NewQueue(peer.Source));
+            Sources.Add(source, queued = NewQueue(peer.ToldAs));
         List<(ConnPeer Peer, (double, double) Order)> best = queued.Best;
         (double, double) order = (cooldown, since);
         int room = 2 * slots; // more than slots: some may be routes to one identity
@@ -98,7 +98,7 @@ internal sealed class DialTurns
     private readonly Dictionary<string, long> _lastOfSource = [];
     private double? _leastServed; // until the next change of _served: it is asked for each that waits
 
-    public static string GroupOf(string? source) => Admission.GroupOf(source ?? Book);
+    public static string GroupOf(string? source) => PeerSource.GroupOf(source ?? Book);
 
     /// <summary>Counts anew.</summary>
     /// <param name="inHub">The source of each connection and dial.</param>

@@ -23,46 +23,50 @@ public sealed record WhyRoute(MultiserverAddress Address, string Where, string? 
 /// <param name="History">What happened to it of late, the earliest first.</param>
 public sealed record WhyReport(string Subject, string? Key, int? Hops, PeerRule? Rule, IReadOnlyList<WhyRoute> Routes, IReadOnlyList<PeerNote> History)
 {
-    /// <summary>The report in words, for people; addresses masked.</summary>
+    private const int LongestLine = 5_000; // an address of the usual limit is shown whole
+
+    /// <summary>The report in words, for people: addresses masked, and each fact on one line, whatever strangers have said.</summary>
     public override string ToString()
     {
         var text = new StringBuilder();
-        text.Append(Subject);
-        if (Key is not null && Key != Subject)
-            text.Append(" is ").Append(Key);
-        text.Append(Hops switch { null => "", < 0 => ", blocked in the social graph", 0 => ", ourselves", 1 => ", 1 hop away", _ => $", {Hops} hops away" }).AppendLine(".");
-        if (Rule is not null)
-            text.Append("It is ").Append(Rule).Append(", since ").Append($"{Rule.Since:u}").AppendLine(".");
-        if (Routes.Count == 0)
-            text.AppendLine("Nothing is known of it now.");
-        foreach (WhyRoute route in Routes)
-        {
-            text.Append("  ").Append(route.Address).Append(" is ").Append(route.Where);
-            if (route.Source is not null)
-                text.Append(", told of by ").Append(route.Source);
-            text.Append(". ").Append(route.Outlook);
-            if (route.RetryAt is { } retry)
-                text.Append($" (not before {retry:u})");
-            text.Append('.');
-            if (route.Failures > 0)
-                text.Append($" Failed {route.Failures} {(route.Failures == 1 ? "time" : "times")} since the last connection");
-            if (route.LastError is not null)
-                text.Append(route.Failures > 0 ? ", last: " : " Last error: ").Append(route.LastError);
-            else if (route.Failures > 0)
-                text.Append('.');
-            text.AppendLine();
-        }
+        foreach (string line in Lines())
+            text.AppendLine(StrangerText.Show(line, LongestLine));
+        return text.ToString();
+    }
 
+    private IEnumerable<string> Lines()
+    {
+        string hops = Hops switch { null => "", < 0 => ", blocked in the social graph", 0 => ", ourselves", 1 => ", 1 hop away", _ => $", {Hops} hops away" };
+        yield return $"{Subject}{(Key is not null && Key != Subject ? $" is {Key}" : "")}{hops}.";
+        if (Rule is not null)
+            yield return $"It is {Rule}, since {Rule.Since:u}.";
+        if (Routes.Count == 0)
+            yield return "Nothing is known of it now.";
+        foreach (WhyRoute route in Routes)
+            yield return Line(route);
         foreach (PeerNote note in History)
         {
-            text.Append($"  {note.At:u} {note.What}: {note.Reason}");
-            if (note.Source is not null)
-                text.Append($" (told of by {note.Source})");
-            if (note.Address is not null && Routes.Count != 1)
-                text.Append(", ").Append(note.Address);
-            text.AppendLine();
+            string told = note.Source is null ? "" : $" (told of by {note.Source})";
+            yield return $"  {note.At:u} {note.What}: {AddressMask.Hide(note.Reason, note.Address)}{told}{(note.Address is not null && Routes.Count != 1 ? $", {note.Address}" : "")}";
         }
+    }
 
+    private static string Line(WhyRoute route)
+    {
+        var text = new StringBuilder();
+        text.Append($"  {route.Address} is {route.Where}");
+        if (route.Source is not null)
+            text.Append(", told of by ").Append(route.Source);
+        text.Append(". ").Append(route.Outlook);
+        if (route.RetryAt is { } retry)
+            text.Append($" (not before {retry:u})");
+        text.Append('.');
+        if (route.Failures > 0)
+            text.Append($" Failed {route.Failures} {(route.Failures == 1 ? "time" : "times")} since the last connection");
+        if (route.LastError is not null)
+            text.Append(route.Failures > 0 ? ", last: " : " Last error: ").Append(AddressMask.Hide(route.LastError, route.Address));
+        else if (route.Failures > 0)
+            text.Append('.');
         return text.ToString();
     }
 

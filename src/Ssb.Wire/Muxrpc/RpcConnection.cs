@@ -134,7 +134,7 @@ public sealed class RpcConnection : IAsyncDisposable
             }
             catch (FormatException e)
             {
-                throw new RpcException(RpcError.Malformed, $"The answer of {procedure} is not what was expected. {e.Message}", e);
+                throw new RpcException(RpcError.Malformed, $"The answer of {procedure} is not what was expected. {e.Message}");
             }
         }
     }
@@ -206,7 +206,7 @@ public sealed class RpcConnection : IAsyncDisposable
         }
         catch (FormatException e)
         {
-            throw new RpcException(RpcError.Malformed, "The peer's manifest is none: " + e.Message, e);
+            throw new RpcException(RpcError.Malformed, "The peer's manifest is not valid: " + e.Message);
         }
     }
 

@@ -19,13 +19,14 @@ internal static class RpcErrorBody
 
         var output = new ArrayBufferWriter<byte>(256);
         string name = error.RemoteName ?? "Error";
+        string message = error.RemoteMessage ?? error.Message; // of another peer, who is passed on: as that one said it
         output.Write("{\"message\":"u8);
-        JavaScriptString.Write(error.Message, output);
+        JavaScriptString.Write(message, output);
         output.Write(",\"name\":"u8);
         JavaScriptString.Write(name, output);
         // JavaScript peers print the stack where there is an error. Ours is nobody's business; this is the first line of one.
         output.Write(",\"stack\":"u8);
-        JavaScriptString.Write($"{name}: {error.Message}", output);
+        JavaScriptString.Write($"{name}: {message}", output);
         output.Write("}"u8);
         return output.WrittenSpan.ToArray();
     }
@@ -43,20 +44,16 @@ internal static class RpcErrorBody
             switch (json.ValueKind)
             {
                 case JsonValueKind.Object:
-                    return new RpcException(RpcError.Remote, Text(json, "message") ?? "The peer sent an error without a message.")
-                    {
-                        RemoteName = Text(json, "name"),
-                        RemoteStack = Text(json, "stack"),
-                    };
+                    return RpcException.FromRemote(Text(json, "message"), Text(json, "name"), Text(json, "stack"));
                 case JsonValueKind.String:
-                    return new RpcException(RpcError.Remote, Cut(value.AsText()));
+                    return RpcException.FromRemote(Cut(value.AsText()));
                 default:
-                    return new RpcException(RpcError.Remote, "The peer sent an error without a message.");
+                    return RpcException.FromRemote(null);
             }
         }
         catch (Exception e) when (e is FormatException or InvalidOperationException)
         {
-            return new RpcException(RpcError.Remote, "The peer sent an error that cannot be read.", e);
+            return new RpcException(RpcError.Remote, "The peer sent an error that cannot be read.");
         }
     }
 

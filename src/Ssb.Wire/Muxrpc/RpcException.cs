@@ -1,8 +1,13 @@
 namespace Ssb.Wire;
 
 /// <summary>One call or stream failed. Unless <see cref="Error"/> says that it is closed, the connection is usable.</summary>
+/// <remarks>The <see cref="Exception.Message"/> of an error that a peer sent is fit for a log or a screen: control characters, line breaks and what
+/// else is not printable are shown as <c>?</c>, and it is cut to 4,096 characters. A program that compares what the peer said reads
+/// <see cref="RemoteMessage"/>.</remarks>
 public sealed class RpcException : IOException
 {
+    private const int LongestMessage = 4_100; // what is read of an error, and the dots where it is cut
+
     /// <summary>An error for the caller of a procedure: its message is sent as it stands, while that of any other exception is kept
     /// from the peer.</summary>
     public RpcException(string message)
@@ -13,10 +18,23 @@ public sealed class RpcException : IOException
     internal RpcException(RpcError error, string message, Exception? innerException = null)
         : base(message, innerException) => Error = error;
 
+    /// <summary>An error that the peer sent; without a message if that is null.</summary>
+    internal static RpcException FromRemote(string? message, string? name = null, string? stack = null) =>
+        new(RpcError.Remote, message is null ? "The peer sent an error without a message." : StrangerText.Show(message, LongestMessage))
+        {
+            RemoteMessage = message,
+            RemoteName = name,
+            RemoteStack = stack,
+        };
+
     /// <summary>What kind of failure it is.</summary>
     public RpcError Error { get; }
 
-    /// <summary>The <c>name</c> of the error that the peer sent, such as <c>TypeError</c>.</summary>
+    /// <summary>What the peer said, as it sent it: a stranger's text of at most 4,096 characters, for programs to compare and not for people to see. Null if
+    /// the error is not the peer's.</summary>
+    public string? RemoteMessage { get; init; }
+
+    /// <summary>The <c>name</c> of the error that the peer sent, such as <c>TypeError</c>: a stranger's text.</summary>
     public string? RemoteName { get; init; }
 
     /// <summary>The <c>stack</c> of the error that the peer sent: a stranger's text.</summary>

@@ -65,7 +65,12 @@ internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServ
 
                 while (Dispatch(frame, _received.Bytes.Slice(RpcFrame.HeaderSize, length)) is { } full)
                 {
-                    RpcRoom room = full.FindRoom(length) ?? await WaitForRoomAsync(full, length).ConfigureAwait(false);
+                    if (full.FindRoom(length) is not { } room)
+                    {
+                        room = await WaitForRoomAsync(full, length).ConfigureAwait(false);
+                        now = LastReceived; // that the peer was not heard meanwhile was our doing, for the frames behind this one, too
+                    }
+
                     if (room == RpcRoom.Reserve && full.TryAddToReserve(RpcValue.Received(frame.Kind, _received.Bytes.Slice(RpcFrame.HeaderSize, length))))
                         break;
 

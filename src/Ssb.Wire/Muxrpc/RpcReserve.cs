@@ -28,7 +28,7 @@ internal sealed class RpcReserve(RpcOptions options)
 
     // Half of it is left for what frames cost whose bodies are in the file.
     private readonly long _mostInMemory = options.ReserveFolder is null ? options.ReserveBytes : options.ReserveBytes / 2;
-    private readonly RpcReserveFile _file = new(options.ReserveFolder, options.ReserveFileBytes);
+    private readonly RpcReserveFile? _file = options.ReserveFolder is { } folder ? new RpcReserveFile(folder, options.ReserveFileBytes) : null;
     private readonly double _bytesPerSecond = options.ReserveBytes / options.SlowReaderDeadline.TotalSeconds;
     private long _bytes;
     private double _turn; // so many bytes may be read on; negative after a body that was larger
@@ -38,7 +38,7 @@ internal sealed class RpcReserve(RpcOptions options)
     public long Bytes => Interlocked.Read(ref _bytes);
 
     public bool HasRoomFor(int length) =>
-        FitsMemory(length) || (Interlocked.Read(ref _bytes) + FrameCost <= options.ReserveBytes && _file.HasRoomFor(length));
+        FitsMemory(length) || (Interlocked.Read(ref _bytes) + FrameCost <= options.ReserveBytes && _file?.HasRoomFor(length) == true);
 
     /// <returns>false if there is no room, or no file can be written.</returns>
     public bool TryStore(RpcValue value, out RpcReserved stored)
@@ -46,7 +46,8 @@ internal sealed class RpcReserve(RpcOptions options)
         stored = new RpcReserved(value, -1, value.Bytes.Length);
         if (!FitsMemory(stored.Length))
         {
-            if (!_file.TryWrite(value.Bytes.Span, out long offset))
+            long offset = -1;
+            if (_file?.TryWrite(value.Bytes.Span, out offset) != true)
                 return false;
             stored = new RpcReserved(new RpcValue(value.Kind, default), offset, stored.Length);
         }
@@ -60,7 +61,7 @@ internal sealed class RpcReserve(RpcOptions options)
     public RpcValue Load(in RpcReserved stored)
     {
         Count(stored, -1);
-        return stored.IsInFile ? new RpcValue(stored.Value.Kind, _file.Read(stored.Offset, stored.Length)) : stored.Value;
+        return stored.IsInFile ? new RpcValue(stored.Value.Kind, _file!.Read(stored.Offset, stored.Length)) : stored.Value; // what is in it was written to it
     }
 
     /// <summary>A value is not wanted any more.</summary>
@@ -68,7 +69,7 @@ internal sealed class RpcReserve(RpcOptions options)
     {
         Count(stored, -1);
         if (stored.IsInFile)
-            _file.Release(stored.Length);
+            _file!.Release(stored.Length); // likewise
     }
 
     /// <summary>Whether a body may be read on now, at the rate at which the reserve lasts until the deadline.</summary>

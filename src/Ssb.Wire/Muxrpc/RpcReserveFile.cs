@@ -3,13 +3,13 @@ namespace Ssb.Wire;
 /// <summary>A file for bodies that wait for their readers. It has no name as soon as it is opened, where the system allows that, and is gone when the connection is.</summary>
 /// <remarks>Thread-safe. Bodies are appended, and the file begins again whenever all were taken. After the first error nothing more is written. It is opened when it is
 /// first needed, and closed by the collector together with the connection: what a stream holds can be read after the connection's end.</remarks>
-internal sealed class RpcReserveFile(string? folder, long most)
+internal sealed class RpcReserveFile(string folder, long most)
 {
     private readonly Lock _gate = new();
     private FileStream? _file; // under _gate
     private long _end; // under _gate; where the next body goes
     private long _waiting; // under _gate; so many bytes were not taken yet
-    private bool _isBroken = folder is null; // under _gate
+    private bool _isBroken; // under _gate
 
     public bool HasRoomFor(int length)
     {
@@ -90,7 +90,7 @@ internal sealed class RpcReserveFile(string? folder, long most)
 
     private FileStream Open()
     {
-        string path = Path.Combine(folder!, $".ssb-reserve-{Guid.NewGuid():N}"); // broken from the start without a folder
+        string path = Path.Combine(folder, $".ssb-reserve-{Guid.NewGuid():N}");
         var options = new FileStreamOptions
         {
             Mode = FileMode.CreateNew,

@@ -105,7 +105,7 @@ public readonly struct RpcValue
         }
         catch (JsonException e)
         {
-            throw new FormatException("Not JSON: " + e.Message, e);
+            throw new FormatException("Not JSON: " + StrangerText.Show(e.Message));
         }
     }
 
@@ -123,7 +123,7 @@ public readonly struct RpcValue
         }
         catch (JsonException e)
         {
-            throw new FormatException($"Not JSON of {typeof(T).Name}: {e.Message}", e);
+            throw new FormatException($"Not JSON of {typeof(T).Name}: {StrangerText.Show(e.Message)}");
         }
     }
 

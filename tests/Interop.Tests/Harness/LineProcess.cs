@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Threading.Channels;
@@ -87,8 +86,7 @@ internal sealed class LineProcess : IAsyncDisposable
     /// <summary>Asks it to end by a signal, as a person or a system does, and waits until it has. Not on Windows.</summary>
     public async Task TerminateAsync(CancellationToken cancellationToken)
     {
-        using Process kill = Process.Start("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]);
-        await kill.WaitForExitAsync(cancellationToken);
+        Signals.Send(_process.Id, Signals.Terminate);
         await _process.WaitForExitAsync(cancellationToken);
     }
 

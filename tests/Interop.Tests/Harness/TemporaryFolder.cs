@@ -3,7 +3,7 @@ namespace Interop.Tests.Harness;
 /// <summary>A folder that is gone with this object.</summary>
 internal sealed class TemporaryFolder : IDisposable
 {
-    public string Path { get; } = Directory.CreateTempSubdirectory("ssb-conn-interop-").FullName;
+    public string Path { get; } = SocketFolder.Create("ssb-conn-interop-"); // peers put their sockets into it
 
     public void Dispose() => Directory.Delete(Path, recursive: true);
 }

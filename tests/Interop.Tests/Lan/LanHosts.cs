@@ -45,6 +45,15 @@ internal sealed class LanHosts : IAsyncDisposable
     /// <summary>Our tool's peer, with its line-JSON; its seed is the number of its host. It runs when this returns.</summary>
     public async Task<PeerProcess> StartToolAsync(int host, params string[] options)
     {
+        (PeerProcess peer, JsonElement started) = await StartToolAnywhereAsync(host, options);
+        IEnumerable<string> firstRoutes = started.GetProperty("addresses").EnumerateArray().Select(address => address.GetString()!.Split(';')[0]);
+        Assert.Contains(Address(host, host), firstRoutes);
+        return peer;
+    }
+
+    /// <summary>The same on a host that may have another address than usual, or none.</summary>
+    public async Task<(PeerProcess Peer, JsonElement Started)> StartToolAnywhereAsync(int host, params string[] options)
+    {
         string folder = FolderOfTool(host);
         string secret = Path.Combine(folder, "secret");
         Directory.CreateDirectory(folder);
@@ -54,9 +63,7 @@ internal sealed class LanHosts : IAsyncDisposable
         await File.WriteAllTextAsync(secret, JsonSerializer.Serialize(new { curve = "ed25519", @public = $"{open}.ed25519", @private = $"{hidden}.ed25519", id }), Cancellation);
         string[] command = ["dotnet", s_tool, "start", "--json", "--path", folder, "--port", "8008", .. options];
         PeerProcess peer = Add(LineProcess.Start(_network.On(host, command), _folder.Path));
-        JsonElement started = await peer.FindAsync(line => line.TryGetProperty("addresses", out _));
-        Assert.Contains(started.GetProperty("addresses").EnumerateArray(), address => address.GetString() == Address(host, host));
-        return peer;
+        return (peer, await peer.FindAsync(line => line.TryGetProperty("addresses", out _)));
     }
 
     /// <summary>Runs another command of our tool for the peer that runs there.</summary>
@@ -77,9 +84,11 @@ internal sealed class LanHosts : IAsyncDisposable
     public Task<PeerProcess> StartPageAsync(int host, string origin) => StartScriptAsync(host, "browser.js", new { origin });
 
     /// <summary>A real JavaScript peer, see peer.js; its seed is the number of its host. It is ready, and announces, when this returns.</summary>
-    public async Task<PeerProcess> StartTheirsAsync(int host, string? network = null, bool normal = true, bool legacy = true, params int[] knows)
+    public async Task<PeerProcess> StartTheirsAsync(int host, string? network = null, bool normal = true, bool legacy = true,
+        bool scopes = false, params int[] knows)
     {
-        PeerProcess peer = await StartScriptAsync(host, "peer.js", new { network, normal, legacy, hops = knows.Length == 0 ? null : knows.ToDictionary(Id, _ => 1) });
+        Dictionary<string, int>? hops = knows.Length == 0 ? null : knows.ToDictionary(Id, _ => 1);
+        PeerProcess peer = await StartScriptAsync(host, "peer.js", new { network, normal, legacy, scopes, hops });
         JsonElement ready = await peer.FindAsync(line => line.TryGetProperty("ready", out _));
         Assert.Equal(Address(host, host), ready.GetProperty("address").GetString());
         return peer;
@@ -132,6 +141,16 @@ internal static class LanLines
 
     public static bool IsVerified(this JsonElement line) =>
         line.TryGetProperty("verified", out JsonElement verified) && verified.ValueKind == JsonValueKind.True;
+
+    /// <summary>Is this the hub of a JavaScript peer, in which this one is connected?</summary>
+    public static bool HasConnected(this JsonElement line, string id) =>
+        line.EntriesOf("peers", id).Exists(entry => entry[1].GetProperty("state").GetString() == "connected");
+
+    /// <summary>The entries for one peer in the hub (<c>peers</c>) or on the bench (<c>staged</c>) of a JavaScript peer.</summary>
+    public static List<JsonElement> EntriesOf(this JsonElement line, string pool, string id) =>
+        line.TryGetProperty(pool, out JsonElement entries)
+        ? [.. entries.EnumerateArray().Where(entry => entry[1].TryGetProperty("key", out JsonElement key) && key.GetString() == id)]
+        : [];
 
     public static long Number(this JsonElement line, string name) => line.GetProperty(name).GetInt64();
 

@@ -5,8 +5,8 @@ using Interop.Tests.Harness;
 namespace Interop.Tests.Lan;
 
 /// <summary>Several hosts on one machine (Linux): network namespaces, joined by a bridge in a namespace of its own.</summary>
-/// <remarks>Host n has the interface <c>eth0</c> with 10.77.0.n/24, and nothing else; nothing that it sends leaves the bridge, and
-/// the machine's own interfaces are not touched. Needs root and iproute2; the latter is installed where apt-get is there.
+/// <remarks>Host n has the interface <c>eth0</c> with 10.77.0.n/24, and nothing else until it is given more; nothing that it sends
+/// leaves the bridge, and the machine's own interfaces are not touched. Needs root and iproute2; the latter is installed where apt-get is there.
 /// Torn down by <see cref="DisposeAsync"/>, or by the next run when this one was killed.</remarks>
 internal sealed class NetworkNamespaces : IAsyncDisposable
 {
@@ -18,6 +18,8 @@ internal sealed class NetworkNamespaces : IAsyncDisposable
 
     private readonly string _name = $"{Prefix}{Environment.ProcessId}-{Interlocked.Increment(ref s_count)}";
     private readonly int[] _hosts;
+    private readonly HashSet<int> _lans = [];
+    private int _cables;
 
     private NetworkNamespaces(int[] hosts) => _hosts = hosts;
 
@@ -51,8 +53,40 @@ internal sealed class NetworkNamespaces : IAsyncDisposable
     public Task LinkAsync(int host, bool up) => IpAsync("-n", Name(host), "link", "set", "eth0", up ? "up" : "down");
 
     /// <summary>Takes a host's address away, or gives it one.</summary>
-    public Task AddressAsync(int host, string address, bool add) =>
-        IpAsync("-n", Name(host), "addr", add ? "add" : "del", $"{address}/24", "broadcast", "+", "dev", "eth0");
+    public Task AddressAsync(int host, string address, bool add) => AddressAsync(host, "eth0", $"{address}/24", add);
+
+    /// <summary>Takes an address of a card away, or gives it one, of either family: <c>10.78.0.1/24</c>, <c>fd00::1/64</c>.</summary>
+    public Task AddressAsync(int host, string card, string address, bool add = true)
+    {
+        string[] family = address.Contains(':', StringComparison.Ordinal) ? (add ? ["nodad"] : []) : ["broadcast", "+"];
+        return IpAsync(["-n", Name(host), "addr", add ? "add" : "del", address, "dev", card, .. family]);
+    }
+
+    /// <summary>Gives a host another card, which is up and has an address, on LAN 0, which is that of <c>eth0</c>, or another.</summary>
+    public async Task AddCardAsync(int host, string card, int lan, string address)
+    {
+        await AddCableAsync(host, card, lan);
+        await AddressAsync(host, card, address);
+        await IpAsync("-n", Name(host), "link", "set", card, "up");
+    }
+
+    /// <summary>Gives a host another card, with a cable that leads nowhere.</summary>
+    public async Task AddLooseCardAsync(int host, string card, string address)
+    {
+        await AddCableAsync(host, card, null);
+        await AddressAsync(host, card, address);
+        await IpAsync("-n", Name(host), "link", "set", card, "up");
+    }
+
+    /// <summary>How many UDP datagrams the programs of a host have sent.</summary>
+    public async Task<long> SentAsync(int host)
+    {
+        (_, string text) = await RunAsync(On(host, "cat", "/proc/net/snmp"));
+        string[][] udp = [.. text.Split('\n')
+            .Where(line => line.StartsWith("Udp:", StringComparison.Ordinal))
+            .Select(line => line.Split(' '))];
+        return long.Parse(udp[1][Array.IndexOf(udp[0], "OutDatagrams")], CultureInfo.InvariantCulture); // names first, then figures
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -65,17 +99,25 @@ internal sealed class NetworkNamespaces : IAsyncDisposable
     private async Task MakeAsync()
     {
         await IpAsync("netns", "add", Name(0));
-        await IpAsync("-n", Name(0), "link", "add", "br0", "type", "bridge");
-        await IpAsync("-n", Name(0), "link", "set", "br0", "up");
         foreach (int host in _hosts)
         {
             await IpAsync("netns", "add", Name(host));
-            await IpAsync("-n", Name(0), "link", "add", $"v{host}", "type", "veth", "peer", "name", "eth0", "netns", Name(host));
-            await IpAsync("-n", Name(0), "link", "set", $"v{host}", "master", "br0", "up");
             await IpAsync("-n", Name(host), "link", "set", "lo", "up");
-            await AddressAsync(host, Address(host), add: true);
-            await LinkAsync(host, up: true);
+            await AddCardAsync(host, "eth0", 0, $"{Address(host)}/24");
         }
+    }
+
+    private async Task AddCableAsync(int host, string card, int? lan)
+    {
+        if (lan is { } number && _lans.Add(number))
+        {
+            await IpAsync("-n", Name(0), "link", "add", $"br{lan}", "type", "bridge");
+            await IpAsync("-n", Name(0), "link", "set", $"br{lan}", "up");
+        }
+
+        string end = $"v{++_cables}";
+        await IpAsync("-n", Name(0), "link", "add", end, "type", "veth", "peer", "name", card, "netns", Name(host));
+        await IpAsync(["-n", Name(0), "link", "set", end, "up", .. lan is null ? (string[])[] : ["master", $"br{lan}"]]);
     }
 
     private static async Task<string?> FindObstacleAsync()

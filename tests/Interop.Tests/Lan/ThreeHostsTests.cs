@@ -107,10 +107,7 @@ public class ThreeHostsTests
         await theirs.FindAsync(line => line.TryGetProperty("peers", out _) && !Has(line, 1), before);
     }
 
-    private static bool Has(JsonElement line, int seed) =>
-        line.TryGetProperty("peers", out JsonElement entries)
-        && entries.EnumerateArray().Any(entry => entry[1].TryGetProperty("key", out JsonElement key) && key.GetString() == LanHosts.Id(seed)
-            && entry[1].GetProperty("state").GetString() == "connected");
+    private static bool Has(JsonElement line, int seed) => line.HasConnected(LanHosts.Id(seed));
 }
 
 /// <summary>Reading what <c>ssb-conn start --json</c> told.</summary>

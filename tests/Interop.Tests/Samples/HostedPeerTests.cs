@@ -23,8 +23,7 @@ public class HostedPeerTests
         await sample.FindAsync(line => line.StartsWith("1 in connection: net:127.0.0.1:", StringComparison.Ordinal));
         await sample.FindAsync(line => line.Contains("Connected with net:127.0.0.1:", StringComparison.Ordinal) && line.EndsWith(": called us.", StringComparison.Ordinal));
 
-        (int code, string output) = await Command.RunAsync(Patience.Guard, folder.Path, "kill", "-TERM", $"{sample.Id}");
-        Assert.True(code == 0, output);
+        Signals.Send(sample.Id, Signals.Terminate);
         await sample.FindAsync(line => line.EndsWith($"The SSB peer {id} has stopped.", StringComparison.Ordinal));
         Assert.Equal(0, await sample.EndAsync());
     }

@@ -1,6 +1,7 @@
 // A real JavaScript SSB peer: secret-stack, ssb-conn and ssb-lan, nothing changed in them. Runs only inside a network namespace,
 // since it broadcasts. node peer.js '{"path":FOLDER,"host":"10.77.0.2","port":8008,"seed":2,"network":BASE64,"legacy":true}'
 // With "hops":{FEED_ID:NUMBER} it knows how far others are, and so dials them: a stand-in for ssb-friends, which would need a database.
+// With "scopes":true it is told no host, as most are: multiserver-scopes finds one, of the card that it likes best.
 // Line-JSON on stdout: {"ready":ID,"address":...}, then {"discovered":ADDRESS,"verified":BOOL} for each announcement it hears, and
 // {"staged":[ENTRY...]} whenever its bench changes, {"peers":[ENTRY...]} whenever its hub does, {"announced":MS} whenever it announces itself. On stdin: {"do":"stop"} falls
 // silent, {"do":"start"} speaks again, both answered by {"done":true}, as is {"do":"nothing"}; the end of stdin ends it.
@@ -28,7 +29,10 @@ const ssb = require('secret-stack')({ appKey: network, caps: { shs: network } })
     conn: { autostart: true, populatePubs: false },
     lan: { legacy: options.legacy !== false },
     connections: {
-      incoming: { net: [{ scope: ['device', 'local', 'private'], host: options.host, port: options.port, transform: 'shs' }] },
+      incoming: {
+        net: [options.scopes ? { scope: 'private', port: options.port, transform: 'shs' }
+          : { scope: ['device', 'local', 'private'], host: options.host, port: options.port, transform: 'shs' }],
+      },
       outgoing: { net: [{ transform: 'shs' }] },
     },
   })

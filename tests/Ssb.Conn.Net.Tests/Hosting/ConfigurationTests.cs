@@ -16,7 +16,8 @@ public sealed class ConfigurationTests : HostTestBase
         SsbPeerOptions options = Read($$"""
             {
               "folder": "/srv/ssb", "NetworkKey": "{{Convert.ToBase64String(new byte[32])}}", "Listen": ["net:0.0.0.0:8008~shs", "ws:0.0.0.0:8989~shs"],
-              "Lan": { "Interface": "eth7", "Loopback": true, "Legacy": false, "NormalPort": 1, "LegacyPort": 2, "AnnounceInterval": "00:00:30" },
+              "Lan": { "Interface": "eth7", "Loopback": true, "Legacy": false, "NormalPort": 1, "LegacyPort": 2,
+                       "AnnounceInterval": "00:00:30", "AcceptAnyRoute": true },
               "Masters": ["{{Master}}"], "AllowStrangers": "blobs",
               "Limits": { "MaxCallers": 3, "MaxCallersPerSource": 4, "MaxCallersPerIdentity": 5, "MaxHandshakes": 6, "HandshakeDeadline": "00:00:07", "RouteDeadline": "00:00:08",
                 "MaxBrowserCallers": 9, "LocalOrigins": ["null", "http://localhost:3000"] },
@@ -28,6 +29,7 @@ public sealed class ConfigurationTests : HostTestBase
         Assert.Equal(["net:0.0.0.0:8008~shs", "ws:0.0.0.0:8989~shs"], options.Listen);
         LanOptions lan = Assert.IsType<LanOptions>(options.Lan);
         Assert.Equal(("eth7", true, false, 1, 2, 30), (lan.Interface, lan.Loopback, lan.Legacy, lan.NormalPort, lan.LegacyPort, lan.AnnounceInterval.TotalSeconds));
+        Assert.True(lan.AcceptAnyRoute);
         Assert.Equal([FeedId.Parse(Master)], options.Masters);
         Assert.Equal(["blobs"], options.AllowStrangers);
         PeerNetworkLimits limits = options.Limits;

@@ -18,6 +18,7 @@ public sealed class LanDiscoveryTests : IDisposable
         NormalPort = FreePort(),
         LegacyPort = FreePort(),
         AnnounceInterval = TimeSpan.FromMilliseconds(100),
+        AcceptAnyRoute = true, // of hosts that are not there
     };
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
@@ -28,7 +29,7 @@ public sealed class LanDiscoveryTests : IDisposable
     public async Task DiscoverAsync_AnnouncerOnLoopback_IsHeardInBothFormats()
     {
         MultiserverAddress address = Recorded.AddressOf(_keys, "127.0.0.1");
-        await using var discovery = new LanDiscovery(_options);
+        await using var discovery = new LanDiscovery(_options with { AcceptAnyRoute = false });
         IAsyncEnumerable<LanAnnouncement> heard = discovery.DiscoverAsync(Cancelled);
         await using var announcer = new LanAnnouncer(_options, _keys, address);
         announcer.Start();
@@ -291,6 +292,112 @@ public sealed class LanDiscoveryTests : IDisposable
             await Task.Yield();
         Assert.Equal("network", Assert.Single(announcer.Problems).Subject);
         Assert.Equal(0, announcer.Sent);
+    }
+
+    [Fact]
+    public async Task LanAnnouncer_SeveralAddresses_TellsTheOneThatIsGoodThere()
+    {
+        await using var discovery = new LanDiscovery(_options);
+        IAsyncEnumerable<LanAnnouncement> heard = discovery.DiscoverAsync(Cancelled);
+        await using var announcer = new LanAnnouncer(
+            _options, _keys,
+            Recorded.AddressOf(_keys), Recorded.AddressOf(_keys, "127.0.0.1", 1), Recorded.AddressOf(_keys, "127.0.0.1", 2));
+        announcer.Start();
+        int count = 0;
+        await foreach (LanAnnouncement announcement in heard)
+        {
+            Assert.Equal(Recorded.AddressOf(_keys, "127.0.0.1", 1), announcement.Address);
+            if (++count == 6)
+                break;
+        }
+
+        Assert.Equal(0, announcer.Sent % 2); // both formats of one address each time
+    }
+
+    [Fact]
+    public async Task LanAnnouncer_Function_IsAskedAnewAndWhatIsKnownIsNotSignedAgain()
+    {
+        int port = 1;
+        var asked = new HashSet<string>();
+        using KeyPair keys = KeyPair.Generate();
+        MultiserverAddress[] told = [Recorded.AddressOf(keys, "127.0.0.1", 1), Recorded.AddressOf(keys, "127.0.0.1", 2)];
+        await using var discovery = new LanDiscovery(_options);
+        IAsyncEnumerable<LanAnnouncement> heard = discovery.DiscoverAsync(Cancelled);
+        await using var announcer = new LanAnnouncer(_options, keys, subnet =>
+        {
+            asked.Add($"{subnet.Interface} {subnet.Network} {string.Join(' ', subnet.Addresses)}"); // by one thread
+            return told[Volatile.Read(ref port) - 1];
+        });
+        announcer.Start();
+        await foreach (LanAnnouncement announcement in heard)
+        {
+            if (announcement.Address == told[0])
+                Volatile.Write(ref port, 2);
+            if (announcement.Address == told[1])
+                break;
+        }
+
+        Assert.Equal(["loopback 127.0.0.0/8 127.0.0.1 ::1"], asked);
+
+        // Whoever has no secret any more cannot sign, and goes on with what is signed.
+        keys.Dispose();
+        long sent = announcer.Sent;
+        Assert.True(SpinWait.SpinUntil(() => announcer.Sent >= sent + 6, TimeSpan.FromSeconds(60)));
+        Assert.Empty(announcer.Problems);
+        Volatile.Write(ref port, 1);
+        Assert.True(SpinWait.SpinUntil(() => announcer.Problems.Count > 0, TimeSpan.FromSeconds(60)));
+        Assert.Equal("subnet 127.0.0.0/8", Assert.Single(announcer.Problems).Subject);
+    }
+
+    [Fact]
+    public async Task LanAnnouncer_FunctionThatFails_IsAProblemUntilItDoesNot()
+    {
+        int step = 0;
+        using KeyPair other = KeyPair.Generate();
+        await using var announcer = new LanAnnouncer(_options, _keys, _ => Volatile.Read(ref step) switch
+        {
+            0 => throw new InvalidOperationException("not now"),
+            1 => Recorded.AddressOf(other),
+            2 => null,
+            _ => Recorded.AddressOf(_keys),
+        });
+        announcer.Start();
+        Until(() => announcer.Problems.Any(problem => problem.Message.Contains("not now", StringComparison.Ordinal)));
+        Volatile.Write(ref step, 1);
+        Until(() => announcer.Problems.Any(problem => problem.Message.Contains(other.Id.ToBase64(), StringComparison.Ordinal)));
+        Volatile.Write(ref step, 2);
+        Until(() => announcer.Problems.Count == 0);
+        Assert.Equal(0, announcer.Sent);
+        Volatile.Write(ref step, 3);
+        Until(() => announcer.Sent >= 2);
+
+        static void Until(Func<bool> condition) => Assert.True(SpinWait.SpinUntil(condition, TimeSpan.FromSeconds(60)));
+    }
+
+    [Fact]
+    public async Task DiscoverAsync_NoRouteThatMayBeDialled_IsCountedAndMeasured()
+    {
+        await using var discovery = new LanDiscovery(_options with { AcceptAnyRoute = false });
+        IAsyncEnumerable<LanAnnouncement> heard = discovery.DiscoverAsync(Cancelled);
+        Send(LanDatagram.EncodeNormal(Recorded.AddressOf(_keys), _keys, s_network), _options.NormalPort);
+        MultiserverAddress good = Recorded.AddressOf(_keys, "127.0.0.1");
+        Send(LanDatagram.EncodeNormal(MultiserverAddress.Parse($"{Recorded.AddressOf(_keys).Text};{good.Text}"), _keys, s_network),
+            _options.NormalPort);
+        Assert.Equal(good, (await FirstAsync(heard)).Address);
+        LanCounters counters = discovery.Counters;
+        Assert.Equal((1, 1, 2), (counters.Rejected[LanReject.NoRoute], counters.Accepted, counters.DroppedRoutes));
+
+        long measured = 0;
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, meters) =>
+        {
+            if (instrument.Meter.Name == LanDiscovery.MeterName && instrument.Name == "ssb.conn.lan.dropped_routes")
+                meters.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<long>((_, value, _, _) => measured += value);
+        listener.Start();
+        listener.RecordObservableInstruments();
+        Assert.True(measured >= 2); // other tests may run their own discovery at the same time
     }
 
     private static async Task<LanAnnouncement> FirstAsync(IAsyncEnumerable<LanAnnouncement> heard)

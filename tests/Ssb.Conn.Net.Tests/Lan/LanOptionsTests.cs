@@ -53,21 +53,34 @@ public class LanOptionsTests
     }
 
     [Theory]
-    [InlineData("192.168.1.2", "255.255.255.0", "192.168.1.255")]
-    [InlineData("10.77.3.1", "255.255.0.0", "10.77.255.255")]
-    [InlineData("172.16.5.9", "255.255.255.252", "172.16.5.11")]
-    [InlineData("172.16.5.9", "255.255.255.254", null)]
-    [InlineData("172.16.5.9", "255.255.255.255", null)]
-    [InlineData("172.16.5.9", "0.0.0.0", null)]
-    public void Broadcast_OfASubnet_IsItsLastAddress(string address, string mask, string? broadcast) =>
-        Assert.Equal(broadcast, new LanInterface("x", 1, IPAddress.Parse(address), IPAddress.Parse(mask)).Broadcast?.ToString());
+    [InlineData("192.168.1.2/24", "192.168.1.255")]
+    [InlineData("10.77.3.1/16", "10.77.255.255")]
+    [InlineData("172.16.5.9/30", "172.16.5.11")]
+    [InlineData("172.16.5.9/31", null)]
+    [InlineData("172.16.5.9/32", null)]
+    [InlineData("172.16.5.9/0", null)]
+    public void Broadcast_OfASubnet_IsItsLastAddress(string address, string? broadcast)
+    {
+        NetworkCard card = Cards.Up("x", 1, address);
+        Assert.Equal(broadcast, new LanInterface(card, card.Addresses[0]).Broadcast?.ToString());
+    }
 
     [Fact]
     public void Read_ThisMachine_GivesNoLoopbackUnlessAsked()
     {
-        Assert.DoesNotContain(LanInterfaces.Read(new LanOptions()), card => IPAddress.IsLoopback(card.Address));
-        Assert.Equal(IPAddress.Loopback, Assert.Single(LanInterfaces.Read(new LanOptions { Loopback = true })).Address);
-        Assert.Equal(IPAddress.Loopback, Assert.Single(LanInterfaces.Read(new LanOptions { Interface = "127.0.0.1" })).Address);
-        Assert.Empty(LanInterfaces.Read(new LanOptions { Interface = "no such card" }));
+        HostNetwork here = HostNetwork.Read();
+        Assert.DoesNotContain(LanInterfaces.Of(here, new LanOptions()), card => IPAddress.IsLoopback(card.Address));
+        Assert.Equal(IPAddress.Loopback, Assert.Single(LanInterfaces.Of(here, new LanOptions { Loopback = true })).Address);
+        Assert.Equal(IPAddress.Loopback, Assert.Single(LanInterfaces.Of(here, new LanOptions { Interface = "127.0.0.1" })).Address);
+        Assert.Empty(LanInterfaces.Of(here, new LanOptions { Interface = "no such card" }));
+        Assert.True(here.IsOwn(IPAddress.Loopback));
+        Assert.All(here.Cards.SelectMany(card => card.Addresses), own => Assert.True(here.IsOwn(own.Address)));
+    }
+
+    [Fact]
+    public void Of_CardThatIsDown_IsNotUsed()
+    {
+        var network = new HostNetwork(Cards.Up("eth0", 2, "10.0.0.1/24") with { IsUp = false }, Cards.Up("eth1", 3, "10.0.1.1/24"));
+        Assert.Equal("eth1", Assert.Single(LanInterfaces.Of(network, new LanOptions())).Name);
     }
 }

@@ -8,13 +8,14 @@ namespace Ssb.Conn.Net.Tests;
 /// <summary>The limits, in virtual time. Our host is 192.168.1.2/24.</summary>
 public class LanReceiverTests
 {
-    private static readonly LanInterface s_card = new("eth0", 3, IPAddress.Parse("192.168.1.2"), IPAddress.Parse("255.255.255.0"));
+    private static readonly NetworkCard s_card = Cards.Up("eth0", 3, "192.168.1.2/24");
     private static readonly IPAddress s_honest = IPAddress.Parse("192.168.1.23");
     private static readonly IPAddress s_flooder = IPAddress.Parse("192.168.1.66");
 
     private readonly FakeTimeProvider _time = new();
-    private readonly List<LanInterface> _cards = [s_card];
+    private readonly List<NetworkCard> _cards = [s_card];
     private int _cardReads;
+    private bool _network = true; // false: the system does not tell of it
 
     [Fact]
     public void Receive_SignedAnnouncement_IsTold()
@@ -31,7 +32,6 @@ public class LanReceiverTests
     [InlineData("192.168.1.24", Recorded.OneRoute, false)]
     [InlineData("192.168.1.24", "net:192.168.1.23:1~shs:" + Recorded.Key + ";net:192.168.1.24:1~shs:" + Recorded.Key, true)]
     [InlineData("192.168.1.24", "net:::ffff:192.168.1.24:1~shs:" + Recorded.Key, true)]
-    [InlineData("192.168.1.24", "net:example.org:1~shs:" + Recorded.Key, false)]
     public void Receive_SenderMatches_WhenARouteLeadsToTheSender(string sender, string address, bool matches)
     {
         LanAnnouncement? told = NewReceiver().Receive(Encoding.ASCII.GetBytes(address), IPAddress.Parse(sender), 3, LanFormat.Legacy);
@@ -77,7 +77,7 @@ public class LanReceiverTests
         Assert.Equal(
             [
                 (LanReject.TooLong, 0), (LanReject.TooShort, 2), (LanReject.NotBoxed, 1), (LanReject.NotJson, 1), (LanReject.WrongShape, 1),
-                (LanReject.BadAddress, 1), (LanReject.NoKey, 1), (LanReject.OwnKey, 3), (LanReject.BadSignature, 1),
+                (LanReject.BadAddress, 1), (LanReject.NoKey, 1), (LanReject.OwnKey, 3), (LanReject.BadSignature, 1), (LanReject.NoRoute, 0),
             ],
             counters.Rejected.Select(pair => (pair.Key, (int)pair.Value)));
         AssertBalanced(receiver);
@@ -102,13 +102,14 @@ public class LanReceiverTests
     public void Receive_InterfaceThatAppears_IsFoundWithinASecondAndNotSearchedForEachDatagram()
     {
         LanReceiver receiver = NewReceiver();
-        byte[] packet = Convert.FromHexString(Recorded.OneRoutePacket);
+        using KeyPair keys = Recorded.NewKeys();
+        byte[] packet = LanDatagram.EncodeNormal(Recorded.AddressOf(keys, "10.1.2.3"), keys, NetworkKey.Main);
         var newcomer = IPAddress.Parse("10.1.2.3");
         for (int i = 0; i < 1000; i++)
             Assert.Null(receiver.Receive(packet, newcomer, 4, LanFormat.Normal));
         Assert.Equal(1, _cardReads);
 
-        _cards.Add(new LanInterface("wlan0", 4, IPAddress.Parse("10.1.0.1"), IPAddress.Parse("255.255.0.0")));
+        _cards.Add(Cards.Up("wlan0", 4, "10.1.0.1/16"));
         _time.Advance(TimeSpan.FromSeconds(1.1));
         Assert.Equal("wlan0", receiver.Receive(packet, newcomer, 4, LanFormat.Normal)?.Interface);
 
@@ -121,9 +122,37 @@ public class LanReceiverTests
     [Fact]
     public void Receive_TwoCardsInOneSubnet_NamesTheOneItCameBy()
     {
-        _cards.Add(new LanInterface("eth1", 5, IPAddress.Parse("192.168.1.3"), IPAddress.Parse("255.255.255.0")));
+        _cards.Add(Cards.Up("eth1", 5, "192.168.1.3/24"));
         LanReceiver receiver = NewReceiver();
         Assert.Equal("eth1", receiver.Receive(Convert.FromHexString(Recorded.OneRoutePacket), s_honest, 5, LanFormat.Normal)?.Interface);
+    }
+
+    [Fact]
+    public void Receive_NetworkThatCannotBeRead_IsJudgedAsBefore()
+    {
+        LanReceiver receiver = NewReceiver();
+        byte[] packet = Convert.FromHexString(Recorded.OneRoutePacket);
+        _network = false;
+        Assert.Null(receiver.Receive(packet, s_honest, 3, LanFormat.Normal)); // it was never read
+        _network = true;
+        _time.Advance(TimeSpan.FromSeconds(1.1));
+        Assert.NotNull(receiver.Receive(packet, s_honest, 3, LanFormat.Normal));
+
+        _network = false;
+        _time.Advance(TimeSpan.FromSeconds(31));
+        Assert.NotNull(receiver.Receive(packet, s_honest, 3, LanFormat.Normal));
+        Assert.Equal(3, _cardReads);
+    }
+
+    [Fact]
+    public void Receive_ByACardInAnotherSubnetThanTheSender_IsOffLink()
+    {
+        _cards.Add(Cards.Up("docker0", 5, "172.17.0.1/16"));
+        LanReceiver receiver = NewReceiver();
+        Assert.Null(receiver.Receive(Convert.FromHexString(Recorded.OneRoutePacket), s_honest, 5, LanFormat.Normal));
+        Assert.Equal(1, receiver.Counters.OffLink);
+        // By a card that the system does not name.
+        Assert.NotNull(receiver.Receive(Convert.FromHexString(Recorded.OneRoutePacket), s_honest, 0, LanFormat.Normal));
     }
 
     [Fact]
@@ -332,7 +361,7 @@ public class LanReceiverTests
         new((options ?? new LanOptions()) with { TimeProvider = _time }, () =>
         {
             _cardReads++;
-            return [.. _cards];
+            return _network ? new HostNetwork(_cards) : null;
         });
 
     private void Pass(TimeSpan time, Town town)

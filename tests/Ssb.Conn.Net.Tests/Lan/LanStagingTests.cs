@@ -26,12 +26,21 @@ public sealed class LanStagingTests : IDisposable
     }
 
     [Theory]
-    [InlineData("unix:/tmp/socket~noauth;"), InlineData("unix:/tmp/socket~shs:" + Recorded.Key + ";"), InlineData("net:192.168.1.23:8009;")]
-    public void Stage_RouteToASocketOfOurs_OrToNobodyInParticular_IsIgnored(string route)
+    [InlineData("unix:/tmp/socket~noauth"), InlineData("unix:/tmp/socket~shs:" + Recorded.Key), InlineData("net:192.168.1.23:8009")]
+    public void Stage_RouteToASocketOfOurs_OrToNobody_IsLeftOut(string route)
     {
-        var announcement = new LanAnnouncement(MultiserverAddress.Parse(route + Recorded.OneRoute), Recorded.Id, Verified: true, SenderMatches: true, IPAddress.Parse("192.168.1.23"), "eth0", LanFormat.Normal);
-        Assert.Null(_bench.TryStage(announcement));
-        Assert.Equal(0, _bench.Count);
+        foreach (string text in (string[])[$"{route};{Recorded.OneRoute}", $"{Recorded.OneRoute};{route}"])
+        {
+            Assert.NotNull(_bench.TryStage(Told(text)));
+            Assert.Equal(s_address, Assert.Single(_bench.Entries()).Address);
+        }
+
+        Assert.Null(_bench.TryStage(Told(route)));
+        Assert.Equal(1, _bench.Count);
+
+        static LanAnnouncement Told(string text) => new(
+            MultiserverAddress.Parse(text), Recorded.Id, Verified: true, SenderMatches: true,
+            IPAddress.Parse("192.168.1.23"), "eth0", LanFormat.Normal);
     }
 
     [Fact]

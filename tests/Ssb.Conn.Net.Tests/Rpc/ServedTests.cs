@@ -52,6 +52,27 @@ public sealed class ServedTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task ConnStage_StrangerMayCallIt_IsASource_AndDecidesNothing()
+    {
+        SsbPeer peer = await Start(options => options with { AllowStrangers = ["conn.stage"] });
+        RpcConnection stranger = await Connect(peer, _other), owner = await Connect(peer, _own);
+        const string Claims = """{"type":"pub","name":"x","verified":true,"failure":9,"autoconnect":false,"stateChange":1e15}""";
+        Assert.Equal("true", await Call(stranger, "conn.stage", Somebody, Claims));
+        StagedPeer staged = Assert.Single(peer.Conn.Staging.Entries());
+        Assert.Equal(("pub", null, $"peer:{_other.Id}"), (staged.Type, staged.Verified, staged.Source));
+        Assert.Equal(["name"], staged.Data.Fields.Keys);
+        for (int i = 1; i < 25; i++)
+        {
+            using KeyPair other = KeyPair.Generate();
+            Assert.Equal(i < 20 ? "true" : "false", await Call(stranger, "conn.stage", $"net:127.0.0.1:9{i:d3}~shs:{other.Id.ToBase64()}"));
+        }
+
+        using KeyPair last = KeyPair.Generate();
+        Assert.Equal("true", await Call(owner, "conn.stage", $"net:127.0.0.1:8999~shs:{last.Id.ToBase64()}"));
+        Assert.Equal(5, peer.Conn.AdmissionCounters.Refused[RefusalReason.SourceFull]);
+    }
+
+    [Fact]
     public async Task Api_OfTheHost_HasANameOfOurs_IsRefused() =>
         await Assert.ThrowsAsync<ArgumentException>(() => Start(options => options with { Api = new RpcApi().Sync("conn.stage", _ => true) }));
 

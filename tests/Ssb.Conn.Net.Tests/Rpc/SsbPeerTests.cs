@@ -133,6 +133,37 @@ public sealed class SsbPeerTests : IAsyncDisposable
         await peer.DisposeAsync();
     }
 
+    [Theory]
+    [InlineData(false), InlineData(true)]
+    public async Task Lan_AnnouncedElsewhere_IsNotStagedUnlessSoSet_AndWhySaysSo(bool acceptAnyRoute)
+    {
+        int[] ports = FreeUdpPorts();
+        var lan = new LanOptions
+        {
+            Loopback = true,
+            NormalPort = ports[0],
+            LegacyPort = ports[1],
+            AnnounceInterval = TimeSpan.FromMilliseconds(200),
+            AcceptAnyRoute = acceptAnyRoute,
+        };
+        await using SsbPeer peer = await Start(0, options => options with { Listen = [], Lan = lan });
+        using KeyPair keys = KeyPair.Generate();
+        string id = keys.Id.ToString(), elsewhere = $"net:localhost:9~shs:{keys.Id.ToBase64()}";
+        await using var announcer = new LanAnnouncer(lan, keys, MultiserverAddress.Parse(elsewhere));
+        announcer.Start();
+        if (acceptAnyRoute)
+        {
+            Assert.True(SpinWait.SpinUntil(() => peer.Conn.Staging.Get(MultiserverAddress.Parse(elsewhere)) is not null, s_guard));
+            return;
+        }
+
+        Assert.True(SpinWait.SpinUntil(() => peer.Conn.Why(id).History.Count > 0, s_guard));
+        PeerNote note = Assert.Single(peer.Conn.Why(id).History);
+        Assert.Equal(("refused", elsewhere, "lan:loopback/127.0.0.1"), (note.What, note.Address?.Text, note.Source));
+        Assert.Equal("none of its routes leads to its sender, or into the subnet on which it was heard", note.Reason);
+        Assert.Equal(0, peer.Conn.Staging.Count);
+    }
+
     [Fact]
     public async Task Lan_OptionOutOfItsRange_IsToldAtTheStart() =>
         await Assert.ThrowsAnyAsync<ArgumentException>(() => Start(0, options => options with { Lan = new LanOptions { Loopback = true, NormalPort = 70_000 } }));

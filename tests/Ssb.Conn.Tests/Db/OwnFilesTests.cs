@@ -123,7 +123,7 @@ public sealed class OwnFilesTests : IDisposable
     public async Task Open_ManyBesideTheLockOfAnotherProgram_OneHasIt()
     {
         string path = _folder.In("conn.lock");
-        for (int i = 0; i < 20; i++)
+        for (int i = 0; i < 5; i++)
         {
             File.Delete(path);
             await File.WriteAllTextAsync(path, "");

@@ -56,6 +56,17 @@ public class SimulationTests
         Assert.Equal((0, 0), (measures.CutOff.Part, measures.Automatic.Part));
     }
 
+    [Fact]
+    public void FalseRooms_OnTheLan_PushOutNoHonestRoom()
+    {
+        Measures ours = Run("peers that call themselves rooms", s_small, Policy.Ours);
+        Measures ssb = Run("peers that call themselves rooms", s_small, Policy.Ssb);
+        Assert.True(ours.Automatic.Part > 0, "Nobody dialled a false room.");
+        Assert.True(ours.Rooms.Value > 0.99, $"{ours.Rooms.Value:P1} of the honest rooms are connected.");
+        Assert.True(ssb.Rooms.Value < 0.99, "The attack is none: under ssb-conn's policy it costs no room.");
+        Assert.True(ours.Automatic.Value < ssb.Automatic.Value / 2, $"The attacker has {ours.Automatic.Value:P1} of the connections made.");
+    }
+
     private static Measures Run(string scenario, SimOptions options, Policy policy) =>
         Simulator.Simulation.Run(options, Scenario.All.Single(s => s.Name == scenario), policy);
 }

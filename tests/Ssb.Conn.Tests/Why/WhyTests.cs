@@ -148,6 +148,45 @@ public class WhyTests : PluginTestBase
     }
 
     [Fact]
+    public async Task Why_ErrorOfAStranger_CannotBeginALineOrSteerATerminal()
+    {
+        Unreachable("gone\u001b[2J\r\nwarn: all is well\u202e" + new string('x', 9_000));
+        ConnPlugin conn = await Open();
+        conn.Stage(Given.Address(1));
+        ConnectFailedException e = await Assert.ThrowsAsync<ConnectFailedException>(() => conn.ConnectAsync(Given.Address(1)));
+        Assert.StartsWith("gone?[2J??warn: all is well?xxx", e.Message, StringComparison.Ordinal);
+        Assert.True(e.Message.Length <= 2_000);
+        WhyReport why = conn.Why(Given.FeedId(1));
+        string[] lines = why.ToString().Split(Environment.NewLine);
+        Assert.All(lines, line => Assert.DoesNotContain(line, char.IsControl));
+        Assert.DoesNotContain(lines, line => line.StartsWith("warn", StringComparison.Ordinal));
+        Assert.DoesNotContain('\u202e', why.ToString());
+    }
+
+    [Fact]
+    public void Why_MadeByAHost_IsShownSafelyToo()
+    {
+        var route = new WhyRoute(Given.Address(1), "staged", "evil\nsource", 1, "a\u001b]0;x\u0007", "soon\u2028now", null);
+        var report = new WhyReport("subject\r", null, null, null, [route], [new PeerNote(Given.Start, "what\n", "why\u0085", null, "who\u200f")]);
+        string[] lines = report.ToString().Split(Environment.NewLine);
+        Assert.Equal(4, lines.Length); // the subject, the route, the note, and the end of the last line
+        Assert.All(lines, line => Assert.DoesNotContain(line, c => char.IsControl(c) || c is '\u2028' or '\u200f'));
+    }
+
+    [Fact]
+    public async Task Why_ErrorThatRepeatsTheAddress_MasksItsSecrets()
+    {
+        string seed = Convert.ToBase64String(Given.KeyBytes(99)), text = $"{Given.Address(1).Text}:{seed}~token:{seed}";
+        Unreachable($"no way to {text}, nor with {seed}");
+        ConnPlugin conn = await Open();
+        await using Reading<HubEvent> hub = conn.Hub.Listen().Read();
+        await Assert.ThrowsAsync<ConnectFailedException>(() => conn.ConnectAsync(MultiserverAddress.Parse(text)));
+        conn.Stage(text);
+        Assert.DoesNotContain(seed, conn.Why(text).ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain(seed, $"{await hub.Next()} {await hub.Next()}", StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Events_CarryTheirReason()
     {
         Reachable();

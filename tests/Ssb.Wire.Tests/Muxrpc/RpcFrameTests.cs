@@ -164,6 +164,21 @@ public class RpcFrameTests
         Assert.Equal((RpcError.Remote, message, name), (e.Error, e.Message, e.RemoteName));
     }
 
+    [Theory]
+    [InlineData("{\"message\":\"a\\u001b[2J\\r\\nfail: b\\u202ec\"}", "a?[2J??fail: b?c", "a\u001b[2J\r\nfail: b\u202ec")]
+    [InlineData("\"a\\u0085\\u200bb\"", "a??b", "a\u0085\u200bb")]
+    [InlineData("{\"message\":\"method:conn,stage is not in list of allowed methods\"}", "method:conn,stage is not in list of allowed methods", "method:conn,stage is not in list of allowed methods")]
+    [InlineData("{}", "The peer sent an error without a message.", null)]
+    public async Task Error_StrangersText_IsShownSafelyAndKeptWhole(string body, string message, string? remote)
+    {
+        await using var peer = new RpcRawPeer(s_options);
+        Task<RpcValue> call = peer.Connection.CallAsync("a");
+        await peer.SendAsync(4 | 2, -1, body);
+        RpcException e = await Assert.ThrowsAsync<RpcException>(() => call.Guarded());
+        Assert.Equal((message, remote), (e.Message, e.RemoteMessage));
+        Assert.DoesNotContain('\u001b', e.ToString());
+    }
+
     [Fact]
     public async Task Error_Enormous_IsCut()
     {

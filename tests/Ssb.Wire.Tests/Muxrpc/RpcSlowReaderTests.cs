@@ -395,7 +395,7 @@ public sealed class RpcSlowReaderTests : IDisposable
         Task<RpcValue> call = peer.Connection.CallAsync("question");
         await peer.SendAsync(2, -2, "42");
         await call.Guarded();
-        FileOf(ReserveFileOf(peer.Connection.Reserve))!.SetLength(10); // three items and a part of one
+        FileOf(ReserveFileOf(peer.Connection.Reserve)!)!.SetLength(10); // three items and a part of one
 
         var seen = new List<int>();
         RpcException e = await Assert.ThrowsAsync<RpcException>(async () =>
@@ -411,7 +411,7 @@ public sealed class RpcSlowReaderTests : IDisposable
     }
 
     [System.Runtime.CompilerServices.UnsafeAccessor(System.Runtime.CompilerServices.UnsafeAccessorKind.Field, Name = "_file")]
-    private static extern ref RpcReserveFile ReserveFileOf(RpcReserve reserve);
+    private static extern ref RpcReserveFile? ReserveFileOf(RpcReserve reserve);
 
     [System.Runtime.CompilerServices.UnsafeAccessor(System.Runtime.CompilerServices.UnsafeAccessorKind.Field, Name = "_file")]
     private static extern ref FileStream? FileOf(RpcReserveFile file);

@@ -1,0 +1,65 @@
+// Compiled into Ssb.Conn.Staging (which the other assemblies of Ssb.Conn use) and into Ssb.Wire, which do not know each other.
+using System.Globalization;
+using System.Text;
+
+#if SSB_WIRE
+namespace Ssb.Wire;
+#else
+namespace Ssb.Conn;
+#endif
+
+/// <summary>The one way in which text of a stranger reaches a person: on a screen, in a log, in the message of an exception.</summary>
+/// <remarks>The text cannot begin a line of its own, steer a terminal, reorder the text around it or hide in it, and is short. Values
+/// that programs read, such as those in JSON, stay as they are.</remarks>
+internal static class StrangerText
+{
+    /// <summary>The longest text that is shown whole, in characters.</summary>
+    public const int DefaultLength = 200;
+
+    private const int MostMarks = 4; // on one character, as many as languages need
+    private const string Ellipsis = "...";
+
+    /// <summary>Does this character do something else than show itself?</summary>
+    /// <remarks>Control characters (C0 and C1, so each escape sequence and each line break), format characters (bidirectional controls,
+    /// zero-width and invisible ones), separators of lines and paragraphs, private and unassigned characters, and letters that are
+    /// blank.</remarks>
+    public static bool IsUnsafe(Rune rune) => rune.Value is < ' ' or > '~' && (Rune.GetUnicodeCategory(rune) switch
+    {
+        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse
+            or UnicodeCategory.OtherNotAssigned or UnicodeCategory.LineSeparator
+            or UnicodeCategory.ParagraphSeparator => true,
+        _ => rune.Value is 0x034F or 0x115F or 0x1160 or 0x17B4 or 0x17B5 or 0x2800 or 0x3164 or 0xFFA0,
+    });
+
+    /// <summary>The text, fit to be shown: each unsafe character is <c>?</c>, a lone surrogate U+FFFD, each space a plain one, and what is longer
+    /// than <paramref name="length"/> ends with <c>...</c>.</summary>
+    /// <param name="text">The text; null is shown as none.</param>
+    /// <param name="length">How many characters may be shown, at least 3.</param>
+    public static string Show(string? text, int length = DefaultLength)
+    {
+        if (text is null)
+            return "";
+        if (text.Length <= length && !text.AsSpan().ContainsAnyExceptInRange(' ', '~'))
+            return text;
+
+        var shown = new StringBuilder(Math.Min(text.Length, length));
+        int marks = 0;
+        foreach (Rune rune in text.EnumerateRunes())
+        {
+            // Marks are stacked on the character before them, however many there are.
+            UnicodeCategory category = Rune.GetUnicodeCategory(rune);
+            marks = category is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark ? marks + 1 : 0;
+            if (marks > MostMarks)
+                continue;
+            shown.Append(IsUnsafe(rune) ? new Rune('?') : category == UnicodeCategory.SpaceSeparator ? new Rune(' ') : rune);
+            if (shown.Length <= length)
+                continue;
+            shown.Length = length - Ellipsis.Length;
+            if (shown.Length > 0 && char.IsHighSurrogate(shown[^1]))
+                shown.Length--;
+            return shown.Append(Ellipsis).ToString();
+        }
+
+        return shown.ToString();
+    }
+}

@@ -1,0 +1,8 @@
+namespace Ssb.Conn;
+
+/// <summary>What <see cref="ConnPlugin.TryStage"/> refused since the manager was opened. Immutable.</summary>
+/// <param name="Refused">How often a peer was refused, by reason; a reason that never occurred is not in it.</param>
+/// <param name="RoutesDropped">How often a peer was staged without some of its routes, because they are more local than its source may tell
+/// of, see
+/// <see cref="AdmissionOptions.MayTellOfMoreLocal"/>.</param>
+public sealed record AdmissionCounters(IReadOnlyDictionary<RefusalReason, long> Refused, long RoutesDropped);
