@@ -7,9 +7,10 @@ public sealed record PeerNetworkLimits
 {
     private static readonly TimeSpan s_longest = TimeSpan.FromHours(1);
 
-    /// <summary>The bounds of each connection; its api, its permissions and its clock come from here. Default: those of
-    /// <see cref="RpcOptions"/>, with bodies of up to 1 MiB, 256 open requests, windows of 1,024 frames and 2 MiB, 8 MiB held in all and
-    /// 16 MiB in reserve, 1 MiB unsent, and 100,000 frames a second. To and from those who may do everything bodies may have 8 MiB, if that is more.</summary>
+    /// <summary>The bounds of each connection; its api, its permissions and its clock come from here. Default: those of <see
+    /// cref="RpcOptions"/>, with bodies of up to 1 MiB, 256 open requests, windows of 1,024 frames and 2 MiB, 8 MiB held in all and 16 MiB
+    /// in reserve, 1 MiB unsent, and 100,000 frames a second. To and from those who may do everything bodies may have 8 MiB, if that is
+    /// more.</summary>
     public RpcOptions Rpc { get; init; } = new()
     {
         MaxBodySize = 1024 * 1024,
@@ -22,8 +23,8 @@ public sealed record PeerNetworkLimits
         MaxUnsentBytes = 1024 * 1024,
     };
 
-    /// <summary>How many callers may be connected; those who may do everything are let in beyond. Of those here for long the scheduler keeps
-    /// <see cref="SchedulerOptions.CallerQuota"/>. Default: 200.</summary>
+    /// <summary>How many callers may be connected; those who may do everything are let in beyond. Of those here for long the scheduler
+    /// keeps <see cref="SchedulerOptions.CallerQuota"/>. Default: 200.</summary>
     public int MaxCallers { get; init; } = 200;
 
     /// <summary>How many of them from one source: an IPv4 address, the first 64 bits of an IPv6 address, or a room. Default: 40.</summary>
@@ -32,24 +33,26 @@ public sealed record PeerNetworkLimits
     /// <summary>How many connections one identity may have made to us. Default: 4.</summary>
     public int MaxCallersPerIdentity { get; init; } = 4;
 
-    /// <summary>How many of the callers may be web pages, which are those that name an origin. From one source they may be <see cref="MaxCallersPerSource"/> besides other callers from there,
-    /// whose places they do not take.</summary>
+    /// <summary>How many of the callers may be web pages, which are those that name an origin. From one source they may be <see
+    /// cref="MaxCallersPerSource"/> besides other callers from there, whose places they do not take.</summary>
     /// <value>Defaults to 50; must be 0 or more.</value>
     public int MaxBrowserCallers { get; init; } = 50;
 
-    /// <summary>The origins of web pages that may call from this machine by WebSocket, such as <c>http://localhost:3000</c>; <c>*</c> for all, <c>null</c> for pages without one. A listener's own
-    /// origin always may, and from other machines every page may.</summary>
+    /// <summary>The origins of web pages that may call from this machine by WebSocket, such as <c>http://localhost:3000</c>; <c>*</c> for
+    /// all, <c>null</c> for pages without one. A listener's own origin always may, and from other machines every page may.</summary>
     /// <value>Defaults to none: every page that a browser on this machine shows could call otherwise.</value>
     public IReadOnlyList<string> LocalOrigins { get; init; } = [];
 
-    /// <summary>How many callers may shake hands at a time. One more pushes out the oldest of the source that has most of them; if
-    /// that is its own, only one that has taken a second already. Default: 64.</summary>
+    /// <summary>How many callers may shake hands at a time. One more pushes out the oldest of the source that has most of them; if that is
+    /// its own, only one that has taken a second already. Default: 64.</summary>
     public int MaxHandshakes { get; init; } = 64;
 
-    /// <summary>How long a caller, or a peer that we dial, may take until the end of the handshake. At most an hour. Default: 5 s.</summary>
+    /// <summary>How long a caller, or a peer that we dial, may take until the end of the handshake. At most an hour. Default: 5
+    /// s.</summary>
     public TimeSpan HandshakeDeadline { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long an attempt at one of several routes of an address may take; the last has what is left of the dial's time. At most an hour. Default: 10 s.</summary>
+    /// <summary>How long an attempt at one of several routes of an address may take; the last has what is left of the dial's time. At most
+    /// an hour. Default: 10 s.</summary>
     public TimeSpan RouteDeadline { get; init; } = TimeSpan.FromSeconds(10);
 
     internal void Check()

@@ -1,4 +1,5 @@
-// Modelled on npm ssb-room-client 2.0.2 (its plugins tunnel and room), which ssb-conn 6.0.4 stages the attendants of. Rooms 2: https://github.com/ssbc/rooms2
+// Modelled on npm ssb-room-client 2.0.2 (its plugins tunnel and room), which ssb-conn 6.0.4 stages the attendants of. Rooms 2:
+// https://github.com/ssbc/rooms2
 using System.Collections.Concurrent;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
@@ -6,9 +7,11 @@ using Ssb.Wire;
 
 namespace Ssb.Conn.Net;
 
-/// <summary>Knows the rooms among the peers that we are connected to: stages their attendants, opens tunnels through them, and takes in those who come through
+/// <summary>Knows the rooms among the peers that we are connected to: stages their attendants, opens tunnels through them, and takes in
+/// those who come through
 /// one.</summary>
-/// <remarks>Thread-safe. Rooms of both kinds: <c>room.metadata</c> and <c>room.attendants</c>, or <c>tunnel.isRoom</c> and <c>tunnel.endpoints</c>. Only whom we dialled, and
+/// <remarks>Thread-safe. Rooms of both kinds: <c>room.metadata</c> and <c>room.attendants</c>, or <c>tunnel.isRoom</c> and
+/// <c>tunnel.endpoints</c>. Only whom we dialled, and
 /// not through a tunnel, can be a room: who calls is a stranger, who could offer any number of attendants.</remarks>
 internal sealed class RoomClient : IAsyncDisposable
 {
@@ -182,7 +185,8 @@ internal sealed class RoomClient : IAsyncDisposable
     private PeerConnection? Find(FeedId portal) => _rooms.TryGetValue(portal, out Room? room) && !room.Connection.Closed.IsCompleted ? room.Connection
         : _network.Find(portal) is { IsOurs: false, Closed.IsCompleted: false } connection ? connection : null;
 
-    // Whoever tells of a tunnel names its room. So what is dialled for it is not what anybody told, but what a person remembered; and if nobody asked for the tunnel, only what the
+    // Whoever tells of a tunnel names its room. So what is dialled for it is not what anybody told, but what a person remembered; and if
+    // nobody asked for the tunnel, only what the
     // scheduler would dial by itself. Else a claim could have us dial any route that was staged for that key, or show whom we know.
     private async Task<PeerConnection> ReachAsync(FeedId portal, FeedId target, PeerDial dial, CancellationToken cancellationToken)
     {
@@ -217,7 +221,8 @@ internal sealed class RoomClient : IAsyncDisposable
     {
         string id = portal.ToString();
         IEnumerable<MultiserverAddress> known = _conn.Db.GetAddressesForId(id).Where(a => isRequested || _conn.MayDialForTunnels(a));
-        // Where the room is may stand with the attendant, as a room or somebody else told it when a person remembered the attendant: only that person's wish makes us try it.
+        // Where the room is may stand with the attendant, as a room or somebody else told it when a person remembered the attendant: only
+        // that person's wish makes us try it.
         if (isRequested && _conn.Db.Get(Room.AddressOf(portal, target)) is { } attendant && attendant.TryGet("roomAddress", out JsonElement told) && told.ValueKind == JsonValueKind.String
             && MultiserverAddress.TryParse(RpcValue.Json(told).AsText(), out MultiserverAddress? address))
             known = known.Append(address);
@@ -227,7 +232,8 @@ internal sealed class RoomClient : IAsyncDisposable
     // Not by a tunnel: two rooms, each told to be behind the other, would wait for each other. And only to the room's own key.
     private static bool MayLead(MultiserverAddress address, string room) => (address.Key is null || address.Key == room) && address.Routes.All(r => r.Transport != "tunnel");
 
-    // A room brings somebody: {origin, target, portal}. Its word is checked: the handshake proves who comes, and the room is who calls, whatever it calls itself.
+    // A room brings somebody: {origin, target, portal}. Its word is checked: the handshake proves who comes, and the room is who calls,
+    // whatever it calls itself.
     private async Task AcceptAsync(RpcCall call, RpcDuplex duplex, CancellationToken cancellationToken)
     {
         if (call.Argument(0) is not { ValueKind: JsonValueKind.Object } given)

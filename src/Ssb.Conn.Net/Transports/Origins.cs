@@ -1,4 +1,5 @@
-// RFC 6454, section 7, and RFC 6455, section 10.2: every browser says in Origin which web page opens a WebSocket, and pages cannot change that.
+// RFC 6454, section 7, and RFC 6455, section 10.2: every browser says in Origin which web page opens a WebSocket, and pages cannot change
+// that.
 using System.Net;
 
 namespace Ssb.Conn.Net;
@@ -9,8 +10,8 @@ internal static class Origins
     /// <summary>Any origin, in <see cref="PeerNetworkLimits.LocalOrigins"/>.</summary>
     public const string Any = "*";
 
-    /// <summary>Does a call come from this machine, so that whoever called could be reached by every page that its browser shows? It then comes from a loopback address, or from the very
-    /// address that it calls.</summary>
+    /// <summary>Does a call come from this machine, so that whoever called could be reached by every page that its browser shows? It then
+    /// comes from a loopback address, or from the very address that it calls.</summary>
     public static bool IsFromThisMachine(IPEndPoint from, IPEndPoint called) =>
         AddressScopes.Of(from.Address) == AddressScope.Loopback || Plain(from.Address).Equals(Plain(called.Address));
 

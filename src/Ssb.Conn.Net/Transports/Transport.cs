@@ -7,7 +7,8 @@ using System.Text;
 
 namespace Ssb.Conn.Net;
 
-/// <summary>Opens the raw stream of a route, below the handshake: <c>net</c>, <c>unix</c>, <c>ws</c>, <c>wss</c> and <c>onion</c>.</summary>
+/// <summary>Opens the raw stream of a route, below the handshake: <c>net</c>, <c>unix</c>, <c>ws</c>, <c>wss</c> and
+/// <c>onion</c>.</summary>
 internal static class Transport
 {
     /// <summary>Where Tor's SOCKS proxy is, unless somebody moved it.</summary>
@@ -18,10 +19,12 @@ internal static class Transport
     /// <param name="route">Where to. A <c>tunnel</c> has no stream of its own: the room's connection gives it.</param>
     /// <param name="dial">What it may reach and open; null: everything, as a tool asks that a person runs.</param>
     /// <param name="socksProxy">What <c>onion</c> routes go through.</param>
-    /// <param name="certificates">What decides about certificates of <c>wss</c> routes; null: the system does, as for any HTTPS client, and for JavaScript peers.</param>
+    /// <param name="certificates">What decides about certificates of <c>wss</c> routes; null: the system does, as for any HTTPS client, and
+    /// for JavaScript peers.</param>
     /// <param name="timeProvider">The clock.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
-    /// <exception cref="ConnectFailedException">It cannot be reached, or not in this way. The message says why, without the route.</exception>
+    /// <exception cref="ConnectFailedException">It cannot be reached, or not in this way. The message says why, without the
+    /// route.</exception>
     public static async Task<Stream> OpenAsync(
         MultiserverRoute route, PeerDial? dial, EndPoint socksProxy, RemoteCertificateValidationCallback? certificates, TimeProvider timeProvider,
         CancellationToken cancellationToken)
@@ -65,7 +68,8 @@ internal static class Transport
         _ => e.Message,
     };
 
-    /// <summary>Opens a TCP connection for a dial: each address of the host in order that the dial may reach, until one works. Every transport that goes over TCP by itself comes
+    /// <summary>Opens a TCP connection for a dial: each address of the host in order that the dial may reach, until one works. Every
+    /// transport that goes over TCP by itself comes
     /// through here, after names are resolved, so that a name cannot lead where an address may not.</summary>
     private static async Task<Stream> OpenTcpAsync(string host, int port, PeerDial? dial, CancellationToken cancellationToken)
     {
@@ -163,7 +167,8 @@ internal static class Transport
         return new Uri($"{route.Transport}://{user}{host}:{route.Port}{(path.StartsWith('/') ? path : "/" + path)}");
     }
 
-    // What is at an address that a stranger told must not choose what else we ask for: it cannot send us elsewhere, nor have us tell or keep anything.
+    // What is at an address that a stranger told must not choose what else we ask for: it cannot send us elsewhere, nor have us tell or
+    // keep anything.
     private static SocketsHttpHandler HandlerFor(PeerDial? dial, RemoteCertificateValidationCallback? certificates, UsefulBytes useful) => new()
     {
         AllowAutoRedirect = false,

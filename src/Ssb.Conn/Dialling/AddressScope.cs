@@ -4,18 +4,20 @@ using System.Net.Sockets;
 namespace Ssb.Conn;
 
 /// <summary>From how far away an IP address can be reached. The values are in order: the most local comes first.</summary>
-/// <remarks>It is used to compare an address with the one at which its source was reached: a peer on the internet has no reason to tell us of an address
-/// inside our home network.</remarks>
+/// <remarks>It is used to compare an address with the one at which its source was reached: a peer on the internet has no reason to tell us
+/// of an address inside our home network.</remarks>
 public enum AddressScope
 {
-    /// <summary>This machine alone: <c>127.0.0.0/8</c>, <c>::1</c>, and what a dial sends to this machine as well, <c>0.0.0.0/8</c> and <c>::</c>.</summary>
+    /// <summary>This machine alone: <c>127.0.0.0/8</c>, <c>::1</c>, and what a dial sends to this machine as well, <c>0.0.0.0/8</c> and
+    /// <c>::</c>.</summary>
     Loopback,
 
     /// <summary>One link: <c>169.254.0.0/16</c>, <c>fe80::/10</c>, and multicast and broadcast addresses.</summary>
     LinkLocal,
 
     /// <summary>One site: <c>10.0.0.0/8</c>, <c>172.16.0.0/12</c>, <c>192.168.0.0/16</c>, the shared addresses of carriers and overlays
-    /// (<c>100.64.0.0/10</c>), <c>192.0.0.0/24</c>, <c>198.18.0.0/15</c>, <c>240.0.0.0/4</c>, <c>fc00::/7</c>, and <c>fec0::/10</c>.</summary>
+    /// (<c>100.64.0.0/10</c>), <c>192.0.0.0/24</c>, <c>198.18.0.0/15</c>, <c>240.0.0.0/4</c>, <c>fc00::/7</c>, and
+    /// <c>fec0::/10</c>.</summary>
     Private,
 
     /// <summary>Every other address.</summary>
@@ -25,8 +27,8 @@ public enum AddressScope
 /// <summary>The one place that decides how local an address is.</summary>
 internal static class AddressScopes
 {
-    /// <summary>The scope of an address. IPv6 addresses that stand for an IPv4 address (mapped, compatible, translated, NAT64, 6to4) have the scope of that
-    /// address, because that is where a packet to them ends.</summary>
+    /// <summary>The scope of an address. IPv6 addresses that stand for an IPv4 address (mapped, compatible, translated, NAT64, 6to4) have
+    /// the scope of that address, because that is where a packet to them ends.</summary>
     public static AddressScope Of(IPAddress address)
     {
         Span<byte> bytes = stackalloc byte[16];
@@ -34,8 +36,8 @@ internal static class AddressScopes
         return address.AddressFamily == AddressFamily.InterNetwork ? OfIPv4(bytes[..length]) : OfIPv6(bytes);
     }
 
-    /// <summary>The scope of a host as it is written in an address; null for a name, whose scope only its addresses tell. The names that every resolver must
-    /// answer with this machine (RFC 6761, section 6.3) are loopback.</summary>
+    /// <summary>The scope of a host as it is written in an address; null for a name, whose scope only its addresses tell. The names that
+    /// every resolver must answer with this machine (RFC 6761, section 6.3) are loopback.</summary>
     public static AddressScope? Of(string host)
     {
         string name = host.TrimEnd('.');

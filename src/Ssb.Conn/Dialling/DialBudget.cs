@@ -1,8 +1,9 @@
 namespace Ssb.Conn;
 
-/// <summary>How many connections may be opened in any minute without a person having asked: one budget for routes, resolved addresses, rooms that tunnels need, and
-/// retries.</summary>
-/// <remarks>Thread-safe. It holds one number for each opening of the last minute, and so no more than <paramref name="perMinute"/>.</remarks>
+/// <summary>How many connections may be opened in any minute without a person having asked: one budget for routes, resolved addresses,
+/// rooms that tunnels need, and retries.</summary>
+/// <remarks>Thread-safe. It holds one number for each opening of the last minute, and so no more than <paramref
+/// name="perMinute"/>.</remarks>
 /// <param name="perMinute">The most in any minute; <see cref="int.MaxValue"/> for no bound.</param>
 /// <param name="timeProvider">The clock.</param>
 internal sealed class DialBudget(int perMinute, TimeProvider timeProvider)
