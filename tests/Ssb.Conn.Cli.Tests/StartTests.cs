@@ -70,8 +70,10 @@ public sealed class StartTests : IDisposable
             if (!OperatingSystem.IsWindows())
             {
                 const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-                Assert.All(Directory.GetFiles(folder), file => Assert.Equal(OwnerOnly, File.GetUnixFileMode(file)));
-                Assert.All((string[])[folder, Path.GetDirectoryName(folder)!], made => Assert.Equal(OwnerOnly | UnixFileMode.UserExecute, File.GetUnixFileMode(made))); // it has one
+                foreach (string file in Directory.GetFiles(folder))
+                    Assert.Equal(OwnerOnly, File.GetUnixFileMode(file));
+                foreach (string made in (string[])[folder, Path.GetDirectoryName(folder)!]) // it has a parent
+                    Assert.Equal(OwnerOnly | UnixFileMode.UserExecute, File.GetUnixFileMode(made));
             }
 
             JsonElement manifest = JsonElement.Parse(await File.ReadAllBytesAsync(Path.Combine(folder, "manifest.json"), TestContext.Current.CancellationToken));

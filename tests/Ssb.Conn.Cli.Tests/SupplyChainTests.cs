@@ -46,6 +46,6 @@ public sealed partial class SupplyChainTests
 
     private static string Read(string path) => File.ReadAllText(Path.Combine(ReadmeTests.SourceTree, path));
 
-    [GeneratedRegex("Path=\"([^\"]+\\.csproj)\"")]
+    [GeneratedRegex("Path=\"(?<path>[^\"]+\\.csproj)\"", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 60_000)]
     private static partial Regex Project();
 }

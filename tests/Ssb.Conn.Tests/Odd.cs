@@ -61,7 +61,7 @@ internal static class Odd
             Assert.Skip("There is no 'flock' here, or, for the lock of another user, no 'setpriv' or not the right to use it.");
         string[] flock = ["flock", kind, path, "sh", "-c", "echo locked; exec sleep 600"];
         string[] command = user is null ? flock : ["setpriv", $"--reuid={user}", $"--regid={user}", "--clear-groups", .. flock];
-        var process = Process.Start(new ProcessStartInfo(command[0], command.Skip(1)) { RedirectStandardOutput = true })!; // null only with UseShellExecute
+        var process = Process.Start(new ProcessStartInfo(command[0], command.Skip(1)) { RedirectStandardOutput = true, UseShellExecute = false })!; // a new process
         Assert.Equal("locked", process.StandardOutput.ReadLine());
         return new Ending(process);
     }

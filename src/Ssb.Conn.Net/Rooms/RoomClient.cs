@@ -192,18 +192,22 @@ internal sealed class RoomClient : IAsyncDisposable
     {
         string id = portal.ToString();
         bool isRequested = dial.IsRequested;
-        IEnumerable<Func<Task<IPeerConnection>?>> ways =
+        IEnumerable<(MultiserverAddress Address, bool IsInHub)> ways =
         [
-            .. _conn.Hub.GetByKey(id).Where(p => MayLead(p.Address, id)).Select(p => (Func<Task<IPeerConnection>?>)(() => _conn.Hub.Join(p.Address)?.WaitAsync(cancellationToken))),
-            .. Remembered(portal, target, isRequested).Select(a => (Func<Task<IPeerConnection>?>)(() => _conn.ConnectForTunnelAsync(a, isRequested, cancellationToken))),
+            .. _conn.Hub.GetByKey(id).Where(p => MayLead(p.Address, id)).Select(p => (p.Address, true)),
+            .. Remembered(portal, target, isRequested).Select(address => (address, false)),
         ];
 
         ConnectFailedException? failure = null;
-        foreach (Func<Task<IPeerConnection>?> way in ways.Take(MaxAddresses))
+        foreach ((MultiserverAddress address, bool isInHub) in ways.Take(MaxAddresses))
         {
             try
             {
-                if (way() is { } connecting && await connecting.ConfigureAwait(false) is PeerConnection connection && connection.Remote == portal)
+                Task<IPeerConnection>? connecting = null;
+                if (isInHub && !_conn.Hub.TryJoin(address, out connecting))
+                    continue; // it has just ended
+                connecting ??= _conn.ConnectForTunnelAsync(address, isRequested, cancellationToken);
+                if (await connecting.WaitAsync(cancellationToken).ConfigureAwait(false) is PeerConnection connection && connection.Remote == portal)
                     return connection;
             }
             catch (ConnectFailedException e)

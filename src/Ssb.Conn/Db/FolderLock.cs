@@ -109,7 +109,7 @@ internal sealed class FolderLock : IDisposable
             || !OwnFiles.TryStat($"/proc/{process}", followLink: true, out OwnFiles.FileStatus owner))
             return true;
         holder = $"process {process} of the user with the number {owner.User}";
-        return owner.User == 0 || owner.User == file.User || (file.Mode & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != 0;
+        return owner.User == 0 || owner.User == file.User || (file.Mode & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != UnixFileMode.None;
     }
 
     // "1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF", the device in hexadecimal digits, then the inode.

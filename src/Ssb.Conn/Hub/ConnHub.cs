@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 
 namespace Ssb.Conn;
 
@@ -310,13 +311,16 @@ public sealed class ConnHub : IAsyncDisposable
         }
     }
 
-    /// <summary>The connection with a peer that is connected, or being connected to; null if it is neither. Dials nobody.</summary>
-    internal Task<IPeerConnection>? Join(MultiserverAddress address)
+    /// <summary>Gives the connection with a peer that is connected, or being connected to. Dials nobody.</summary>
+    /// <returns>false if the peer is neither.</returns>
+    internal bool TryJoin(MultiserverAddress address, [NotNullWhen(true)] out Task<IPeerConnection>? connection)
     {
         lock (Gate)
         {
-            return _isClosed || !_entries.TryGet(address, out Entry? entry) || entry.View.State == HubState.Disconnecting ? null
-                : entry.Primary is { } standing ? Task.FromResult(standing) : entry.Dialled.Task;
+            connection = _isClosed || !_entries.TryGet(address, out Entry? entry) || entry.View.State == HubState.Disconnecting ? null
+                : entry.Primary is { } standing ? Task.FromResult(standing)
+                : entry.Dialled.Task;
+            return connection is not null;
         }
     }
 

@@ -105,7 +105,9 @@ public readonly struct RpcValue
         }
         catch (JsonException e)
         {
+#pragma warning disable MA0054 // inside, the exception would show the stranger's text as it is
             throw new FormatException("Not JSON: " + StrangerText.Show(e.Message));
+#pragma warning restore MA0054
         }
     }
 
@@ -123,7 +125,9 @@ public readonly struct RpcValue
         }
         catch (JsonException e)
         {
+#pragma warning disable MA0054 // as above
             throw new FormatException($"Not JSON of {typeof(T).Name}: {StrangerText.Show(e.Message)}");
+#pragma warning restore MA0054
         }
     }
 

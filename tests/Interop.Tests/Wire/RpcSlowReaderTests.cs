@@ -98,7 +98,7 @@ public class RpcSlowReaderTests(ITestOutputHelper output)
         }
 
         await watching.CancelAsync();
-        await watch.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await watch.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         string row = string.Create(CultureInfo.InvariantCulture,
             $"{sender} | {how} | {megabytes} MB | {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s | held {held / 1e6:0.0} MB | reserve {reserve / 1e6:0.0} MB | resident {memory / 1e6:0} MB | {result}");
         output.WriteLine(row);

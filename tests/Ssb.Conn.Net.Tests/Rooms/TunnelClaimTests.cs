@@ -71,7 +71,7 @@ public sealed class TunnelClaimTests : RoomPeers
     {
         await using var trap = new Trap();
         SsbPeer alice = await StartScheduled();
-        alice.Conn.Remember(At(trap), PeerData.Parse($$"""{"type":"room","failure":9,"stateChange":{{DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()}}}"""));
+        alice.Conn.Remember(At(trap), PeerData.Parse($$"""{"type":"room","failure":9,"stateChange":{{TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds()}}}"""));
         await AssertFails(alice, "left alone", trap);
     }
 
@@ -142,7 +142,7 @@ public sealed class TunnelClaimTests : RoomPeers
         alice.Conn.Stage(Claim, new StagedData { Type = "room-attendant" }, "pub/@x");
         Until(() => alice.Conn.Why(Claim.Text).Routes is [{ LastError: not null }]);
         Assert.Contains(why, alice.Conn.Why(Claim.Text).Routes[0].LastError, StringComparison.Ordinal);
-        await Task.Delay(10 * s_often, Token); // of a scheduler that looks meanwhile
+        await Task.Delay(10 * s_often, TimeProvider.System, Token); // of a scheduler that looks meanwhile
         Assert.Equal(0, trap.Calls);
     }
 }

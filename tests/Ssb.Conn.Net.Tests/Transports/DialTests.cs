@@ -100,7 +100,7 @@ public sealed class DialTests : RoomPeers
         }
 
         Until(() => trap.Calls == 10);
-        await Task.Delay(10 * s_often, Token); // of a scheduler that goes on looking
+        await Task.Delay(10 * s_often, TimeProvider.System, Token); // of a scheduler that goes on looking
         Assert.Equal(10, trap.Calls);
     }
 

@@ -277,11 +277,11 @@ public sealed class RpcSlowReaderTests : IDisposable
         var took = new TaskCompletionSource<List<int>>(TaskCreationOptions.RunContinuationsAsynchronously);
         var api = new RpcApi()
             .Sink("sink", async (_, items, _) => took.TrySetResult(await SlowlyAsync(items)))
-            .Duplex("duplex", async (_, duplex, _) => took.TrySetResult(await SlowlyAsync(duplex.ReadAllAsync())))
-            .Duplex("back", async (_, duplex, _) =>
+            .Duplex("duplex", async (_, duplex, token) => took.TrySetResult(await SlowlyAsync(duplex.ReadAllAsync(token))))
+            .Duplex("back", async (_, duplex, token) =>
             {
                 for (int i = 0; i < Count; i++)
-                    await duplex.WriteAsync(i);
+                    await duplex.WriteAsync(i, token);
             });
         Func<RpcOptions, RpcOptions> narrow = o => o with { WindowFrames = 2, TimeProvider = _time };
         await using var scene = new RpcScene(api, narrow, narrow, capacity: 300);
