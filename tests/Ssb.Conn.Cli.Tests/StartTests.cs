@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+using System.Text;
 using System.Text.Json;
 using Ssb.Conn.Cli.Starting;
 using Ssb.Wire;
@@ -110,6 +112,26 @@ public sealed class StartTests : IDisposable
         }
     }
 
+    [Theory(Timeout = Patience.WholeTest)]
+    [InlineData("http://localhost:3000", "101"), InlineData("http://localhost:3001", "403")]
+    public async Task Start_OriginOfAPage_MayCallByWebSocket(string page, string answer)
+    {
+        string start = $"start --path {_folder} --no-lan --host 127.0.0.1 --port 0 --ws-port 0 --no-dial --origin http://localhost:3000";
+        using Tool tool = Tool.Start(start, TestContext.Current.CancellationToken);
+        JsonElement started = Assert.Single(await tool.ReadUntilAsync(_ => true));
+        string ws = started.GetProperty("addresses").EnumerateArray().Select(address => address.GetString()!).Single(address => address.StartsWith("ws:", StringComparison.Ordinal));
+        using var client = new TcpClient();
+        await client.ConnectAsync("127.0.0.1", MultiserverAddress.Parse(ws).Routes[0].Port!.Value, TestContext.Current.CancellationToken); // ws has one
+        await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
+            "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            + $"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nOrigin: {page}\r\n\r\n"), TestContext.Current.CancellationToken);
+        using var reader = new StreamReader(client.GetStream(), Encoding.ASCII);
+
+        Assert.Equal(answer, (await reader.ReadLineAsync(TestContext.Current.CancellationToken))!.Split(' ')[1]); // it answers
+        tool.Signal("TERM");
+        Assert.Equal(0, (await tool.EndAsync()).Code);
+    }
+
     [Fact(Timeout = Patience.WholeTest)]
     public async Task Start_InATerminal_ShowsItselfAndTakesKeys()
     {
@@ -158,6 +180,9 @@ public sealed class StartTests : IDisposable
     [Theory]
     [InlineData("--port x", "'x'", "--port 8008")]
     [InlineData("--ws-port 65536", "'65,536'|'65536'", "--ws-port 8989")]
+    [InlineData("--origin http://localhost:3000", "without --ws-port", "--ws-port 8989")]
+    [InlineData("--ws-port 0 --origin localhost", "--origin", "http://localhost:3000")]
+    [InlineData("--ws-port 0 --origin http://localhost/page", "--origin", "http://localhost:3000")]
     [InlineData("--callers 0", "'0'", "from 1 to 100,000")]
     [InlineData("--callers 50 --callers-per-source 51", "'51'", "from 1 to 50")]
     [InlineData("--host pub.example", "IP address", "127.0.0.1")]

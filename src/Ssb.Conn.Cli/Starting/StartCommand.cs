@@ -45,6 +45,12 @@ internal sealed class StartCommand : CliCommand
     private static readonly Option<string?> s_wsPort = Text("--ws-port", "N", "Be called by WebSocket too");
     private static readonly Option<string?> s_callers = Text("--callers", "N", "How many callers are kept (default: 8, with up to 200 for a while)");
     private static readonly Option<string?> s_perSource = Text("--callers-per-source", "N", "How many of them from one IP address or room (default: 40)");
+    private static readonly Option<string[]> s_origin = new("--origin")
+    {
+        HelpName = "ORIGIN",
+        Description = "A web page on this computer that may call by WebSocket, such as http://localhost:3000; may be repeated",
+    };
+
     private static readonly Option<bool> s_noLan = Flag("--no-lan", "Neither announce nor discover on the LAN");
     private static readonly Option<string?> s_interface = Text("--interface", "NAME_OR_IP", "Use one network interface for the LAN instead of all");
     private static readonly Option<bool> s_noDial = Flag("--no-dial", "Dial nobody unless told to");
@@ -58,12 +64,19 @@ internal sealed class StartCommand : CliCommand
     private static readonly Option<bool> s_quiet = Flag("--quiet", "Write one line as it starts, and problems");
 
     private static readonly Option[] s_all =
-        [s_neighbours, s_seed, s_path, s_host, s_port, s_wsPort, s_callers, s_perSource, s_noLan, s_interface, s_noDial, s_master, s_networkKey, s_duration, s_json, s_showSecrets, s_quiet];
+    [
+        s_neighbours, s_seed, s_path, s_host, s_port, s_wsPort, s_origin, s_callers, s_perSource, s_noLan, s_interface, s_noDial, s_master, s_networkKey,
+        s_duration, s_json, s_showSecrets, s_quiet,
+    ];
 
     private readonly TimeProvider _time;
 
     // After an option that may be repeated, what is typed is taken for another value of it.
-    static StartCommand() => s_master.CompletionSources.Add(typed => typed.WordToComplete.StartsWith('-') ? s_all.Select(option => option.Name) : []);
+    static StartCommand()
+    {
+        foreach (Option<string[]> repeated in (Option<string[]>[])[s_master, s_origin])
+            repeated.CompletionSources.Add(typed => typed.WordToComplete.StartsWith('-') ? s_all.Select(option => option.Name) : []);
+    }
 
     public StartCommand(TimeProvider time)
         : base("start", "Run a peer, and watch it find, dial and lose others.", Extra)
@@ -92,7 +105,10 @@ internal sealed class StartCommand : CliCommand
         Refuse("--json", json, "one says much, the other next to nothing", (quiet, "--quiet"));
         if (path is { Length: 0 })
             throw Typed.Wrong("--path ''", "it takes the name of a folder");
-        PeerNetworkLimits limits = ReadLimits(parsed.GetValue(s_callers), parsed.GetValue(s_perSource));
+        string[] origins = parsed.GetValue(s_origin) ?? [];
+        if (origins.Length > 0 && wsPort is null)
+            throw Typed.Wrong("--origin without --ws-port", "web pages call by WebSocket; add --ws-port 8989");
+        PeerNetworkLimits limits = ReadLimits(parsed.GetValue(s_callers), parsed.GetValue(s_perSource)) with { LocalOrigins = [.. origins.Select(ReadOrigin)] };
         return new StartOptions
         {
             Folder = path ?? (neighbours > 0 ? SsbFolder.AmongNeighbours : SsbFolder.Own),
@@ -135,6 +151,13 @@ internal sealed class StartCommand : CliCommand
             MaxCallersPerSource = perSource is null ? Math.Min(limits.MaxCallersPerSource, most) : Typed.Number("--callers-per-source", perSource, 1, most, 100),
         };
     }
+
+    // What a browser sends: a scheme, a host and perhaps a port; or '*' for every page, or 'null' for pages without an origin.
+    private static string ReadOrigin(string typed) => typed is "*" or "null"
+        || (Uri.TryCreate(typed, UriKind.Absolute, out Uri? uri) && uri.Host.Length > 0 && uri.UserInfo.Length == 0 && uri.PathAndQuery is "/" or ""
+            && uri.Fragment.Length == 0)
+        ? typed.TrimEnd('/')
+        : throw Typed.Wrong("--origin", "it takes the origin of a web page, such as http://localhost:3000, or * for every page");
 
     private static IPAddress? ReadHost(string? typed) => typed is null ? null
         : IPAddress.TryParse(typed, out IPAddress? address) ? address
