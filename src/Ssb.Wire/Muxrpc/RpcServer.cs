@@ -212,7 +212,9 @@ internal sealed class RpcServer(RpcConnection connection)
 
     private void AnswerError(int number, RpcException error)
     {
-        connection.Output.Add(RpcFrame.End | RpcFrame.Json, -number, RpcErrorBody.Of(error));
+        // Procedures are cancelled as the connection ends. What the peer is to learn then is the end, whichever of the two is written first.
+        if (!connection.IsEnding)
+            connection.Output.Add(RpcFrame.End | RpcFrame.Json, -number, RpcErrorBody.Of(error));
         connection.Exchanges.Remove(-number);
     }
 

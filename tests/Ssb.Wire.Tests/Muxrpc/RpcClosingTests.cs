@@ -33,6 +33,24 @@ public class RpcClosingTests
     }
 
     [Fact]
+    public async Task DisposeAsync_ProcedureIsCancelled_CallerLearnsOfTheEnd()
+    {
+        var running = new TaskCompletionSource();
+        await using var scene = new RpcScene(new RpcApi().Async("slow", async (_, token) =>
+        {
+            var cancelled = new TaskCompletionSource<RpcValue>(); // its continuation runs within the cancelling, before the goodbye is written
+            using CancellationTokenRegistration registration = token.Register(() => cancelled.SetCanceled(token));
+            running.SetResult();
+            return await cancelled.Task.ConfigureAwait(ConfigureAwaitOptions.None);
+        }));
+        Task<RpcValue> call = scene.Client.CallAsync("slow");
+        await running.Task.Guarded();
+
+        await scene.Server.DisposeAsync().Guarded();
+        Assert.Equal(RpcError.ConnectionClosed, (await Assert.ThrowsAsync<RpcException>(() => call.Guarded())).Error);
+    }
+
+    [Fact]
     public async Task CloseAsync_WithWorkOpen_WaitsForItAndTakesNoMore()
     {
         var hold = new TaskCompletionSource<RpcValue>();
