@@ -63,7 +63,7 @@ public class RpcSlowReaderTests(ITestOutputHelper output)
         {
             "200" => 100,
             "pauses" => 45,
-            "20" or "two" or "calls" or "large calls" or "plain calls" or "plain large calls" => 30,
+            "20" or "two" or "calls" => 30,
             _ => 12,
         };
         var procedures = new RpcProcedures();
