@@ -34,6 +34,8 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     private bool _isAccepting, _isClosed;
 
     private Func<string, bool>? _welcome; // the manager's
+    private readonly Action<RpcEvent> _onEvent; // one for all connections
+    private bool _isWithoutReserveFile; // and that was told
     private volatile IReadOnlyList<LanSubnet> _subnets = []; // as they were last read
 
     private PeerNetwork(PeerNetworkOptions options, IReadOnlyList<Listener> listeners)
@@ -41,6 +43,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         (_options, _listeners) = (options, listeners);
         _limits = new ConnectionLimits(options);
         _handshake = new HandshakeOptions { Network = options.NetworkKey, Deadline = options.Limits.HandshakeDeadline, TimeProvider = options.TimeProvider };
+        _onEvent = OnEvent;
         if (!options.IsServedLater)
             _api.SetResult(options.Api ?? new RpcApi());
     }
@@ -243,6 +246,18 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         await GreetAsync(place, _ => Task.FromResult(raw), remote => address.Key is { } key && key != remote.ToString() ? null : address, cancellationToken).ConfigureAwait(false);
     }
 
+    private void OnEvent(RpcEvent happening)
+    {
+        if (happening.Kind == RpcEventKind.NoReserveFile && !Interlocked.Exchange(ref _isWithoutReserveFile, true))
+        {
+            _options.Logger.LogWarning(happening.Error,
+                "What peers send faster than it is read cannot be kept in a file in {Folder}, so only memory holds it. Other connections that find the same do not say so.",
+                _options.Limits.Rpc.ReserveFolder);
+        }
+
+        _options.Limits.Rpc.OnEvent?.Invoke(happening);
+    }
+
     private IReadOnlyList<LanSubnet> ReadSubnets()
     {
         try
@@ -433,6 +448,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             Remote = who,
             Permissions = permissions,
             TimeProvider = _options.TimeProvider,
+            OnEvent = _onEvent,
         });
         var connection = new PeerConnection(rpc, who, address, isClient, isOurs);
         bool isLate;

@@ -10,7 +10,8 @@ public sealed record PeerNetworkLimits
     /// <summary>The bounds of each connection; its api, its permissions and its clock come from here. Default: those of <see
     /// cref="RpcOptions"/>, with bodies of up to 1 MiB, 256 open requests, windows of 1,024 frames and 2 MiB, 8 MiB held in all and 16 MiB
     /// in reserve, 1 MiB unsent, and 100,000 frames a second. To and from those who may do everything bodies may have 8 MiB, if that is
-    /// more.</summary>
+    /// more. A peer with a folder has the files of the reserve there, if <see cref="RpcOptions.ReserveFolder"/> is left as it is; null for
+    /// none.</summary>
     public RpcOptions Rpc { get; init; } = new()
     {
         MaxBodySize = 1024 * 1024,

@@ -64,7 +64,7 @@ public sealed class SsbPeer : IAsyncDisposable
                 NetworkKey = options.NetworkKey,
                 Listen = options.Listen,
                 Access = ConnApi.Access(options.Masters, options.Rooms ? [.. options.AllowStrangers, .. RoomClient.ForStrangers] : options.AllowStrangers),
-                Limits = options.Limits,
+                Limits = LimitsOf(options),
                 SocksProxy = options.SocksProxy,
                 IsServedLater = true,
                 OnConnected = connection => peer?.OnConnected(connection), // there is none before Serve
@@ -129,6 +129,12 @@ public sealed class SsbPeer : IAsyncDisposable
             await _log.EndAsync(this).ConfigureAwait(false);
         }
     }
+
+    // What of a peer needs a disk is in its folder.
+    private static PeerNetworkLimits LimitsOf(SsbPeerOptions options) =>
+        options.Folder is not null && options.Limits is { Rpc: { } rpc } && rpc.ReserveFolder == RpcOptions.DefaultReserveFolder
+            ? options.Limits with { Rpc = rpc with { ReserveFolder = options.Folder } }
+            : options.Limits;
 
     private static KeyPair OpenKeys(string? folder)
     {

@@ -31,6 +31,9 @@ public static class WireMetrics
     private static readonly UpDownCounter<long> s_reserve = s_meter.CreateUpDownCounter<long>(
         "ssb.wire.rpc.reserve", "By", "What streams hold beyond their windows, with what frames cost beside their bodies.");
 
+    private static readonly UpDownCounter<long> s_reserveFiles = s_meter.CreateUpDownCounter<long>(
+        "ssb.wire.rpc.reserve_files", "By", "What streams hold beyond their windows in files.");
+
     internal static void CountHandshake(string role, string outcome)
     {
         if (s_handshakes.Enabled)
@@ -65,6 +68,12 @@ public static class WireMetrics
     {
         if (s_reserve.Enabled)
             Guard(() => s_reserve.Add(by));
+    }
+
+    internal static void CountReserveFiles(long by)
+    {
+        if (s_reserveFiles.Enabled)
+            Guard(() => s_reserveFiles.Add(by));
     }
 
     internal static void CountConnections(int by) => Guard(() => s_connections.Add(by));

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Ssb.Wire;
 
@@ -6,9 +7,9 @@ namespace Ssb.Conn.Net;
 /// <summary>A room that we are connected to: its attendants go onto the bench as they come, and leave it as they leave.</summary>
 /// <remarks>Thread-safe. What a room can make us do: it has <see cref="MaxAttendants"/> attendants at most, further ones are passed over;
 /// and after <see cref="Burst"/> changes it is read no faster than <see cref="ChangesPerSecond"/>, and its stream ends once it was faster
-/// than that for <see cref="MostTooFast"/>: reading slowly for good would hold up the tunnels of the same connection. A room whose stream
-/// has
-/// ended has no attendants any more, until the next connection.</remarks>
+/// than that, or than we can be, for <see cref="MostTooFast"/>: reading slowly for good would hold up the tunnels of the same connection,
+/// and in the end the room would take us for a peer that reads nothing. A room whose stream has ended has no attendants any more, until
+/// the next connection.</remarks>
 internal sealed class Room(PeerConnection connection, RoomMetadata metadata, ConnPlugin conn, FeedId ownId, TimeProvider timeProvider, ILogger logger)
 {
     /// <summary>As many as a room may have on the bench, unless the options say otherwise.</summary>
@@ -27,6 +28,8 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
     private double _allowance = Burst;
     private long _since = timeProvider.GetTimestamp();
     private long? _tooFastSince;
+    private long? _behindSince; // when there last was nothing to read
+    private int _behind; // changes since then
 
     /// <summary>The connection with it.</summary>
     public PeerConnection Connection => connection;
@@ -102,8 +105,11 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
         bool hasTold = false;
         try
         {
-            await foreach (RpcValue item in connection.Rpc.Source(procedure).WithCancellation(cancellationToken).ConfigureAwait(false))
+            IAsyncEnumerator<RpcValue> items = connection.Rpc.Source(procedure).GetAsyncEnumerator(cancellationToken);
+            await using ConfiguredAsyncDisposable leaving = items.ConfigureAwait(false);
+            while (await NextAsync(items).ConfigureAwait(false))
             {
+                RpcValue item = items.Current;
                 hasTold = true;
                 int changes = RoomNews.Read(item, MaxAttendants) is { } news ? Apply(news) : 0;
                 if (await KeepPaceAsync(1 + changes, cancellationToken).ConfigureAwait(false))
@@ -120,6 +126,14 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
         }
 
         return true;
+    }
+
+    private async ValueTask<bool> NextAsync(IAsyncEnumerator<RpcValue> items)
+    {
+        ValueTask<bool> next = items.MoveNextAsync();
+        if (!next.IsCompleted)
+            (_behindSince, _behind) = (null, 0);
+        return await next.ConfigureAwait(false);
     }
 
     /// <returns>How many changes it brought.</returns>
@@ -197,10 +211,16 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
     private async ValueTask<bool> KeepPaceAsync(int changes, CancellationToken cancellationToken)
     {
         long now = timeProvider.GetTimestamp();
+        // On a machine that is slower than the pace, what matters is that the room leaves us no moment in which all is read.
+        _behindSince ??= now;
+        _behind += changes;
+        if (_behind > Burst && timeProvider.GetElapsedTime(_behindSince.Value, now) >= MostTooFast)
+            return false;
+
         _allowance = Math.Min(Burst, _allowance + timeProvider.GetElapsedTime(_since, now).TotalSeconds * ChangesPerSecond) - changes;
         _since = now;
         if (_allowance >= Burst / 2)
-            _tooFastSince = null; // not at 0, which a wait that takes a little longer than asked for exceeds
+            _tooFastSince = null; // not at 0, so that a room that was too fast has to be quiet for a while
         if (_allowance >= 0)
             return true;
 
@@ -208,6 +228,7 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
         if (timeProvider.GetElapsedTime(_tooFastSince.Value, now) >= MostTooFast)
             return false;
         await Task.Delay(TimeSpan.FromSeconds(-_allowance / ChangesPerSecond), timeProvider, cancellationToken).ConfigureAwait(false);
+        (_allowance, _since) = (0, timeProvider.GetTimestamp()); // a wait that took longer than asked for, as on a busy machine, earns the room nothing
         return true;
     }
 }

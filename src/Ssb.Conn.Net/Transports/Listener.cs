@@ -70,7 +70,7 @@ internal sealed class Listener : IDisposable
     {
         Socket socket = await _socket.AcceptAsync(cancellationToken).ConfigureAwait(false);
         if (_path is null)
-            socket.NoDelay = true;
+            SocketTuning.Apply(socket);
         return socket;
     }
 

@@ -87,7 +87,7 @@ internal static class Transport
 
             if (dial?.TryOpen() == false)
                 throw new ConnectFailedException(TooMany, cause);
-            var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
             try
             {
                 return await OpenSocketAsync(socket, new IPEndPoint(address, port), cancellationToken).ConfigureAwait(false);
@@ -114,6 +114,8 @@ internal static class Transport
         try
         {
             await socket.ConnectAsync(to, cancellationToken).ConfigureAwait(false);
+            if (socket.ProtocolType == ProtocolType.Tcp)
+                SocketTuning.Apply(socket);
             return new NetworkStream(socket, ownsSocket: true);
         }
         catch
@@ -189,7 +191,7 @@ internal static class Transport
             throw new ConnectFailedException(TooMany);
         // The proxy is the operator's choice, and resolves the name in a network of its own, where nothing is local.
         Stream stream = await OpenSocketAsync(
-            new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true }, socksProxy, cancellationToken).ConfigureAwait(false);
+            new Socket(SocketType.Stream, ProtocolType.Tcp), socksProxy, cancellationToken).ConfigureAwait(false);
         try
         {
             await Socks5.ConnectAsync(stream, route.Host!, route.Port!.Value, cancellationToken).ConfigureAwait(false); // no problem: it has both

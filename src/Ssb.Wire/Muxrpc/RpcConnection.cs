@@ -28,13 +28,14 @@ public sealed class RpcConnection : IAsyncDisposable
     private RpcEnd? _end; // under _gate; set once, when it is known how the connection ends
     private ITimer? _closing; // under _gate; closes the stream if the peer does not
 
+    private RpcReserve? _reserve;
+
     private RpcConnection(Stream stream, RpcOptions options)
     {
         _stream = stream;
         Options = options;
         Remote = options.Remote ?? (stream as BoxStream)?.Remote;
         Held = new RpcHeld(options.MaxHeldBytes);
-        Reserve = new RpcReserve(options);
         Output = new RpcOutput(stream, options.TimeProvider, options.MaxUnsentBytes, e => End(new RpcEnd(RpcEndReason.Lost, e)));
         Exchanges = new RpcExchanges(options.MaxOpenRequests);
         _server = new RpcServer(this);
@@ -54,7 +55,9 @@ public sealed class RpcConnection : IAsyncDisposable
 
     internal RpcHeld Held { get; }
 
-    internal RpcReserve Reserve { get; }
+    /// <summary>Made when it is first needed, as most connections never do.</summary>
+    internal RpcReserve Reserve =>
+        Volatile.Read(ref _reserve) ?? Interlocked.CompareExchange(ref _reserve, new RpcReserve(Options), null) ?? _reserve;
 
     internal RpcExchanges Exchanges { get; }
 
@@ -144,7 +147,7 @@ public sealed class RpcConnection : IAsyncDisposable
     /// <exception cref="ArgumentException">The name is none, or the arguments are too large or binary.</exception>
     public RpcSource Source(string procedure, ReadOnlySpan<RpcValue> arguments = default)
     {
-        var inbox = new RpcInbox(this);
+        var inbox = new RpcInbox(this, mayUseFile: true);
         return new RpcSource(Open("source", procedure, arguments, inbox, endsWithPeer: true), inbox);
     }
 
@@ -153,7 +156,7 @@ public sealed class RpcConnection : IAsyncDisposable
     /// <exception cref="ArgumentException">The name is none, or the arguments are too large or binary.</exception>
     public RpcDuplex Duplex(string procedure, ReadOnlySpan<RpcValue> arguments = default)
     {
-        var inbox = new RpcInbox(this);
+        var inbox = new RpcInbox(this, mayUseFile: true);
         return new RpcDuplex(Open("duplex", procedure, arguments, inbox, endsWithPeer: false), inbox);
     }
 

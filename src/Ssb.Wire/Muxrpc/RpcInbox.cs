@@ -19,13 +19,12 @@ namespace Ssb.Wire;
 /// the connection read again.</para>
 /// <para>Three threads meet here: the connection's reader adds, the stream's reader takes, and a timer ends what nobody reads.</para>
 /// </remarks>
-internal sealed class RpcInbox(RpcConnection connection)
+/// <param name="connection">The connection.</param>
+/// <param name="mayUseFile">Whether its share of the reserve may be in a file. What a stranger opens may not be.</param>
+internal sealed class RpcInbox(RpcConnection connection, bool mayUseFile)
 {
     /// <summary>What each stream may hold even when all together hold too much.</summary>
     private const int AlwaysBytes = 65_536;
-
-    /// <summary>A queue that has grown larger is not kept for the next time.</summary>
-    private const int KeptPlaces = 1_024;
 
     private readonly RpcOptions _options = connection.Options;
 
@@ -35,10 +34,10 @@ internal sealed class RpcInbox(RpcConnection connection)
     private long _bytes; // of the window
 
     private readonly Lock _gate = new();
-    private Queue<RpcReserved>? _reserved; // under _gate; null until it is needed
+    private RpcReserveQueue? _reserved; // under _gate; null until it is needed
     private Exception? _error; // under _gate
     private ITimer? _expiry; // under _gate; runs while something is in the reserve
-    private volatile int _reservedCount; // written under _gate
+    private volatile bool _hasReserved; // written under _gate
     private volatile bool _completed; // written under _gate
 
     private RpcStream? _stream;
@@ -55,7 +54,7 @@ internal sealed class RpcInbox(RpcConnection connection)
     }
 
     /// <summary>Whether so many more bytes have no room. After completion there is always room, for what is dropped.</summary>
-    public bool IsFull(int length) => !_completed && (_reservedCount > 0 || IsWindowFull(length));
+    public bool IsFull(int length) => !_completed && (_hasReserved || IsWindowFull(length));
 
     /// <summary>Adds a value for which there is room; after completion it is dropped.</summary>
     public void Add(RpcValue value)
@@ -68,23 +67,12 @@ internal sealed class RpcInbox(RpcConnection connection)
     /// <returns>false if the reserve has no room for it after all.</returns>
     public bool TryAddToReserve(RpcValue value)
     {
+        bool isStored;
         lock (_gate)
-        {
-            if (_completed)
-                return true;
-            if (!connection.Reserve.TryStore(value, out RpcReserved stored))
-                return false;
-            (_reserved ??= new Queue<RpcReserved>()).Enqueue(stored);
-            _reservedCount = _reserved.Count;
-            MoveToWindow_NeedsLock(); // who took meanwhile has not seen it
-            if (_reservedCount > 0)
-            {
-                _expiry ??= _options.TimeProvider.CreateTimer(
-                    static inbox => ((RpcInbox)inbox!).Expire(), this, _options.SlowReaderDeadline, Timeout.InfiniteTimeSpan);
-            }
-
-            return true;
-        }
+            isStored = TryAddToReserve_NeedsLock(value);
+        if (mayUseFile && connection.Reserve.TakeFailure() is { } failure)
+            connection.Report(new RpcEvent(RpcEventKind.NoReserveFile, _stream?.Procedure ?? "", failure));
+        return isStored;
     }
 
     /// <summary>Nothing more comes. The first completion counts. What is here can still be read.</summary>
@@ -153,6 +141,23 @@ internal sealed class RpcInbox(RpcConnection connection)
         }
     }
 
+    private bool TryAddToReserve_NeedsLock(in RpcValue value)
+    {
+        if (_completed)
+            return true;
+        if (!(_reserved ??= new RpcReserveQueue(connection.Reserve, mayUseFile)).TryAdd(value))
+            return false;
+        _hasReserved = true;
+        MoveToWindow_NeedsLock(); // who took meanwhile has not seen it
+        if (_hasReserved)
+        {
+            _expiry ??= _options.TimeProvider.CreateTimer(
+                static inbox => ((RpcInbox)inbox!).Expire(), this, _options.SlowReaderDeadline, Timeout.InfiniteTimeSpan);
+        }
+
+        return true;
+    }
+
     private RpcRoom? FindRoom(int length, out TimeSpan wait)
     {
         wait = default;
@@ -166,13 +171,13 @@ internal sealed class RpcInbox(RpcConnection connection)
 
         if (!IsFull(length))
         {
-            if (_reservedCount == 0)
+            if (!_hasReserved)
                 _isWatched = false;
             return RpcRoom.Window;
         }
 
         TimeSpan quiet = _options.TimeProvider.GetElapsedTime(Volatile.Read(ref _quietSince), now);
-        bool hasReserve = connection.Reserve.HasRoomFor(length);
+        bool hasReserve = connection.Reserve.HasRoomFor(length, mayUseFile);
         TimeSpan left = (hasReserve ? _options.SlowReaderDeadline : _options.SlowReaderDeadline / 3) - quiet;
         if (left <= TimeSpan.Zero)
             return RpcRoom.None;
@@ -216,7 +221,7 @@ internal sealed class RpcInbox(RpcConnection connection)
         lock (_gate)
             MoveToWindow_NeedsLock();
         // Not at each: once half of the window is free again the reader has something to go on with.
-        if (_reservedCount == 0
+        if (!_hasReserved
             && Volatile.Read(ref _frames) <= _options.WindowFrames / 2
             && (Interlocked.Read(ref _bytes) <= _options.WindowBytes / 2 || Volatile.Read(ref _frames) == 0))
             LookAgain();
@@ -224,15 +229,12 @@ internal sealed class RpcInbox(RpcConnection connection)
 
     private void MoveToWindow_NeedsLock()
     {
-        if (_reservedCount == 0)
+        if (!_hasReserved)
             return;
         try
         {
-            while (_reserved!.TryPeek(out RpcReserved stored) && !IsWindowFull(stored.Length)) // there is one if something is in it
-            {
-                _reserved.Dequeue();
-                AddToWindow(connection.Reserve.Load(stored));
-            }
+            while (_reserved!.TryPeek(out int length) && !IsWindowFull(length)) // there is one if something is in it
+                AddToWindow(_reserved.Take());
         }
         catch (IOException e)
         {
@@ -247,24 +249,23 @@ internal sealed class RpcInbox(RpcConnection connection)
             return;
         }
 
-        if (_reserved.Count == 0)
+        if (!_reserved.IsEmpty)
+            return;
+        _hasReserved = false;
+        _reserved.Rest();
+        _expiry?.Dispose();
+        _expiry = null;
+        if (_completed)
         {
-            if (_reserved.Capacity > KeptPlaces)
-                _reserved = null;
-            _expiry?.Dispose();
-            _expiry = null;
-            if (_completed)
-                _values.Writer.TryComplete(_error);
+            _reserved.Close();
+            _values.Writer.TryComplete(_error);
         }
-
-        _reservedCount = _reserved?.Count ?? 0;
     }
 
     private void DropReserve_NeedsLock()
     {
-        while (_reserved?.TryDequeue(out RpcReserved stored) == true)
-            connection.Reserve.Drop(stored);
-        _reservedCount = 0;
+        _reserved?.Close();
+        _hasReserved = false;
         _values.Writer.TryComplete(_error); // if the completion waited for what was in the reserve
     }
 
@@ -276,8 +277,10 @@ internal sealed class RpcInbox(RpcConnection connection)
         _completed = true;
         _expiry?.Dispose();
         _expiry = null;
-        if (_reservedCount == 0)
-            _values.Writer.TryComplete(error);
+        if (_hasReserved)
+            return;
+        _reserved?.Close();
+        _values.Writer.TryComplete(error);
     }
 
     private void Expire()

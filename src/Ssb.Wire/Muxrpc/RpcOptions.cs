@@ -54,16 +54,24 @@ public sealed record RpcOptions
     /// <value>Defaults to 64 MiB; must be between 0 and 16 GiB.</value>
     public long ReserveBytes { get; init; } = 64 * 1024 * 1024;
 
-    /// <summary>A folder in which a connection may make a file for what of the reserve has no place in memory; null for none. It is for
-    /// readers that wait for an answer to a call for each item: the peer has sent much more by then, all of which comes before the answer.
-    /// The file holds what the peer sent as it is, can be read by this user alone, has no name where the system allows that, and goes away
-    /// with the connection. Half of <see cref="ReserveBytes"/> then holds bodies, and the other half what frames in the file cost in
-    /// memory. A folder that cannot be written, or a full disk, counts as no folder.</summary>
-    /// <value>Defaults to null; must not be empty.</value>
-    public string? ReserveFolder { get; init; }
+    /// <summary>How many bytes the files of the reserves of all connections of a process hold together: 4 GiB. Beyond it, and on a disk
+    /// with less than 256 MiB free, there is only memory.</summary>
+    public const long AllReserveFilesBytes = 4L * 1024 * 1024 * 1024;
 
-    /// <summary>How many bytes of bodies that file may hold until all of them were taken.</summary>
-    /// <value>Defaults to 2 GiB; must be between 0 and 1 TiB.</value>
+    /// <summary>A folder in which streams may have a file each for what of the reserve has no place in memory; null for none. It is for
+    /// readers that wait for an answer to a call for each item: the peer has sent much more by then, all of which comes before the answer.
+    /// A file is made for streams that we opened, and for those of a peer that may call everything; what a stranger opens has memory
+    /// alone. The first have half of <see cref="ReserveBytes"/>, then. It holds what the peer sent as it is, can be read by this user
+    /// alone, has a random name, or none where the system allows that, and goes away with the stream. A folder that cannot be written, or
+    /// a full disk, counts as no folder for the rest of the connection, of which <see cref="OnEvent"/> hears once
+    /// (<see cref="RpcEventKind.NoReserveFile"/>).</summary>
+    /// <value>Defaults to the folder that the environment variable <c>TMPDIR</c> names; if it names none, to <c>/var/tmp</c>, where that is
+    /// there, since <c>/tmp</c> is often memory; or else to that of the system for temporary files. Must not be empty.</value>
+    public string? ReserveFolder { get; init; } = DefaultReserveFolder;
+
+    /// <summary>How many bytes all those files of the connection may hold, each body counted as 5 bytes more than it has. A file gives its
+    /// bytes back when all that it holds was taken.</summary>
+    /// <value>Defaults to 2 GiB; must be between 0 and 1 TiB. All connections together have <see cref="AllReserveFilesBytes"/>.</value>
     public long ReserveFileBytes { get; init; } = 2L * 1024 * 1024 * 1024;
 
     /// <summary>How long the reader of a stream whose window is full may take nothing before the stream ends with
@@ -88,6 +96,11 @@ public sealed record RpcOptions
     /// <summary>Hears of what goes wrong on the connection without ending it. Called on any thread, and must be quick; what it throws
     /// is dropped. A peer can make it happen with every frame: who writes it to a log limits how often.</summary>
     public Action<RpcEvent>? OnEvent { get; init; }
+
+    internal static string DefaultReserveFolder { get; } = FindReserveFolder();
+
+    /// <summary>The bounds over all connections; tests have their own.</summary>
+    internal RpcReserveSpace ReserveSpace { get; init; } = RpcReserveSpace.OfProcess;
 
     internal void Validate()
     {
@@ -114,6 +127,14 @@ public sealed record RpcOptions
         ArgumentOutOfRangeException.ThrowIfNegative(CloseTimeout.Ticks, nameof(CloseTimeout));
         CheckTimeout(IdleTimeout, nameof(IdleTimeout));
         CheckTimeout(SendTimeout, nameof(SendTimeout));
+    }
+
+    private static string FindReserveFolder()
+    {
+        const string OnDisk = "/var/tmp";
+        return !OperatingSystem.IsWindows() && string.IsNullOrWhiteSpace(Environment.GetEnvironmentVariable("TMPDIR")) && Directory.Exists(OnDisk)
+            ? OnDisk
+            : Path.GetTempPath();
     }
 
     private static void CheckTimeout(TimeSpan timeout, string name)
@@ -148,6 +169,10 @@ public enum RpcEventKind
 
     /// <summary>A stream ended because its reader took nothing for <see cref="RpcOptions.SlowReaderDeadline"/>.</summary>
     SlowConsumer,
+
+    /// <summary>What of a stream has no place in memory cannot be kept in a file (<see cref="RpcOptions.ReserveFolder"/>): the folder cannot
+    /// be written, or its disk is full. Told once for each connection, and there is only memory from then on.</summary>
+    NoReserveFile,
 }
 
 /// <summary>How a connection ended.</summary>

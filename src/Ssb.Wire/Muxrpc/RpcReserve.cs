@@ -12,9 +12,8 @@ internal sealed class RpcHeld(long most)
     public void Add(int length) => Interlocked.Add(ref _bytes, length);
 }
 
-/// <summary>What all streams of one connection hold beyond their windows: at most so many bytes in memory and, if there is a folder for
-/// it, in a
-/// file; and at a rate at which the memory lasts until the deadline.</summary>
+/// <summary>What all streams of one connection may hold beyond their windows: at most so many bytes in memory and, if there is a folder
+/// for it, in files; and at a rate at which the memory lasts until the deadline.</summary>
 /// <remarks>Why there is one: see <see cref="RpcInbox"/>. Bytes are released on any thread; the rest is the business of the connection's
 /// reader.</remarks>
 internal sealed class RpcReserve(RpcOptions options)
@@ -29,54 +28,79 @@ internal sealed class RpcReserve(RpcOptions options)
     // Waking up more often than that for a few bytes each would cost more than it gives.
     private static readonly TimeSpan s_shortestWait = TimeSpan.FromMilliseconds(100);
 
-    // Half of it is left for what frames cost whose bodies are in the file.
-    private readonly long _mostInMemory = options.ReserveFolder is null ? options.ReserveBytes : options.ReserveBytes / 2;
-    private readonly RpcReserveFile? _file =
-        options.ReserveFolder is { } folder ? new RpcReserveFile(folder, options.ReserveFileBytes) : null;
-
     private readonly double _bytesPerSecond = options.ReserveBytes / options.SlowReaderDeadline.TotalSeconds;
     private long _bytes;
+    private long _fileBytes;
+    private Exception? _failure; // why there are no more files
+    private bool _isFailureTold;
     private double _turn; // so many bytes may be read on; negative after a body that was larger
     private long _since = options.TimeProvider.GetTimestamp();
 
     /// <summary>How much is held in memory, with what frames cost beside their bodies.</summary>
     public long Bytes => Interlocked.Read(ref _bytes);
 
-    public bool HasRoomFor(int length) =>
-        FitsMemory(length) || (Interlocked.Read(ref _bytes) + FrameCost <= options.ReserveBytes && _file?.HasRoomFor(length) == true);
+    /// <summary>How much of files is taken.</summary>
+    public long FileBytes => Interlocked.Read(ref _fileBytes);
 
-    /// <returns>false if there is no room, or no file can be written.</returns>
-    public bool TryStore(RpcValue value, out RpcReserved stored)
+    /// <summary>The bounds of files over all connections.</summary>
+    public RpcReserveSpace Space => options.ReserveSpace;
+
+    private bool HasFiles => options.ReserveFolder is not null && options.ReserveBytes > 0 && Volatile.Read(ref _failure) is null;
+
+    /// <summary>Whether a body has room.</summary>
+    /// <param name="length">Its length.</param>
+    /// <param name="mayUseFile">Whether its stream may use a file.</param>
+    public bool HasRoomFor(int length, bool mayUseFile) =>
+        FitsMemory(length, mayUseFile) || (mayUseFile && HasFiles && FitsFiles(length + RpcReserveFile.HeaderSize));
+
+    /// <summary>Takes memory for a body.</summary>
+    /// <returns>false if there is none.</returns>
+    public bool TryTakeMemory(int length, bool mayUseFile)
     {
-        stored = new RpcReserved(value, -1, value.Bytes.Length);
-        if (!FitsMemory(stored.Length))
-        {
-            long offset = -1;
-            if (_file?.TryWrite(value.Bytes.Span, out offset) != true)
-                return false;
-            stored = new RpcReserved(new RpcValue(value.Kind, default), offset, stored.Length);
-        }
-
-        Count(stored, +1);
+        if (!FitsMemory(length, mayUseFile))
+            return false;
+        CountMemory(FrameCost + length);
         return true;
     }
 
-    /// <summary>Gives a value back, and its place free.</summary>
-    /// <exception cref="IOException">The file cannot be read.</exception>
-    public RpcValue Load(in RpcReserved stored)
+    /// <summary>Takes memory for one more stretch of bodies in a file. There are no more of them than of bodies in memory, and one.</summary>
+    public void TakeForStretch() => CountMemory(FrameCost);
+
+    /// <summary>Gives back what a body, or with 0 a stretch of bodies in a file, took.</summary>
+    public void GiveMemory(int length) => CountMemory(-FrameCost - length);
+
+    /// <summary>A file for one stream.</summary>
+    /// <returns>null if there is none to be had.</returns>
+    public RpcReserveFile? NewFile() => HasFiles ? new RpcReserveFile(this, options.ReserveFolder!) : null;
+
+    /// <summary>Takes bytes of files.</summary>
+    /// <returns>false if there are none.</returns>
+    public bool TryTakeFile(int length)
     {
-        Count(stored, -1);
-        if (!stored.IsInFile)
-            return stored.Value;
-        return new RpcValue(stored.Value.Kind, _file!.Read(stored.Offset, stored.Length)); // it was written there, so there is one
+        if (!HasFiles || !FitsFiles(length) || !Space.TryTake(length))
+            return false;
+        Interlocked.Add(ref _fileBytes, length);
+        WireMetrics.CountReserveFiles(length);
+        return true;
     }
 
-    /// <summary>A value is not wanted any more.</summary>
-    public void Drop(in RpcReserved stored)
+    /// <summary>Gives bytes of files back.</summary>
+    public void GiveFile(long length)
     {
-        Count(stored, -1);
-        if (stored.IsInFile)
-            _file!.Release(stored.Length); // likewise
+        Interlocked.Add(ref _fileBytes, -length);
+        Space.Give(length);
+        WireMetrics.CountReserveFiles(-length);
+    }
+
+    /// <summary>A file could not be written: there are no more of them, so that a full disk is not asked for each frame.</summary>
+    public void Fail(Exception error) => Interlocked.CompareExchange(ref _failure, error, null);
+
+    /// <returns>Why there are no more files, if that was not told yet.</returns>
+    public Exception? TakeFailure()
+    {
+        if (Volatile.Read(ref _failure) is not { } failure || Interlocked.Exchange(ref _isFailureTold, true))
+            return null;
+        return failure;
     }
 
     /// <summary>Whether a body may be read on now, at the rate at which the reserve lasts until the deadline.</summary>
@@ -100,21 +124,52 @@ internal sealed class RpcReserve(RpcOptions options)
         return false;
     }
 
-    private bool FitsMemory(int length) => Interlocked.Read(ref _bytes) + FrameCost + length <= _mostInMemory;
+    // Who may use a file leaves half of the memory to those who may not.
+    private bool FitsMemory(int length, bool mayUseFile) =>
+        Interlocked.Read(ref _bytes) + FrameCost + length <= (mayUseFile && HasFiles ? options.ReserveBytes / 2 : options.ReserveBytes);
 
-    private void Count(in RpcReserved stored, int sign)
+    private bool FitsFiles(int length) => Interlocked.Read(ref _fileBytes) + length <= options.ReserveFileBytes && Space.HasRoomFor(length);
+
+    private void CountMemory(int by)
     {
-        int cost = sign * (FrameCost + (stored.IsInFile ? 0 : stored.Length));
-        Interlocked.Add(ref _bytes, cost);
-        WireMetrics.CountReserve(cost);
+        Interlocked.Add(ref _bytes, by);
+        WireMetrics.CountReserve(by);
     }
 }
 
-/// <summary>A value in the reserve: itself, or where it is in the file.</summary>
-/// <param name="Value">The value; if it is in the file, only its kind.</param>
-/// <param name="Offset">Where it is in the file; negative if it is not.</param>
-/// <param name="Length">The length of its body.</param>
-internal readonly record struct RpcReserved(RpcValue Value, long Offset, int Length)
+/// <summary>How much the files of several connections may hold together, and how much room they leave on a disk.</summary>
+/// <param name="most">So many bytes at most.</param>
+/// <param name="leastFree">Nothing is written to a disk that has less than so many bytes free.</param>
+internal sealed class RpcReserveSpace(long most, long leastFree)
 {
-    public bool IsInFile => Offset >= 0;
+    private long _bytes;
+
+    /// <summary>That of this process.</summary>
+    public static RpcReserveSpace OfProcess { get; } = new(RpcOptions.AllReserveFilesBytes, leastFree: 256 * 1024 * 1024);
+
+    /// <summary>How much is taken.</summary>
+    public long Bytes => Interlocked.Read(ref _bytes);
+
+    public bool HasRoomFor(int length) => Bytes + length <= most;
+
+    /// <returns>false if there is no room.</returns>
+    public bool TryTake(int length)
+    {
+        if (Interlocked.Add(ref _bytes, length) <= most)
+            return true;
+        Interlocked.Add(ref _bytes, -length);
+        return false;
+    }
+
+    public void Give(long length) => Interlocked.Add(ref _bytes, -length);
+
+    /// <summary>Fails if the disk of a folder is nearly full.</summary>
+    /// <exception cref="IOException">It is, or the system does not tell.</exception>
+    public void CheckDisk(string folder)
+    {
+        string path = Path.GetFullPath(folder);
+        var disk = new DriveInfo(OperatingSystem.IsWindows() ? Path.GetPathRoot(path)! : path); // a full path has a root
+        if (disk.AvailableFreeSpace < leastFree)
+            throw new IOException($"The disk of '{folder}' has less than {leastFree:N0} bytes free.");
+    }
 }

@@ -135,7 +135,8 @@ internal sealed class RpcServer(RpcConnection connection)
             return;
 
         string procedure = request.Procedure!; // Find found it
-        RpcInbox? inbox = found.Type == RpcProcedureType.Source ? null : new RpcInbox(connection);
+        RpcInbox? inbox = found.Type == RpcProcedureType.Source ? null
+            : new RpcInbox(connection, mayUseFile: connection.Options.Permissions == RpcPermissions.All); // strangers fill no disk
         var stream = new RpcStream(connection, -number, inbox, endsWithPeer: false) { Procedure = procedure };
         if (connection.Held.IsTooMuch(request.Arguments.Length) || !connection.Exchanges.TryOpenTheirs(number, stream))
         {

@@ -34,7 +34,7 @@ public class RpcSlowReaderTests(ITestOutputHelper output)
             var rows = new TheoryData<string, string>();
             foreach (string sender in (string[])["js", "ours"])
             {
-                foreach (string reading in (string[])["200", "20", "5", "pauses", "calls", "large calls", "calls with a file", "two"])
+                foreach (string reading in (string[])["200", "20", "5", "pauses", "calls", "large calls", "plain calls", "plain large calls", "two"])
                 {
                     if (s_only is null || $"{sender} {reading}" == s_only)
                         rows.Add(sender, reading);
@@ -49,39 +49,35 @@ public class RpcSlowReaderTests(ITestOutputHelper output)
     [MemberData(nameof(Rows))]
     public async Task Source_ReadSlowlyInOneWay_ArrivesWhole(string sender, string how)
     {
+        bool isPlain = how.StartsWith("plain", StringComparison.Ordinal);
         Reading reading = how switch
         {
             "pauses" => new Reading(PauseAfter: s_whole > 0 ? 100 : 20),
-            "calls" or "calls with a file" => new Reading(Calls: true),
-            "large calls" => new Reading(Calls: true, Item: Mebibyte),
+            "calls" or "plain calls" => new Reading(Calls: true),
+            "large calls" or "plain large calls" => new Reading(Calls: true, Item: Mebibyte),
             "two" => new Reading(Rate: 20, HasSecond: true),
             _ => new Reading(Rate: int.Parse(how, CultureInfo.InvariantCulture)),
         };
-        // An answer comes behind all that the peer has sent by then, so in memory alone a call for each item works for as much as the
-        // reserve holds.
-        bool hasFile = how == "calls with a file";
-        int megabytes = reading.Calls && !hasFile ? 8 : s_whole > 0 ? s_whole : how switch
+        // An answer comes behind all that the peer has sent by then: the more there is, the longer each call takes.
+        int megabytes = s_whole > 0 ? s_whole : how switch
         {
             "200" => 100,
             "pauses" => 45,
-            "20" or "two" => 30,
+            "20" or "two" or "calls" => 30,
             _ => 12,
         };
         var procedures = new RpcProcedures();
         var events = new List<RpcEvent>();
         RpcOptions served = new() { Api = procedures.Api, Permissions = RpcPermissions.All };
-        // The bounds of a whole peer.
-        using var folder = new TemporaryFolder();
-        RpcOptions bounded = new Ssb.Conn.Net.PeerNetworkLimits().Rpc with { OnEvent = events.Add, ReserveFolder = hasFile ? folder.Path : null };
-        if (hasFile && s_whole == 0)
-            bounded = bounded with { ReserveBytes = Mebibyte };
+        // The bounds of a whole peer, or of nobody in particular, as they come.
+        RpcOptions bounded = (isPlain ? new RpcOptions() : new Ssb.Conn.Net.PeerNetworkLimits().Rpc) with { OnEvent = events.Add };
         await using var host = new RpcHost(id => bounded);
         await using var far = new RpcHost(id => served);
         await using RpcPeer? peer = sender == "js" ? await RpcPeer.StartAsync(seed: 1, host.Keys.Id) : null;
         RpcConnection rpc = peer is null ? await host.ConnectAsync(far) : await host.ConnectAsync(peer);
 
         int count = (int)((long)megabytes * Mebibyte / reading.Item);
-        long memory = 0, held = 0, reserve = 0;
+        long memory = 0, held = 0, reserve = 0, file = 0;
         long start = Stopwatch.GetTimestamp();
         using var watching = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
         Task watch = WatchAsync();
@@ -100,15 +96,16 @@ public class RpcSlowReaderTests(ITestOutputHelper output)
         await watching.CancelAsync();
         await watch.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         string row = string.Create(CultureInfo.InvariantCulture,
-            $"{sender} | {how} | {megabytes} MB | {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s | held {held / 1e6:0.0} MB | reserve {reserve / 1e6:0.0} MB | resident {memory / 1e6:0} MB | {result}");
+            $"{sender} | {how} | {megabytes} MB | {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s | held {held / 1e6:0.0} MB | reserve {reserve / 1e6:0.0} MB | file {file / 1e6:0.0} MB | resident {memory / 1e6:0} MB | {result}");
         output.WriteLine(row);
-        if (Environment.GetEnvironmentVariable("SSB_CONN_SLOW_READER_OUT") is { } file)
-            await File.AppendAllTextAsync(file, row + "\n", Cancellation);
+        if (Environment.GetEnvironmentVariable("SSB_CONN_SLOW_READER_OUT") is { } rows)
+            await File.AppendAllTextAsync(rows, row + "\n", Cancellation);
         Assert.Equal("whole", result);
         Assert.Empty(events);
         Assert.False(rpc.Completion.IsCompleted);
         Assert.InRange(held, 1, bounded.MaxHeldBytes + bounded.MaxBodySize);
         Assert.InRange(reserve, 0, bounded.ReserveBytes);
+        Assert.InRange(file, 0, bounded.ReserveFileBytes);
 
         async Task WatchAsync()
         {
@@ -116,6 +113,7 @@ public class RpcSlowReaderTests(ITestOutputHelper output)
             {
                 held = Math.Max(held, rpc.Held.Bytes);
                 reserve = Math.Max(reserve, rpc.Reserve.Bytes);
+                file = Math.Max(file, rpc.Reserve.FileBytes);
                 memory = Math.Max(memory, Environment.WorkingSet);
                 await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, watching.Token);
             }

@@ -18,6 +18,7 @@ public sealed class RpcSlowReaderTests : IDisposable
         TimeProvider = _time,
         OnEvent = _events.Enqueue,
         Permissions = RpcPermissions.All,
+        ReserveFolder = null,
         IdleTimeout = Timeout.InfiniteTimeSpan,
         SendTimeout = Timeout.InfiniteTimeSpan,
     };
@@ -347,33 +348,58 @@ public sealed class RpcSlowReaderTests : IDisposable
     public async Task ReserveFile_MoreThanMemoryHolds_KeepsTheOrder()
     {
         using var folder = new Folder();
-        await using var peer = new RpcRawPeer(Narrow with { ReserveBytes = 10_000, ReserveFolder = folder.Path });
+        var space = new RpcReserveSpace(1_000_000, leastFree: 0);
+        await using var peer = new RpcRawPeer(Narrow with { ReserveBytes = 10_000, ReserveFolder = folder.Path, ReserveSpace = space });
         await using RpcSource source = peer.Connection.Source("items");
         for (int round = 0; round < 3; round++)
         {
-            await SendItemsAsync(peer, 1, 0, 150); // 65 or 66 bytes each, but 64 in the file
-            Task<RpcValue> call = peer.Connection.CallAsync("question");
-            await peer.SendAsync(2, -2 - round, "42");
-            await call.Guarded(); // time stands still
-            Assert.InRange(peer.Connection.Reserve.Bytes, 5_000, 10_000);
+            await SendItemsAsync(peer, 1, 0, 5_000); // each costs 65 bytes or more in memory, but nothing there in the file
+            await AskAsync(peer, round); // time stands still
+            Assert.InRange(peer.Connection.Reserve.Bytes, 4_900, 5_100);
+            Assert.InRange(peer.Connection.Reserve.FileBytes, 5 * 4_900, 10 * 5_000);
+            Assert.Equal(peer.Connection.Reserve.FileBytes, space.Bytes);
             Assert.InRange(Directory.GetFiles(folder.Path).Length, 0, OperatingSystem.IsWindows() ? 1 : 0);
-            Assert.Equal(Enumerable.Range(0, 150), await TakeAsync(source, 150));
-            Assert.Equal((0, 0), (peer.Connection.Held.Bytes, peer.Connection.Reserve.Bytes));
+            Assert.Equal(Enumerable.Range(0, 5_000), await TakeAsync(source, 5_000));
+            AssertNothingHeld(peer, space);
         }
 
         Assert.Empty(_events);
     }
 
-    [Theory]
-    [InlineData(true), InlineData(false)]
-    public async Task ReserveFile_CannotBeWrittenOrIsFull_IsAFullReserve(bool isFull)
+    [Fact]
+    public async Task ReserveFile_FilledWhileItIsRead_KeepsTheOrder()
     {
         using var folder = new Folder();
+        await using var peer = new RpcRawPeer(Narrow with { ReserveBytes = 2_000, ReserveFolder = folder.Path });
+        await using RpcSource source = peer.Connection.Source("items");
+        var seen = new List<int>();
+        for (int round = 0; round < 30; round++)
+        {
+            // The memory has room again each time, but what is in the file comes first.
+            await SendItemsAsync(peer, 1, round * 40, 40);
+            await AskAsync(peer, round);
+            seen.AddRange(await TakeAsync(source, round % 3 == 2 ? 60 : 30));
+        }
+
+        Assert.Equal(Enumerable.Range(0, 1_200), seen);
+        AssertNothingHeld(peer);
+    }
+
+    [Theory]
+    [InlineData("full"), InlineData("missing"), InlineData("nearly full disk"), InlineData("others have it"), InlineData("a file"), InlineData("none")]
+    public async Task ReserveFile_CannotBeHad_IsAFullReserve(string why)
+    {
+        using var folder = new Folder();
+        string file = Path.Combine(folder.Path, "file");
+        await File.WriteAllTextAsync(file, "", TestContext.Current.CancellationToken);
+        var told = new ConcurrentQueue<RpcEvent>();
         await using var peer = new RpcRawPeer(Narrow with
         {
             ReserveBytes = 1_000,
-            ReserveFolder = isFull ? folder.Path : Path.Combine(folder.Path, "missing"),
-            ReserveFileBytes = isFull ? 3 : 1_000_000,
+            ReserveFolder = why switch { "missing" => Path.Combine(folder.Path, "missing"), "a file" => file, "none" => null, _ => folder.Path },
+            ReserveFileBytes = why == "full" ? 3 : 1_000_000,
+            ReserveSpace = new RpcReserveSpace(why == "others have it" ? 3 : 1_000_000, why == "nearly full disk" ? long.MaxValue : 0),
+            OnEvent = e => (e.Kind == RpcEventKind.NoReserveFile ? told : _events).Enqueue(e),
         });
         await using RpcSource source = peer.Connection.Source("items");
         Task<RpcValue> call = peer.Connection.CallAsync("question");
@@ -381,22 +407,153 @@ public sealed class RpcSlowReaderTests : IDisposable
         await UntilAsync(() => peer.Connection.IsStopped);
         await AdvanceAsync(TimeSpan.FromSeconds(9.5));
         Assert.Empty(_events);
+        if (why is "full" or "others have it" or "none")
+        {
+            Assert.Empty(told);
+        }
+        else
+        {
+            RpcEvent once = Assert.Single(told);
+            Assert.Equal("items", once.Procedure);
+            Assert.True(once.Error is IOException or UnauthorizedAccessException, once.ToString());
+        }
+
         await AdvanceUntilAsync(() => !_events.IsEmpty);
         await peer.SendAsync(2, -2, "1");
         await call.Guarded();
     }
 
+    [Theory]
+    [InlineData(true), InlineData(false)]
+    public async Task ReserveFile_StreamOfThePeer_OnlyForWhoMayDoEverything(bool mayAll)
+    {
+        using var folder = new Folder();
+        var took = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        RpcApi api = new RpcApi().Duplex("give", async (_, given, token) =>
+        {
+            await took.Task.WaitAsync(token);
+            await foreach (RpcValue item in given.ReadAllAsync(token))
+                GC.KeepAlive(item.Bytes);
+        });
+        await using var peer = new RpcRawPeer(Narrow with
+        {
+            Api = api,
+            Permissions = mayAll ? RpcPermissions.All : new RpcPermissions(["give"]),
+            ReserveBytes = 2_000,
+            ReserveFolder = folder.Path,
+        });
+        await peer.SendAsync(Item, 1, """{"name":["give"],"type":"duplex","args":[]}""");
+        await UntilAsync(() => peer.Connection.RunningProcedures == 1);
+        Task<RpcValue> call = peer.Connection.CallAsync("question");
+        for (int i = 0; i < 100; i++)
+            await peer.SendAsync(Item, 1, "7");
+        if (mayAll)
+        {
+            await peer.SendAsync(2, -1, "42");
+            await call.Guarded();
+            Assert.InRange(peer.Connection.Reserve.FileBytes, 6 * 50, 6 * 100);
+        }
+        else
+        {
+            await UntilAsync(() => peer.Connection.IsStopped);
+            Assert.Equal(0, peer.Connection.Reserve.FileBytes);
+            Assert.InRange(peer.Connection.Reserve.Bytes, 1_900, 2_000); // all of the memory
+        }
+
+        took.SetResult();
+        await UntilAsync(() => peer.Connection.Reserve.Bytes == 0);
+    }
+
+    [Fact]
+    public async Task ReserveFile_StreamIsLeft_GivesItsRoomBack()
+    {
+        using var folder = new Folder();
+        var space = new RpcReserveSpace(1_000_000, leastFree: 0);
+        await using var peer = new RpcRawPeer(Narrow with { ReserveBytes = 1_000, ReserveFolder = folder.Path, ReserveSpace = space });
+        await using (RpcSource source = peer.Connection.Source("items"))
+        {
+            await SendItemsAsync(peer, 1, 0, 1_000);
+            await AskAsync(peer, 0);
+            Assert.InRange(space.Bytes, 1, 1_000_000);
+        }
+
+        AssertNothingHeld(peer, space);
+    }
+
+    [Fact]
+    public void ReserveFile_OfNobody_GivesItsRoomBack()
+    {
+        using var folder = new Folder();
+        var space = new RpcReserveSpace(1_000_000, leastFree: 0);
+        Write();
+        for (int i = 0; i < 100 && space.Bytes > 0; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        Assert.Equal(0, space.Bytes);
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        void Write()
+        {
+            var file = new RpcReserveFile(new RpcReserve(new RpcOptions { ReserveFolder = folder.Path, ReserveSpace = space }), folder.Path);
+            Assert.True(file.TryWrite(RpcValue.True));
+            Assert.Equal(9, space.Bytes);
+        }
+    }
+
+    [Fact]
+    public void ReserveSpace_Full_TakesNothing()
+    {
+        var space = new RpcReserveSpace(10, leastFree: 0);
+        Assert.True(space.TryTake(10));
+        Assert.False(space.HasRoomFor(1));
+        Assert.False(space.TryTake(1));
+        space.Give(4);
+        Assert.True(space.TryTake(4));
+        Assert.Equal(10, space.Bytes);
+    }
+
+    [Fact]
+    public void ReserveFolder_ByDefault_IsThatOfTheSystemOnDisk()
+    {
+        string folder = new RpcOptions().ReserveFolder!;
+        if (!string.IsNullOrWhiteSpace(Environment.GetEnvironmentVariable("TMPDIR")) || OperatingSystem.IsWindows())
+            Assert.Equal(Path.GetTempPath(), folder);
+        else
+            Assert.Equal(Directory.Exists("/var/tmp") ? "/var/tmp" : Path.GetTempPath(), folder);
+        Assert.Same(RpcReserveSpace.OfProcess, new RpcOptions().ReserveSpace);
+    }
+
+    [Fact]
+    public async Task ReserveFile_IsForThisUserAlone()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Only there is the file seen that has no name.");
+        using var folder = new Folder();
+        await using var peer = new RpcRawPeer(Narrow with { ReserveBytes = 1_000, ReserveFolder = folder.Path });
+        await using RpcSource source = peer.Connection.Source("items");
+        await SendItemsAsync(peer, 1, 0, 100);
+        await AskAsync(peer, 0);
+        string[] open = [.. Directory.GetFiles("/proc/self/fd").Where(fd => new FileInfo(fd).LinkTarget?.StartsWith(folder.Path, StringComparison.Ordinal) == true)];
+        string file = Assert.Single(open);
+        Assert.EndsWith(" (deleted)", new FileInfo(file).LinkTarget, StringComparison.Ordinal);
+        using var handle = new Microsoft.Win32.SafeHandles.SafeFileHandle(nint.Parse(Path.GetFileName(file), System.Globalization.CultureInfo.InvariantCulture), ownsHandle: false);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(handle));
+    }
+
     [Fact]
     public async Task ReserveFile_CutShort_EndsTheStreamWhereAnItemIsLost()
     {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Only there can the file be opened that has no name.");
         using var folder = new Folder();
         await using var peer = new RpcRawPeer(Narrow with { ReserveBytes = 10_000, ReserveFolder = folder.Path });
         await using RpcSource source = peer.Connection.Source("items");
         await SendItemsAsync(peer, 1, 100, 100);
-        Task<RpcValue> call = peer.Connection.CallAsync("question");
-        await peer.SendAsync(2, -2, "42");
-        await call.Guarded();
-        FileOf(ReserveFileOf(peer.Connection.Reserve)!)!.SetLength(10); // three items and a part of one
+        await AskAsync(peer, 0);
+        string file = Directory.GetFiles("/proc/self/fd").Single(fd => new FileInfo(fd).LinkTarget?.StartsWith(folder.Path, StringComparison.Ordinal) == true);
+        using (var handle = new Microsoft.Win32.SafeHandles.SafeFileHandle(nint.Parse(Path.GetFileName(file), System.Globalization.CultureInfo.InvariantCulture), ownsHandle: false))
+            RandomAccess.SetLength(handle, 28); // three items and a part of one
 
         var seen = new List<int>();
         RpcException e = await Assert.ThrowsAsync<RpcException>(async () =>
@@ -408,14 +565,18 @@ public sealed class RpcSlowReaderTests : IDisposable
         Assert.InRange(seen.Count, 50, 99);
         Assert.Equal(Enumerable.Range(100, seen.Count), seen);
         await UntilAsync(() => !_events.IsEmpty);
-        Assert.Equal((0, 0), (peer.Connection.Held.Bytes, peer.Connection.Reserve.Bytes));
+        AssertNothingHeld(peer);
     }
 
-    [System.Runtime.CompilerServices.UnsafeAccessor(System.Runtime.CompilerServices.UnsafeAccessorKind.Field, Name = "_file")]
-    private static extern ref RpcReserveFile? ReserveFileOf(RpcReserve reserve);
+    private static async Task AskAsync(RpcRawPeer peer, int earlier)
+    {
+        Task<RpcValue> call = peer.Connection.CallAsync("question");
+        await peer.SendAsync(2, -2 - earlier, "42");
+        await call.Guarded();
+    }
 
-    [System.Runtime.CompilerServices.UnsafeAccessor(System.Runtime.CompilerServices.UnsafeAccessorKind.Field, Name = "_file")]
-    private static extern ref FileStream? FileOf(RpcReserveFile file);
+    private static void AssertNothingHeld(RpcRawPeer peer, RpcReserveSpace? space = null) =>
+        Assert.Equal((0, 0, 0, 0), (peer.Connection.Held.Bytes, peer.Connection.Reserve.Bytes, peer.Connection.Reserve.FileBytes, space?.Bytes ?? 0));
 
     private sealed class Folder : IDisposable
     {
