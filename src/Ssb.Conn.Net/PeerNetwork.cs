@@ -86,6 +86,10 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     /// <summary>Opens the raw stream of a <c>tunnel</c> route; whoever knows the rooms sets it.</summary>
     internal Func<MultiserverRoute, PeerDial, CancellationToken, Task<Stream>>? OpenTunnel { get; set; }
 
+    /// <summary>Told of a connection that we ended because of what the peer sent, with the reason. Quick, on any thread, and throws
+    /// nothing.</summary>
+    internal Action<PeerConnection, string>? CutOff { private get; set; }
+
     /// <summary>Asked, beside the manager, whether a caller is let in.</summary>
     internal Func<FeedId, bool>? IsWelcome { get; set; }
 
@@ -277,7 +281,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
                 throw new ConnectFailedException("'noauth' (no handshake) is dialled at 'unix' sockets only, which the file system guards.");
             if (route.Key is { } key && dial.Address.Key != key) // blocks and permissions are decided by the address's identity
                 throw new ConnectFailedException($"it names another identity than the address it belongs to, which is {dial.Address.Key ?? "none"}.");
-            raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, dial, _options.SocksProxy, _options.Certificates, _options.TimeProvider, cancellationToken).ConfigureAwait(false)
+            raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, dial, _options.SocksProxy, _options.Certificates, NewUseful(), cancellationToken).ConfigureAwait(false)
                 : Transport.ProblemOf(route) is { } senseless ? throw new ConnectFailedException($"{senseless}.")
                 : !dial.TryOpen() ? throw new ConnectFailedException(Transport.TooMany)
                 : OpenTunnel is { } open ? await open(route, dial, cancellationToken).ConfigureAwait(false)
@@ -357,7 +361,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         if (place is null)
             caller.Dispose();
         else
-            await GreetAsync(place, token => listener.OpenAsync(caller, (origin, called) => Admits(origin, from, called, place), _options.TimeProvider, token), remote => listener.AddressOf(from, remote), cancellationToken).ConfigureAwait(false);
+            await GreetAsync(place, token => listener.OpenAsync(caller, (origin, called) => Admits(origin, from, called, place), NewUseful(), token), remote => listener.AddressOf(from, remote), cancellationToken).ConfigureAwait(false);
     }
 
     // From the caller's first byte to the end of its connection.
@@ -400,6 +404,8 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
 
         return false;
     }
+
+    private UsefulBytes NewUseful() => new(_options.TimeProvider, _options.Limits.MaxUselessBytes, _limits.CountUseless);
 
     private bool MayEnter(FeedId who) => who == _options.Keys.Id || ((_welcome?.Invoke(who.ToString()) ?? true) && (IsWelcome?.Invoke(who) ?? true));
 
@@ -457,7 +463,10 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
 
     private async Task ForgetAsync(PeerConnection connection)
     {
-        await connection.Closed.ConfigureAwait(false);
+        RpcEnd end = await connection.Rpc.Completion.ConfigureAwait(false);
+        Exception? cause = end.Reason == RpcEndReason.Violation ? end.Error : UsefulBytes.CauseOf(end.Error);
+        if (cause is not null)
+            CutOff?.Invoke(connection, cause.Message);
         lock (_gate)
         {
             List<PeerConnection> all = _connections[connection.Remote];
@@ -482,5 +491,4 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         if (task.Exception is { InnerException: not ObjectDisposedException } e)
             _options.Logger.LogError(e.InnerException, "What was done with a connection failed.");
     }
-
 }

@@ -43,6 +43,13 @@ public sealed record PeerNetworkLimits
     /// <value>Defaults to none: every page that a browser on this machine shows could call otherwise.</value>
     public IReadOnlyList<string> LocalOrigins { get; init; } = [];
 
+    /// <summary>How many bytes the peer of a WebSocket, called or dialled, may send that carry nothing: pings, pongs, empty messages,
+    /// headers, and what TLS and HTTP throw away. Each byte that is of use gives five back, and each second 1,024. Ours: JavaScript reads
+    /// them without end.</summary>
+    /// <value>Defaults to 128 KiB; must be 1 or more, of which a TLS handshake and an HTTP answer can need 80 KiB; <see
+    /// cref="int.MaxValue"/> for no bound.</value>
+    public int MaxUselessBytes { get; init; } = UsefulBytes.Allowance;
+
     /// <summary>How many callers may shake hands at a time. One more pushes out the oldest of the source that has most of them; if that is
     /// its own, only one that has taken a second already. Default: 64.</summary>
     public int MaxHandshakes { get; init; } = 64;
@@ -65,6 +72,7 @@ public sealed record PeerNetworkLimits
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxCallersPerSource, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxCallersPerIdentity, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxHandshakes, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxUselessBytes, 1);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(HandshakeDeadline, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(HandshakeDeadline, s_longest, nameof(HandshakeDeadline));
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(RouteDeadline, TimeSpan.Zero);

@@ -46,6 +46,8 @@ public sealed class DialTests : RoomPeers
         Assert.StartsWith("GET / HTTP/1.1\r\n", trap.Said[0], StringComparison.Ordinal);
 
         Until(() => alice.Conn.Staging.Get(address) is not null); // it came back
+        Assert.Contains("It was asked for at '/'", alice.Conn.Why(address.Text).Routes[0].LastError, StringComparison.Ordinal);
+        Assert.Equal(trap.Calls, alice.Conn.DialCounters.DroppedPaths);
         await Assert.ThrowsAsync<ConnectFailedException>(() => Connect(alice, address)); // a person asks
         Assert.StartsWith("GET /admin/reset?confirm=yes HTTP/1.1\r\n", trap.Said[^1], StringComparison.Ordinal);
     }
@@ -74,6 +76,22 @@ public sealed class DialTests : RoomPeers
         Assert.Contains("is more local than what the source of this peer may tell of", alice.Conn.Why(told.Text).Routes[0].LastError, StringComparison.Ordinal);
         Assert.True(alice.Conn.DialCounters.RefusedAddresses > 0);
         Assert.Equal(0, trap.Calls);
+    }
+
+    [Theory]
+    [InlineData("net"), InlineData("ws"), InlineData("onion")]
+    public async Task Dial_LeadsToOurOwnAddress_NotFromAStranger(string transport)
+    {
+        System.Net.IPAddress? own = HostNetwork.Read().Cards.Where(card => card.IsUp && !card.IsLoopback).SelectMany(card => card.Addresses)
+            .Select(address => address.Address).FirstOrDefault(LanInterface.IsIPv4);
+        Assert.SkipWhen(own is null, "This machine has no IPv4 address but loopback; an address of a card is needed.");
+        SsbPeer alice = await StartScheduled();
+        alice.Conn.Hub.ReachOf = _ => AddressScope.LinkLocal; // so near that only this machine is nearer
+        MultiserverAddress told = At($"{transport}:{(transport == "ws" ? "//" : "")}{own}:9"); // nothing listens there
+        alice.Conn.Stage(told, new StagedData { Type = "internet" }, "pub/@x");
+        Until(() => alice.Conn.Why(told.Text).Routes is [{ LastError: not null }]);
+        Assert.Contains($"{own}, an address of this machine, is more local", alice.Conn.Why(told.Text).Routes[0].LastError, StringComparison.Ordinal);
+        Assert.True(alice.Conn.DialCounters.RefusedAddresses > 0);
     }
 
     [Fact]
