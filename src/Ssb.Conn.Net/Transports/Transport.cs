@@ -77,9 +77,10 @@ internal static class Transport
             : await Dns.GetHostAddressesAsync(host, cancellationToken).ConfigureAwait(false);
         string? failure = null;
         Exception? cause = null;
+        HostNetwork? network = null;
         foreach (IPAddress address in addresses)
         {
-            if (RefusalOf(address, dial) is { } refusal)
+            if (RefusalOf(address, dial, ref network) is { } refusal)
             {
                 failure ??= refusal;
                 continue;
@@ -103,23 +104,37 @@ internal static class Transport
 
     /// <summary>Why a dial may not connect to an address; null if it may. One of our own addresses is as local as loopback, however far away
     /// others reach it: what listens on this machine sees no difference, nor does its firewall.</summary>
-    private static string? RefusalOf(IPAddress address, PeerDial? dial)
+    /// <param name="address">The address.</param>
+    /// <param name="dial">The dial.</param>
+    /// <param name="network">The cards of this machine, read once for all addresses of a name, which may have many.</param>
+    private static string? RefusalOf(IPAddress address, PeerDial? dial, ref HostNetwork? network)
     {
         if (dial is null or { MayReachAll: true })
             return null;
-        bool isOwn = false;
+        bool mayReach = dial.MayReach(address), isOwn = false;
+        if (mayReach)
+        {
+            network ??= ReadNetwork();
+            isOwn = network.IsOwn(address);
+            mayReach = !isOwn || dial.MayReach(IPAddress.Loopback);
+        }
+
+        return mayReach ? null
+            : $"{address}{(isOwn ? ", an address of this machine," : "")} is more local than what the source of this peer may tell of, "
+                + "so only a person dials it.";
+    }
+
+    // Where the system does not tell, only an address itself says how local it is.
+    private static HostNetwork ReadNetwork()
+    {
         try
         {
-            isOwn = HostNetwork.Read().IsOwn(address);
+            return HostNetwork.Read();
         }
         catch (Exception e) when (HostNetwork.IsUnreadable(e))
         {
-            // Then only the address itself says how local it is.
+            return new HostNetwork();
         }
-
-        return dial.MayReach(isOwn ? IPAddress.Loopback : address) ? null
-            : $"{address}{(isOwn ? ", an address of this machine," : "")} is more local than what the source of this peer may tell of, "
-                + "so only a person dials it.";
     }
 
     // An IPv4 address written as IPv6 (::ffff:127.0.0.1) is reached by IPv4, which works where IPv6 is switched off, too.
@@ -214,7 +229,8 @@ internal static class Transport
     private static async Task<Stream> OpenOnionAsync(MultiserverRoute route, PeerDial? dial, EndPoint socksProxy, CancellationToken cancellationToken)
     {
         // The host of an onion service is a name. An IP address would have the proxy, if it is not Tor, connect to what is near it.
-        if (IPAddress.TryParse(route.Host, out IPAddress? address) && RefusalOf(Unmapped(address), dial) is { } refusal)
+        HostNetwork? network = null;
+        if (IPAddress.TryParse(route.Host, out IPAddress? address) && RefusalOf(Unmapped(address), dial, ref network) is { } refusal)
             throw new ConnectFailedException(refusal);
         if (dial?.TryOpen() == false)
             throw new ConnectFailedException(TooMany);
