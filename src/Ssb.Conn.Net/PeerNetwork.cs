@@ -134,9 +134,11 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         ObjectDisposedException.ThrowIf(_isClosed, this);
         IReadOnlyList<MultiserverRoute> routes = address.Routes;
         var failures = new List<ConnectFailedException>();
+        long start = _options.TimeProvider.GetTimestamp();
         for (int i = 0; i < routes.Count; i++)
         {
-            using var deadline = new CancellationTokenSource(i < routes.Count - 1 ? _options.Limits.RouteDeadline : Timeout.InfiniteTimeSpan, _options.TimeProvider);
+            TimeSpan limit = LimitOf(dial, routes.Count - i, _options.TimeProvider.GetElapsedTime(start));
+            using var deadline = new CancellationTokenSource(limit, _options.TimeProvider);
             using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token, _closing.Token);
             try
             {
@@ -148,11 +150,20 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             }
             catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested && !_closing.IsCancellationRequested)
             {
-                failures.Add(new ConnectFailedException($"{routes[i]} did not answer within {_options.Limits.RouteDeadline.TotalSeconds:0.###} s."));
+                failures.Add(new ConnectFailedException($"{routes[i]} did not answer within {limit.TotalSeconds:0.###} s."));
             }
         }
 
         throw failures.Count == 1 ? failures[0] : new ConnectFailedException(string.Join(' ', failures.Select(f => f.Message)), failures[^1]);
+    }
+
+    // A route that does not answer must leave time for those behind it.
+    private TimeSpan LimitOf(PeerDial dial, int left, TimeSpan elapsed)
+    {
+        if (left == 1)
+            return Timeout.InfiniteTimeSpan; // whoever dials ends it
+        TimeSpan share = dial.Deadline is { } deadline ? (deadline - elapsed) / left : TimeSpan.MaxValue;
+        return share >= _options.Limits.RouteDeadline ? _options.Limits.RouteDeadline : share > TimeSpan.Zero ? share : TimeSpan.Zero;
     }
 
     /// <inheritdoc/>

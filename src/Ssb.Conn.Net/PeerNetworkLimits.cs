@@ -58,8 +58,8 @@ public sealed record PeerNetworkLimits
     /// s.</summary>
     public TimeSpan HandshakeDeadline { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long an attempt at one of several routes of an address may take; the last has what is left of the dial's time. At most
-    /// an hour. Default: 10 s.</summary>
+    /// <summary>How long an attempt at one of several routes of an address may take, and no longer than its share of the dial's time; the
+    /// last has what is left of that. At most an hour. Default: 10 s.</summary>
     public TimeSpan RouteDeadline { get; init; } = TimeSpan.FromSeconds(10);
 
     internal void Check()

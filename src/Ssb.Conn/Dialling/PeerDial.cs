@@ -47,6 +47,9 @@ public sealed class PeerDial
     /// told of it, or if <see cref="SchedulerOptions.KeepsPathsOfStrangers"/> says so.</summary>
     public bool KeepsPath => IsRequested || _keepsPath;
 
+    /// <summary>How long the whole dial may take; null if whoever dials has not said.</summary>
+    internal TimeSpan? Deadline { get; init; }
+
     /// <summary>May the dial reach everything? Then where an address leads need not be found out.</summary>
     internal bool MayReachAll => IsRequested || _least == AddressScope.Loopback;
 

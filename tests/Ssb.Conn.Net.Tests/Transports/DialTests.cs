@@ -122,6 +122,19 @@ public sealed class DialTests : RoomPeers
         Assert.Equal(10, trap.Calls);
     }
 
+    [Theory]
+    [InlineData("pub"), InlineData("lan")]
+    public async Task Connect_FirstRouteDoesNotAnswer_TheNextHasItsShareOfTheTime(string type)
+    {
+        using var silent = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        silent.Start();
+        SsbPeer alice = await StartPeer(), bob = await StartPeer();
+        var address = MultiserverAddress.Parse(
+            $"net:127.0.0.1:{((System.Net.IPEndPoint)silent.LocalEndpoint).Port}~shs:{bob.Id.ToBase64()};{bob.Addresses[0].Text}");
+        IPeerConnection connection = await alice.Conn.ConnectAsync(address, PeerData.Parse($$"""{"type":"{{type}}"}"""), Token).WaitAsync(Guard, Token);
+        Assert.Equal(bob.Id.ToString(), connection.Id);
+    }
+
     private MultiserverAddress At(string transport) => MultiserverAddress.Parse($"{transport}~shs:{_key}");
 
     private async Task<SsbPeer> StartScheduled(SchedulerOptions? scheduler = null)
