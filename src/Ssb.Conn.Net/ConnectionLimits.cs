@@ -18,7 +18,7 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
     private readonly Dictionary<string, int> _bySource = []; // connections
     private readonly Dictionary<FeedId, int> _byIdentity = [];
     private int _shaking, _connected;
-    private long _accepted, _refusedFull, _refusedSource, _refusedIdentity, _refusedHandshakes, _evicted, _failed, _unwelcome, _refusedOrigins, _refusedBrowsers;
+    private long _accepted, _refusedFull, _refusedSource, _refusedIdentity, _refusedHandshakes, _evicted, _failed, _unwelcome, _refusedOrigins, _refusedBrowsers, _useless;
     private int _browsers; // connected
     private long _toldOfOrigin; // a timestamp of the clock; 0: never
 
@@ -27,7 +27,10 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
         get
         {
             lock (_gate)
-                return new PeerNetworkCounters(_connected, _shaking, _accepted, _refusedFull, _refusedSource, _refusedIdentity, _refusedHandshakes, _evicted, _failed, _unwelcome, _refusedOrigins, _refusedBrowsers);
+                return new PeerNetworkCounters(_connected, _shaking, _accepted, _refusedFull, _refusedSource, _refusedIdentity, _refusedHandshakes, _evicted, _failed, _unwelcome, _refusedOrigins, _refusedBrowsers)
+                {
+                    CutOffAsUseless = _useless,
+                };
         }
     }
 
@@ -79,6 +82,13 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
             else
                 _failed++;
         }
+    }
+
+    /// <summary>A peer, called or dialled, sent too many bytes that carry nothing.</summary>
+    public void CountUseless()
+    {
+        lock (_gate)
+            _useless++;
     }
 
     /// <summary>A web page may not call from this machine.</summary>

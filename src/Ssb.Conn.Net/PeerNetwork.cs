@@ -89,6 +89,10 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     /// <summary>Opens the raw stream of a <c>tunnel</c> route; whoever knows the rooms sets it.</summary>
     internal Func<MultiserverRoute, PeerDial, CancellationToken, Task<Stream>>? OpenTunnel { get; set; }
 
+    /// <summary>Told of a connection that we ended because of what the peer sent, with the reason. Quick, on any thread, and throws
+    /// nothing.</summary>
+    internal Action<PeerConnection, string>? CutOff { private get; set; }
+
     /// <summary>Asked, beside the manager, whether a caller is let in.</summary>
     internal Func<FeedId, bool>? IsWelcome { get; set; }
 
@@ -133,9 +137,11 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         ObjectDisposedException.ThrowIf(_isClosed, this);
         IReadOnlyList<MultiserverRoute> routes = address.Routes;
         var failures = new List<ConnectFailedException>();
+        long start = _options.TimeProvider.GetTimestamp();
         for (int i = 0; i < routes.Count; i++)
         {
-            using var deadline = new CancellationTokenSource(i < routes.Count - 1 ? _options.Limits.RouteDeadline : Timeout.InfiniteTimeSpan, _options.TimeProvider);
+            TimeSpan limit = LimitOf(dial, routes.Count - i, _options.TimeProvider.GetElapsedTime(start));
+            using var deadline = new CancellationTokenSource(limit, _options.TimeProvider);
             using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token, _closing.Token);
             try
             {
@@ -147,11 +153,20 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             }
             catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested && !_closing.IsCancellationRequested)
             {
-                failures.Add(new ConnectFailedException($"{routes[i]} did not answer within {_options.Limits.RouteDeadline.TotalSeconds:0.###} s."));
+                failures.Add(new ConnectFailedException($"{routes[i]} did not answer within {limit.TotalSeconds:0.###} s."));
             }
         }
 
         throw failures.Count == 1 ? failures[0] : new ConnectFailedException(string.Join(' ', failures.Select(f => f.Message)), failures[^1]);
+    }
+
+    // A route that does not answer must leave time for those behind it.
+    private TimeSpan LimitOf(PeerDial dial, int left, TimeSpan elapsed)
+    {
+        if (left == 1)
+            return Timeout.InfiniteTimeSpan; // whoever dials ends it
+        TimeSpan share = dial.Deadline is { } deadline ? (deadline - elapsed) / left : TimeSpan.MaxValue;
+        return share >= _options.Limits.RouteDeadline ? _options.Limits.RouteDeadline : share > TimeSpan.Zero ? share : TimeSpan.Zero;
     }
 
     /// <inheritdoc/>
@@ -292,7 +307,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
                 throw new ConnectFailedException("'noauth' (no handshake) is dialled at 'unix' sockets only, which the file system guards.");
             if (route.Key is { } key && dial.Address.Key != key) // blocks and permissions are decided by the address's identity
                 throw new ConnectFailedException($"it names another identity than the address it belongs to, which is {dial.Address.Key ?? "none"}.");
-            raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, dial, _options.SocksProxy, _options.Certificates, _options.TimeProvider, cancellationToken).ConfigureAwait(false)
+            raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, dial, _options.SocksProxy, _options.Certificates, NewUseful(), cancellationToken).ConfigureAwait(false)
                 : Transport.ProblemOf(route) is { } senseless ? throw new ConnectFailedException($"{senseless}.")
                 : !dial.TryOpen() ? throw new ConnectFailedException(Transport.TooMany)
                 : OpenTunnel is { } open ? await open(route, dial, cancellationToken).ConfigureAwait(false)
@@ -372,7 +387,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         if (place is null)
             caller.Dispose();
         else
-            await GreetAsync(place, token => listener.OpenAsync(caller, (origin, called) => Admits(origin, from, called, place), _options.TimeProvider, token), remote => listener.AddressOf(from, remote), cancellationToken).ConfigureAwait(false);
+            await GreetAsync(place, token => listener.OpenAsync(caller, (origin, called) => Admits(origin, from, called, place), NewUseful(), token), remote => listener.AddressOf(from, remote), cancellationToken).ConfigureAwait(false);
     }
 
     // From the caller's first byte to the end of its connection.
@@ -415,6 +430,8 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
 
         return false;
     }
+
+    private UsefulBytes NewUseful() => new(_options.TimeProvider, _options.Limits.MaxUselessBytes, _limits.CountUseless);
 
     private bool MayEnter(FeedId who) => who == _options.Keys.Id || ((_welcome?.Invoke(who.ToString()) ?? true) && (IsWelcome?.Invoke(who) ?? true));
 
@@ -473,7 +490,10 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
 
     private async Task ForgetAsync(PeerConnection connection)
     {
-        await connection.Closed.ConfigureAwait(false);
+        RpcEnd end = await connection.Rpc.Completion.ConfigureAwait(false);
+        Exception? cause = end.Reason == RpcEndReason.Violation ? end.Error : UsefulBytes.CauseOf(end.Error);
+        if (cause is not null)
+            CutOff?.Invoke(connection, cause.Message);
         lock (_gate)
         {
             List<PeerConnection> all = _connections[connection.Remote];
@@ -498,5 +518,4 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         if (task.Exception is { InnerException: not ObjectDisposedException } e)
             _options.Logger.LogError(e.InnerException, "What was done with a connection failed.");
     }
-
 }

@@ -15,4 +15,8 @@ namespace Ssb.Conn.Net;
 /// <param name="RefusedBrowsers">Web pages that were refused as there were <see cref="PeerNetworkLimits.MaxBrowserCallers"/>.</param>
 public sealed record PeerNetworkCounters(
     int Callers, int Handshakes, long Accepted, long RefusedFull, long RefusedSource, long RefusedIdentity, long RefusedHandshakes, long Evicted, long FailedHandshakes, long Unwelcome,
-    long RefusedOrigins, long RefusedBrowsers);
+    long RefusedOrigins, long RefusedBrowsers)
+{
+    /// <summary>Peers, callers and those that we dialled, that were cut off by <see cref="PeerNetworkLimits.MaxUselessBytes"/>.</summary>
+    public long CutOffAsUseless { get; init; }
+}

@@ -44,6 +44,13 @@ public sealed record PeerNetworkLimits
     /// <value>Defaults to none: every page that a browser on this machine shows could call otherwise.</value>
     public IReadOnlyList<string> LocalOrigins { get; init; } = [];
 
+    /// <summary>How many bytes the peer of a WebSocket, called or dialled, may send that carry nothing: pings, pongs, empty messages,
+    /// headers, and what TLS and HTTP throw away. Each byte that is of use gives five back, and each second 1,024. Ours: JavaScript reads
+    /// them without end.</summary>
+    /// <value>Defaults to 128 KiB; must be 1 or more, of which a TLS handshake and an HTTP answer can need 80 KiB; <see
+    /// cref="int.MaxValue"/> for no bound.</value>
+    public int MaxUselessBytes { get; init; } = UsefulBytes.Allowance;
+
     /// <summary>How many callers may shake hands at a time. One more pushes out the oldest of the source that has most of them; if that is
     /// its own, only one that has taken a second already. Default: 64.</summary>
     public int MaxHandshakes { get; init; } = 64;
@@ -52,8 +59,8 @@ public sealed record PeerNetworkLimits
     /// s.</summary>
     public TimeSpan HandshakeDeadline { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long an attempt at one of several routes of an address may take; the last has what is left of the dial's time. At most
-    /// an hour. Default: 10 s.</summary>
+    /// <summary>How long an attempt at one of several routes of an address may take, and no longer than its share of the dial's time; the
+    /// last has what is left of that. At most an hour. Default: 10 s.</summary>
     public TimeSpan RouteDeadline { get; init; } = TimeSpan.FromSeconds(10);
 
     internal void Check()
@@ -66,6 +73,7 @@ public sealed record PeerNetworkLimits
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxCallersPerSource, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxCallersPerIdentity, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxHandshakes, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxUselessBytes, 1);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(HandshakeDeadline, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(HandshakeDeadline, s_longest, nameof(HandshakeDeadline));
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(RouteDeadline, TimeSpan.Zero);

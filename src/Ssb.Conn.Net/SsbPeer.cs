@@ -81,6 +81,8 @@ public sealed class SsbPeer : IAsyncDisposable
                 Logger = options.Logger,
             }, cancellationToken).ConfigureAwait(false);
 
+            ConnPlugin manager = conn;
+            network.CutOff = (connection, why) => manager.Note("cut-off", connection.Address, connection.Id, why, null);
             RpcApi api = ConnApi.AddTo(options.Api ?? new RpcApi(), conn, keys.Id, options.TimeProvider);
             LanService? lan = options.Lan is not { } given ? null : new LanService(
                 given with { NetworkKey = options.NetworkKey, OwnKey = keys.Id, TimeProvider = options.TimeProvider },

@@ -44,7 +44,7 @@ internal sealed class PingRun
         Stream? stream = null;
         if (!Tell(await StepAsync(route.Transport == "net" ? "tcp" : route.Transport, async () =>
         {
-            stream = await Transport.OpenAsync(route, dial: null, Transport.Tor, certificates: null, Time, cancellationToken);
+            stream = await Transport.OpenAsync(route, dial: null, Transport.Tor, certificates: null, new UsefulBytes(Time), cancellationToken);
             return (PingOutcome.Ok, route.Path is { } path ? $"connected to {path}" : $"connected to {route.Host}:{route.Port}", null);
         })))
         {

@@ -40,6 +40,7 @@ public static class SsbPeerConfiguration
         ["MaxCallersPerIdentity"] = (o, s) => o with { MaxCallersPerIdentity = Number(s) },
         ["MaxBrowserCallers"] = (o, s) => o with { MaxBrowserCallers = Number(s) },
         ["LocalOrigins"] = (o, s) => o with { LocalOrigins = List(s) },
+        ["MaxUselessBytes"] = (o, s) => o with { MaxUselessBytes = Number(s) },
         ["MaxHandshakes"] = (o, s) => o with { MaxHandshakes = Number(s) },
         ["HandshakeDeadline"] = (o, s) => o with { HandshakeDeadline = Duration(s) },
         ["RouteDeadline"] = (o, s) => o with { RouteDeadline = Duration(s) },

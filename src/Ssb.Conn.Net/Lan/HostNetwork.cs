@@ -38,8 +38,7 @@ internal sealed class HostNetwork
     public IReadOnlyList<NetworkCard> Cards { get; }
 
     /// <summary>Does this lead to this machine: an address of one of its cards, the loopback range, or the unspecified address, which
-    /// the system takes for
-    /// loopback?</summary>
+    /// the system takes for loopback?</summary>
     public bool IsOwn(IPAddress address)
     {
         address = Plain(address);

@@ -158,7 +158,8 @@ public static class LanDatagram
         if (!MultiserverAddress.TryParse(text, out MultiserverAddress? address))
             return Refuse(LanReject.BadAddress, out reject);
 
-        string? key = address.Key;
+        // The routes that can be dialled say whose it is. What stands in another part, such as shs2, must not lose them.
+        string? key = address.Routes.FirstOrDefault(route => route.Key is not null)?.Key ?? address.Key;
         if (key is null || !FeedId.TryParse(key, out FeedId id))
             return Refuse(LanReject.NoKey, out reject);
         if (id == ownKey)

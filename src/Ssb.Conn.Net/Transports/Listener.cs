@@ -77,10 +77,10 @@ internal sealed class Listener : IDisposable
     /// <summary>The stream of a caller, once it has said what it must say before the handshake. Owns the socket, if it fails too.</summary>
     /// <param name="caller">Its socket.</param>
     /// <param name="admits">Asked with the origin of a web page, and with where it called.</param>
-    /// <param name="timeProvider">The clock.</param>
+    /// <param name="useful">What the caller may send below a WebSocket.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <exception cref="IOException">It said something else, or is not admitted.</exception>
-    public async Task<Stream> OpenAsync(Socket caller, Func<string, IPEndPoint, bool> admits, TimeProvider timeProvider, CancellationToken cancellationToken)
+    public async Task<Stream> OpenAsync(Socket caller, Func<string, IPEndPoint, bool> admits, UsefulBytes useful, CancellationToken cancellationToken)
     {
         var stream = new NetworkStream(caller, ownsSocket: true);
         if (_transport != "ws")
@@ -88,7 +88,7 @@ internal sealed class Listener : IDisposable
         try
         {
             var called = (IPEndPoint)caller.LocalEndPoint!; // a socket of a ws listener is bound to one
-            return await WebSocketUpgrade.AcceptAsync(stream, origin => admits(origin, called), timeProvider, cancellationToken).ConfigureAwait(false);
+            return await WebSocketUpgrade.AcceptAsync(stream, origin => admits(origin, called), useful, cancellationToken).ConfigureAwait(false);
         }
         catch
         {

@@ -21,12 +21,12 @@ internal static class Transport
     /// <param name="socksProxy">What <c>onion</c> routes go through.</param>
     /// <param name="certificates">What decides about certificates of <c>wss</c> routes; null: the system does, as for any HTTPS client, and
     /// for JavaScript peers.</param>
-    /// <param name="timeProvider">The clock.</param>
+    /// <param name="useful">What the peer may send below a WebSocket.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <exception cref="ConnectFailedException">It cannot be reached, or not in this way. The message says why, without the
     /// route.</exception>
     public static async Task<Stream> OpenAsync(
-        MultiserverRoute route, PeerDial? dial, EndPoint socksProxy, RemoteCertificateValidationCallback? certificates, TimeProvider timeProvider,
+        MultiserverRoute route, PeerDial? dial, EndPoint socksProxy, RemoteCertificateValidationCallback? certificates, UsefulBytes useful,
         CancellationToken cancellationToken)
     {
         if (ProblemOf(route) is { } problem)
@@ -37,7 +37,7 @@ internal static class Transport
             {
                 "net" => await OpenTcpAsync(route.Host!, route.Port!.Value, dial, cancellationToken).ConfigureAwait(false), // no problem: it has both
                 "unix" => await OpenUnixAsync(route.Path!, dial, cancellationToken).ConfigureAwait(false), // no problem: it has one
-                "ws" or "wss" => await OpenWebSocketAsync(route, dial, certificates, timeProvider, cancellationToken).ConfigureAwait(false),
+                "ws" or "wss" => await OpenWebSocketAsync(route, dial, certificates, useful, cancellationToken).ConfigureAwait(false),
                 "onion" => await OpenOnionAsync(route, dial, socksProxy, cancellationToken).ConfigureAwait(false),
                 _ => throw new ConnectFailedException($"'{route.Protocols[0]}' is no transport that can be dialled here."),
             };
@@ -77,11 +77,12 @@ internal static class Transport
             : await Dns.GetHostAddressesAsync(host, cancellationToken).ConfigureAwait(false);
         string? failure = null;
         Exception? cause = null;
+        HostNetwork? network = null;
         foreach (IPAddress address in addresses)
         {
-            if (dial?.MayReach(address) == false)
+            if (RefusalOf(address, dial, ref network) is { } refusal)
             {
-                failure ??= $"{address} is more local than what the source of this peer may tell of, so only a person dials it.";
+                failure ??= refusal;
                 continue;
             }
 
@@ -99,6 +100,41 @@ internal static class Transport
         }
 
         throw new ConnectFailedException(failure ?? $"the name {host} has no address.", cause);
+    }
+
+    /// <summary>Why a dial may not connect to an address; null if it may. One of our own addresses is as local as loopback, however far away
+    /// others reach it: what listens on this machine sees no difference, nor does its firewall.</summary>
+    /// <param name="address">The address.</param>
+    /// <param name="dial">The dial.</param>
+    /// <param name="network">The cards of this machine, read once for all addresses of a name, which may have many.</param>
+    private static string? RefusalOf(IPAddress address, PeerDial? dial, ref HostNetwork? network)
+    {
+        if (dial is null or { MayReachAll: true })
+            return null;
+        bool mayReach = dial.MayReach(address), isOwn = false;
+        if (mayReach)
+        {
+            network ??= ReadNetwork();
+            isOwn = network.IsOwn(address);
+            mayReach = !isOwn || dial.MayReach(IPAddress.Loopback);
+        }
+
+        return mayReach ? null
+            : $"{address}{(isOwn ? ", an address of this machine," : "")} is more local than what the source of this peer may tell of, "
+                + "so only a person dials it.";
+    }
+
+    // Where the system does not tell, only an address itself says how local it is.
+    private static HostNetwork ReadNetwork()
+    {
+        try
+        {
+            return HostNetwork.Read();
+        }
+        catch (Exception e) when (HostNetwork.IsUnreadable(e))
+        {
+            return new HostNetwork();
+        }
     }
 
     // An IPv4 address written as IPv6 (::ffff:127.0.0.1) is reached by IPv4, which works where IPv6 is switched off, too.
@@ -126,11 +162,18 @@ internal static class Transport
     }
 
     private static async Task<Stream> OpenWebSocketAsync(
-        MultiserverRoute route, PeerDial? dial, RemoteCertificateValidationCallback? certificates, TimeProvider timeProvider, CancellationToken cancellationToken)
+        MultiserverRoute route, PeerDial? dial, RemoteCertificateValidationCallback? certificates, UsefulBytes useful, CancellationToken cancellationToken)
     {
-        Uri uri = UriOf(route, keepsPath: dial?.KeepsPath != false);
+        bool keepsPath = dial?.KeepsPath != false;
+        Uri uri = UriOf(route, keepsPath);
+        string hint = "";
+        if (!keepsPath && MultiserverRoute.SplitUrl(route.Protocols[0].Data) is var (_, account, _, after) && (account.Length > 0 || after is not ("" or "/")))
+        {
+            dial!.CountPath(); // it does not keep it, and so is there
+            hint = " It was asked for at '/', since a stranger told of what its address has besides host and port.";
+        }
+
         var socket = new ClientWebSocket();
-        var useful = new UsefulBytes(timeProvider);
         var invoker = new HttpMessageInvoker(HandlerFor(dial, certificates, useful));
         try
         {
@@ -151,7 +194,7 @@ internal static class Transport
             socket.Dispose();
             invoker.Dispose();
             if (e is WebSocketException && status is not (0 or (int)HttpStatusCode.SwitchingProtocols))
-                throw new ConnectFailedException($"the server answered {status} instead of opening a WebSocket.{(status is >= 300 and < 400 ? " Redirects are not followed." : "")}", e);
+                throw new ConnectFailedException($"the server answered {status} instead of opening a WebSocket.{(status is >= 300 and < 400 ? " Redirects are not followed." : "")}{hint}", e);
             throw;
         }
     }
@@ -187,6 +230,10 @@ internal static class Transport
 
     private static async Task<Stream> OpenOnionAsync(MultiserverRoute route, PeerDial? dial, EndPoint socksProxy, CancellationToken cancellationToken)
     {
+        // The host of an onion service is a name. An IP address would have the proxy, if it is not Tor, connect to what is near it.
+        HostNetwork? network = null;
+        if (IPAddress.TryParse(route.Host, out IPAddress? address) && RefusalOf(Unmapped(address), dial, ref network) is { } refusal)
+            throw new ConnectFailedException(refusal);
         if (dial?.TryOpen() == false)
             throw new ConnectFailedException(TooMany);
         // The proxy is the operator's choice, and resolves the name in a network of its own, where nothing is local.

@@ -9,23 +9,19 @@ namespace Ssb.Conn.Net;
 /// <remarks>One reader and one writer at a time. What breaks is an <see cref="IOException"/>.</remarks>
 internal sealed class WebSocketByteStream(WebSocket socket, UsefulBytes useful, IDisposable? madeWith = null) : AsyncStream
 {
-    private const int MaxEmpty = 1_000; // messages in a row
-
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         try
         {
-            for (int empty = 0; empty < MaxEmpty; empty++)
+            while (true)
             {
                 ValueWebSocketReceiveResult read = await socket.ReceiveAsync(buffer, cancellationToken).ConfigureAwait(false);
                 if (read.MessageType == WebSocketMessageType.Close)
                     return 0;
                 useful.WereUseful(read.Count);
                 if (read.Count > 0 || buffer.IsEmpty)
-                    return read.Count;
+                    return read.Count; // empty messages are bounded as pongs are
             }
-
-            throw new IOException("It sends messages without a byte."); // which nothing above would see, nor bound
         }
         catch (Exception e) when (e is WebSocketException or InvalidOperationException and not ObjectDisposedException)
         {

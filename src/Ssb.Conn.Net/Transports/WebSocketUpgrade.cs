@@ -15,10 +15,10 @@ internal static class WebSocketUpgrade
 
     /// <param name="stream">What the caller sends.</param>
     /// <param name="admits">Asked with each origin that the caller names, which only browsers do.</param>
-    /// <param name="timeProvider">The clock.</param>
+    /// <param name="useful">What the caller may send below the WebSocket.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <exception cref="IOException">The caller asks for something else, or is not admitted.</exception>
-    public static async Task<Stream> AcceptAsync(Stream stream, Func<string, bool> admits, TimeProvider timeProvider, CancellationToken cancellationToken)
+    public static async Task<Stream> AcceptAsync(Stream stream, Func<string, bool> admits, UsefulBytes useful, CancellationToken cancellationToken)
     {
         string[] request = (await ReadRequestAsync(stream, cancellationToken).ConfigureAwait(false)).Split("\r\n");
         string? key = KeyOf(request);
@@ -36,7 +36,6 @@ internal static class WebSocketUpgrade
 
         string answer = $"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {Accept(key)}\r\n\r\n";
         await stream.WriteAsync(Encoding.ASCII.GetBytes(answer), cancellationToken).ConfigureAwait(false);
-        var useful = new UsefulBytes(timeProvider);
         var creation = new WebSocketCreationOptions { IsServer = true, KeepAliveInterval = TimeSpan.Zero };
         return new WebSocketByteStream(WebSocket.CreateFromStream(new TakingTurnsStream(stream, useful), creation), useful);
     }

@@ -12,10 +12,13 @@ internal sealed class DialBudget(int perMinute, TimeProvider timeProvider)
 
     private readonly Lock _gate = new();
     private readonly Queue<long> _openings = new(); // of the last minute, as timestamps; under _gate
-    private long _refused, _refusedAddresses, _refusedRooms;
+    private long _refused, _refusedAddresses, _refusedRooms, _droppedPaths;
 
     /// <summary>What was refused so far.</summary>
-    public DialCounters Counters => new(Interlocked.Read(ref _refused), Interlocked.Read(ref _refusedAddresses), Interlocked.Read(ref _refusedRooms));
+    public DialCounters Counters => new(Interlocked.Read(ref _refused), Interlocked.Read(ref _refusedAddresses), Interlocked.Read(ref _refusedRooms))
+    {
+        DroppedPaths = Interlocked.Read(ref _droppedPaths),
+    };
 
     /// <summary>Was as much opened in the last minute as may be?</summary>
     public bool IsExhausted
@@ -50,6 +53,9 @@ internal sealed class DialBudget(int perMinute, TimeProvider timeProvider)
 
     /// <summary>An address may not be reached.</summary>
     public void CountAddress() => Interlocked.Increment(ref _refusedAddresses);
+
+    /// <summary>The path of a stranger's address was not asked for.</summary>
+    public void CountPath() => Interlocked.Increment(ref _droppedPaths);
 
     /// <summary>A room may not be dialled for a tunnel.</summary>
     public void CountRoom() => Interlocked.Increment(ref _refusedRooms);

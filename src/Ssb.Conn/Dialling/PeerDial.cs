@@ -47,8 +47,15 @@ public sealed class PeerDial
     /// told of it, or if <see cref="SchedulerOptions.KeepsPathsOfStrangers"/> says so.</summary>
     public bool KeepsPath => IsRequested || _keepsPath;
 
+    /// <summary>How long the whole dial may take; null if whoever dials has not said.</summary>
+    internal TimeSpan? Deadline { get; init; }
+
+    /// <summary>May the dial reach everything? Then where an address leads need not be found out.</summary>
+    internal bool MayReachAll => IsRequested || _least == AddressScope.Loopback;
+
     /// <summary>May the dial connect to this IP address? Not to one that is more local than the source of the peer may tell of. A person's
     /// dial may reach everything.</summary>
+    /// <remarks>This knows no network cards: a network passes <see cref="IPAddress.Loopback"/> for an address of its own machine.</remarks>
     public bool MayReach(IPAddress address)
     {
         ArgumentNullException.ThrowIfNull(address);
@@ -73,6 +80,9 @@ public sealed class PeerDial
         _budget?.CountOpening();
         return false;
     }
+
+    /// <summary>The path of the address was not asked for, as <see cref="KeepsPath"/> says.</summary>
+    internal void CountPath() => _budget?.CountPath();
 
     /// <summary>A person asks for the peer while it is being dialled.</summary>
     internal void Request() => _isRequested = true;

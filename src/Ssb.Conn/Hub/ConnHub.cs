@@ -427,7 +427,10 @@ public sealed class ConnHub : IAsyncDisposable
         _dials++;
         Tell_NeedsLock(new HubEvent(HubEventType.Connecting, dialled.View, reason));
         dialled.Dial = new PeerDial(
-            address, isRequested, ReachOf?.Invoke(address) ?? AddressScope.Loopback, Budget, OpeningsPerDial, KeepsPathOf?.Invoke(address) ?? true);
+            address, isRequested, ReachOf?.Invoke(address) ?? AddressScope.Loopback, Budget, OpeningsPerDial, KeepsPathOf?.Invoke(address) ?? true)
+        {
+            Deadline = _options.DeadlineOf(PeerKinds.Of(address, dialled.View.Data)),
+        };
         _deferred.Enqueue(() => Watch(DialAsync(dialled, dialled.Dial, reason)));
         return null;
     }
@@ -464,7 +467,7 @@ public sealed class ConnHub : IAsyncDisposable
     private async Task DialAsync(Entry entry, PeerDial given, string reason)
     {
         MultiserverAddress address = entry.View.Address;
-        TimeSpan deadline = _options.DeadlineOf(PeerKinds.Of(address, entry.View.Data));
+        TimeSpan deadline = given.Deadline!.Value; // a dial of the hub has one
         using var timeout = new CancellationTokenSource(deadline, _options.TimeProvider);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, entry.GivenUp.Token, _closingToken);
         Task<IPeerConnection>? dial = null;

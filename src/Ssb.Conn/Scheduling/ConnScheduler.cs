@@ -456,14 +456,33 @@ public sealed class ConnScheduler : IConnScheduler
             return chosen;
         ConnPeer best = chosen;
         long now = Now();
-        foreach (StagedPeer route in _plugin.Staging.RoutesTo(key))
+        foreach (MultiserverAddress address in _plugin.Db.GetAddressesForId(key))
         {
-            var other = new ConnPeer(route);
-            if (ConnQuery.ByPreference(other, best) < 0 && other.Kind != PeerKind.Room && Obstacle(other) is null && now >= RetryAtOf(other))
-                best = other;
+            if (_plugin.Db.Find(address) is { } known)
+                Offer(new ConnPeer(known));
         }
 
+        foreach (StagedPeer route in _plugin.Staging.RoutesTo(key))
+            Offer(new ConnPeer(route));
         return best;
+
+        void Offer(ConnPeer other)
+        {
+            if (IsBetter(other, best) && other.Kind != PeerKind.Room && Obstacle(other) is null && now >= RetryAtOf(other))
+                best = other;
+        }
+    }
+
+    // What strangers tell of a peer's whereabouts comes after what a person or the address book says, until that fails: anybody can tell of
+    // a route to any identity. A LAN peer has signed where it is.
+    private static bool IsBetter(ConnPeer other, ConnPeer best)
+    {
+        bool isOwn = PeerSource.IsOwn(other.ToldAs);
+        if (isOwn == PeerSource.IsOwn(best.ToldAs))
+            return ConnQuery.ByPreference(other, best) < 0;
+        ConnPeer own = isOwn ? other : best, told = isOwn ? best : other;
+        bool isToldBetter = told.Failure < own.Failure || (told.Failure == own.Failure && told.Kind == PeerKind.Lan);
+        return isOwn != isToldBetter;
     }
 
     private bool IsCandidate(ConnPeer peer, PeerKind kind, HashSet<string> taken)

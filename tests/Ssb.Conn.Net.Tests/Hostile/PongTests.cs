@@ -32,6 +32,29 @@ public sealed class PongTests : IAsyncDisposable
         PeerNetwork alice = Open(new PeerNetworkOptions { Keys = _alice, Limits = s_patient });
         await Assert.ThrowsAsync<ConnectFailedException>(() => alice.ConnectAsync(At(_listener), Token).WaitAsync(s_guard, Token));
         Assert.InRange(await sending.WaitAsync(s_guard, Token), 1, Most - 1);
+        if (what is not ("HTTP answers" or "a header without end")) // these the HTTP client may refuse itself
+            Assert.Equal(1, alice.Counters.CutOffAsUseless);
+    }
+
+    [Fact]
+    public void UsefulBytes_NoBound_TakesAnything()
+    {
+        var useful = new UsefulBytes(new Microsoft.Extensions.Time.Testing.FakeTimeProvider(), int.MaxValue);
+        for (int i = 0; i < 3; i++)
+            useful.Came(int.MaxValue);
+    }
+
+    [Fact]
+    public void UsefulBytes_AnotherAllowance_IsTheBoundAndCountedOnce()
+    {
+        int exceeded = 0;
+        var useful = new UsefulBytes(new Microsoft.Extensions.Time.Testing.FakeTimeProvider(), 10, () => exceeded++);
+        useful.Came(10);
+        useful.WereUseful(1);
+        useful.Came(5);
+        Assert.Throws<IOException>(() => useful.Came(1));
+        Assert.Throws<IOException>(() => useful.Came(1));
+        Assert.Equal(1, exceeded);
     }
 
     [Fact]
@@ -42,13 +65,18 @@ public sealed class PongTests : IAsyncDisposable
         _listener.Start();
         var pongs = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _running.Add(ForwardAsync(bob.Addresses[0].Routes[0].Port!.Value, pongs.Task)); // it has one
-        PeerConnection connection = await Open(new PeerNetworkOptions { Keys = _alice }).ConnectAsync(At(_listener), Token).WaitAsync(s_guard, Token);
+        PeerNetwork alice = Open(new PeerNetworkOptions { Keys = _alice });
+        var told = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        alice.CutOff = (_, why) => told.TrySetResult(why);
+        PeerConnection connection = await alice.ConnectAsync(At(_listener), Token).WaitAsync(s_guard, Token);
         await connection.Rpc.GetManifestAsync(Token).WaitAsync(s_guard, Token);
         Assert.False(connection.Closed.IsCompleted);
         pongs.SetResult();
         await connection.Closed.WaitAsync(s_guard, Token);
         RpcEnd end = await connection.Rpc.Completion;
         Assert.Equal(RpcEndReason.Lost, end.Reason);
+        Assert.Contains("bytes that carry nothing, such as pongs", await told.Task.WaitAsync(s_guard, Token), StringComparison.Ordinal);
+        Assert.Equal(1, alice.Counters.CutOffAsUseless);
     }
 
     [Fact]

@@ -90,6 +90,10 @@ public sealed class LanRoutesTests : IDisposable
     [InlineData("net:192.168.1.23:8008~noauth")]
     [InlineData("net:192.168.1.23:8008~shs:" + K + ":c2VlZA==")]
     [InlineData("net:192.168.1.23:8008~shs2:" + K)]
+    [InlineData("net:192.168.1.23:8008~shs2:gTl3Dqh9F19Wo1Rmw0x+zMuNipG07jeiXfYPW4/Js5Q=")]
+    [InlineData("net:192.168.1.23:8008~shs2:short")]
+    [InlineData("net:192.168.1.23:8008~shs")]
+    [InlineData("net:192.168.1.23:8008~shs:short")]
     [InlineData("net:192.168.1.23:8008~shs:" + K + "~more")]
     [InlineData("net:192.168.1.23:8008~more~shs:" + K)]
     public void Receive_RouteWithAnotherTransform_IsDropped(string route)
@@ -97,6 +101,33 @@ public sealed class LanRoutesTests : IDisposable
         LanReceiver receiver = NewReceiver();
         string good = $"net:192.168.1.24:8008~shs:{K}";
         Assert.Equal(good, Hear(receiver, $"{good};{route}", Sender, 3)?.Address.Text);
+        LanAnnouncement? told = Hear(receiver, $"{route};{good}", Sender, 3); // JavaScript takes the first that it can parse
+        Assert.Equal((good, $"@{K}.ed25519"), (told?.Address.Text, told?.Key));
+    }
+
+    [Theory]
+    [InlineData("shs2:gTl3Dqh9F19Wo1Rmw0x+zMuNipG07jeiXfYPW4/Js5Q=")]
+    [InlineData("shs2:short")]
+    public void Receive_SignedAnnouncementBeginsWithAnUnknownPart_TheRestIsVerified(string part)
+    {
+        string good = $"net:192.168.1.23:8008~shs:{_keys.Id.ToBase64()}";
+        byte[] packet = LanDatagram.EncodeNormal(MultiserverAddress.Parse($"net:192.168.1.23:8008~{part};{good}"), _keys, NetworkKey.Main);
+        LanAnnouncement? told = NewReceiver().Receive(packet, IPAddress.Parse(Sender), 3, LanFormat.Normal);
+        Assert.Equal((good, _keys.Id.ToString(), true), (told?.Address.Text, told?.Key, told?.Verified));
+    }
+
+    [Theory]
+    [InlineData("shs2:gTl3Dqh9F19Wo1Rmw0x+zMuNipG07jeiXfYPW4/Js5Q=")]
+    [InlineData("shs2:short")]
+    public void TryStage_AnyRouteAccepted_AddressIsStagedByTheKeyThatSigned(string part)
+    {
+        LanReceiver receiver = NewReceiver(new LanOptions { AcceptAnyRoute = true });
+        string good = $"net:192.168.1.23:8008~shs:{K}";
+        LanAnnouncement? told = Hear(receiver, $"net:192.168.1.23:8008~{part};{good}", Sender, 3);
+        using var bench = new ConnStaging();
+        Assert.Equal(StageOutcome.Inserted, bench.TryStage(told!)?.Outcome); // it was heard
+        StagedPeer peer = Assert.Single(bench.Entries());
+        Assert.Equal((good, told!.Key), (peer.Address.Text, peer.Address.Key));
     }
 
     [Fact]

@@ -46,6 +46,8 @@ public sealed class DialTests : RoomPeers
         Assert.StartsWith("GET / HTTP/1.1\r\n", trap.Said[0], StringComparison.Ordinal);
 
         Until(() => alice.Conn.Staging.Get(address) is not null); // it came back
+        Assert.Contains("It was asked for at '/'", alice.Conn.Why(address.Text).Routes[0].LastError, StringComparison.Ordinal);
+        Assert.Equal(trap.Calls, alice.Conn.DialCounters.DroppedPaths);
         await Assert.ThrowsAsync<ConnectFailedException>(() => Connect(alice, address)); // a person asks
         Assert.StartsWith("GET /admin/reset?confirm=yes HTTP/1.1\r\n", trap.Said[^1], StringComparison.Ordinal);
     }
@@ -76,6 +78,22 @@ public sealed class DialTests : RoomPeers
         Assert.Equal(0, trap.Calls);
     }
 
+    [Theory]
+    [InlineData("net"), InlineData("ws"), InlineData("onion")]
+    public async Task Dial_LeadsToOurOwnAddress_NotFromAStranger(string transport)
+    {
+        System.Net.IPAddress? own = HostNetwork.Read().Cards.Where(card => card.IsUp && !card.IsLoopback).SelectMany(card => card.Addresses)
+            .Select(address => address.Address).FirstOrDefault(LanInterface.IsIPv4);
+        Assert.SkipWhen(own is null, "This machine has no IPv4 address but loopback; an address of a card is needed.");
+        SsbPeer alice = await StartScheduled();
+        alice.Conn.Hub.ReachOf = _ => AddressScope.LinkLocal; // so near that only this machine is nearer
+        MultiserverAddress told = At($"{transport}:{(transport == "ws" ? "//" : "")}{own}:9"); // nothing listens there
+        alice.Conn.Stage(told, new StagedData { Type = "internet" }, "pub/@x");
+        Until(() => alice.Conn.Why(told.Text).Routes is [{ LastError: not null }]);
+        Assert.Contains($"{own}, an address of this machine, is more local", alice.Conn.Why(told.Text).Routes[0].LastError, StringComparison.Ordinal);
+        Assert.True(alice.Conn.DialCounters.RefusedAddresses > 0);
+    }
+
     [Fact]
     public async Task Dial_ManyRoutes_OpensItsShare()
     {
@@ -102,6 +120,19 @@ public sealed class DialTests : RoomPeers
         Until(() => trap.Calls == 10);
         await Task.Delay(10 * s_often, TimeProvider.System, Token); // of a scheduler that goes on looking
         Assert.Equal(10, trap.Calls);
+    }
+
+    [Theory]
+    [InlineData("pub"), InlineData("lan")]
+    public async Task Connect_FirstRouteDoesNotAnswer_TheNextHasItsShareOfTheTime(string type)
+    {
+        using var silent = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        silent.Start();
+        SsbPeer alice = await StartPeer(), bob = await StartPeer();
+        var address = MultiserverAddress.Parse(
+            $"net:127.0.0.1:{((System.Net.IPEndPoint)silent.LocalEndpoint).Port}~shs:{bob.Id.ToBase64()};{bob.Addresses[0].Text}");
+        IPeerConnection connection = await alice.Conn.ConnectAsync(address, PeerData.Parse($$"""{"type":"{{type}}"}"""), Token).WaitAsync(Guard, Token);
+        Assert.Equal(bob.Id.ToString(), connection.Id);
     }
 
     private MultiserverAddress At(string transport) => MultiserverAddress.Parse($"{transport}~shs:{_key}");

@@ -186,6 +186,31 @@ public class ClaimsTests : PluginTestBase
         Assert.Null(conn.Hub.Get(Given.Address(1)));
     }
 
+    [Theory]
+    [InlineData("room", "pub"), InlineData("room", "bt"), InlineData("pub", "pub"), InlineData("pub", "bt"), InlineData("pub", null)]
+    public async Task Dial_StrangersTellOfRoutesToARememberedPeer_TheBookGoesFirst(string remembered, string? told)
+    {
+        ConnPlugin conn = await Open(new ConnPluginOptions { Autostart = false });
+        conn.Remember(Given.Address(1), PeerData.Parse($$"""{"type":"{{remembered}}"}"""));
+        for (int i = 2; i < 5; i++)
+            conn.Stage($"net:203.0.113.{i}:8008~shs:{Given.Base64(1)}", new StagedData { Type = told }, $"room:{Given.FeedId(500 + i)}");
+        conn.Start();
+        Seconds(10);
+        Assert.Equal(Given.Address(1), Network.Dials[0].Given.Address);
+    }
+
+    [Fact]
+    public async Task Dial_RememberedAddressFails_ARouteThatOthersToldIsTried()
+    {
+        ConnPlugin conn = await Open(new ConnPluginOptions { Autostart = false });
+        conn.Remember(Given.Address(1), PeerData.Parse("""{"type":"pub","failure":1}"""));
+        var other = MultiserverAddress.Parse($"net:203.0.113.2:8008~shs:{Given.Base64(1)}");
+        conn.Stage(other, OfType("pub"), $"room:{Given.FeedId(502)}");
+        conn.Start();
+        Seconds(10);
+        Assert.Equal(other, Network.Dials[0].Given.Address);
+    }
+
     [Fact]
     public async Task SourceOf_OthersTellOfRoutesToARememberedPeer_ItIsNotTheirs()
     {
