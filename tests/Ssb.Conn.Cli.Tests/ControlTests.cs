@@ -276,6 +276,22 @@ public class ControlTests
         Assert.EndsWith("answered conn.stage with an error: this bench?[2J is full\n", error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("dismiss"), InlineData("dismiss --undo"), InlineData("dismiss --for 2h"), InlineData("why"), InlineData("stage"), InlineData("unstage"), InlineData("connect"),
+     InlineData("disconnect"), InlineData("remember"), InlineData("forget")]
+    public async Task Act_ErrorThatRepeatsTheAddress_MasksItsSecrets(string line)
+    {
+        await using var peer = new PeerStandIn();
+        string[] words = line.Split(' ');
+        string procedure = line == "dismiss --undo" ? "conn.undo" : $"conn.{words[0]}";
+        peer.Answers[procedure] = _ => throw new RpcException($"no {s_invite}, and no {Seed}");
+
+        (int code, string output, string error) = await Cli.RunAsync([words[0], s_invite, .. words[1..], .. peer.Options]);
+
+        Assert.Equal((1, ""), (code, output));
+        Assert.EndsWith($"with an error: no net:192.168.1.5:8008~shs:{Other}:***, and no ***\n", error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Act_AsAStranger_SaysWhoMay()
     {

@@ -33,7 +33,7 @@ internal static class MaskedEntry
         {
             string? name = NameOf(member);
             if (name is not null)
-                yield return $"{JsonText.Quoted(name)}:{Value(address, name, member.Value)}";
+                yield return $"{JsonText.Quoted(Typed.MayHoldSecret(name) ? AddressMask.Hidden : name)}:{Value(address, name, member.Value)}";
         }
     }
 
@@ -52,7 +52,7 @@ internal static class MaskedEntry
     private static string Text(MultiserverAddress? address, string name, string? text) => text switch
     {
         null => AddressMask.Hidden,
-        _ when s_sentences.Contains(name) => AddressMask.Hide(text, address),
+        _ when s_sentences.Contains(name) => address is null ? AddressMask.Hidden : AddressMask.Hide(text, address),
         _ when s_public.Contains(name) && !Typed.MayHoldSecret(text) => text,
         _ when MultiserverAddress.TryParse(text, out MultiserverAddress? other) => other.ToString(),
         _ => AddressMask.Hidden,
