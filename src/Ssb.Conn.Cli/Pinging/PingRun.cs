@@ -38,7 +38,8 @@ internal sealed class PingRun
         CancellationToken cancellationToken = patience.Token;
         if (!Tell(ReadAddress(route)))
             return false;
-        if (route.HostKind == MultiserverHostKind.Dns && !Tell(await StepAsync("name", () => ResolveAsync(route.Host!, cancellationToken)))) // a kind of host has a host
+        bool isResolvedHere = route is { HostKind: MultiserverHostKind.Dns, Transport: not "onion" }; // there the proxy does it, and nobody else is asked
+        if (isResolvedHere && !Tell(await StepAsync("name", () => ResolveAsync(route.Host!, cancellationToken)))) // a kind of host has a host
             return false;
 
         Stream? stream = null;
