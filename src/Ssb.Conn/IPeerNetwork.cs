@@ -53,6 +53,7 @@ public sealed class ConnectFailedException : Exception
     {
     }
 
-    /// <summary>The exception with its causes and where they were thrown. The messages of the causes are shown as <see cref="Exception.Message"/> is.</summary>
+    /// <summary>The exception with its causes and where they were thrown. The messages of the causes are shown as
+    /// <see cref="Exception.Message"/> is.</summary>
     public override string ToString() => StrangerText.Show(this, LongestMessage);
 }

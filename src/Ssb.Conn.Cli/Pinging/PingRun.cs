@@ -38,7 +38,8 @@ internal sealed class PingRun
         CancellationToken cancellationToken = patience.Token;
         if (!Tell(ReadAddress(route)))
             return false;
-        bool isResolvedHere = route is { HostKind: MultiserverHostKind.Dns, Transport: not "onion" }; // there the proxy does it, and nobody else is asked
+        // The name of an onion route is for the proxy, and nobody else is asked.
+        bool isResolvedHere = route is { HostKind: MultiserverHostKind.Dns, Transport: not "onion" };
         if (isResolvedHere && !Tell(await StepAsync("name", () => ResolveAsync(route.Host!, cancellationToken)))) // a kind of host has a host
             return false;
 

@@ -35,7 +35,10 @@ internal static class MaskedEntry
         {
             string? name = NameOf(member);
             if (name is not null)
-                yield return $"{JsonText.Quoted(Typed.MayHoldSecret(name) ? AddressMask.Hidden : name)}:{Value(address, name, member.Value)}";
+            {
+                string shown = Typed.MayHoldSecret(name) ? AddressMask.Hidden : name;
+                yield return $"{JsonText.Quoted(shown)}:{Value(address, name, member.Value)}";
+            }
         }
     }
 
@@ -62,9 +65,10 @@ internal static class MaskedEntry
 
     // Any word in lower-case letters has the syntax of an address.
     private static string AddressOrNothing(string text) =>
-        MultiserverAddress.TryParse(text, out MultiserverAddress? address) && address.Routes.All(route => route.HostKind != MultiserverHostKind.None || route.Path is not null || route.TunnelPortal is not null)
-            ? address.ToString()
-            : AddressMask.Hidden;
+        MultiserverAddress.TryParse(text, out MultiserverAddress? address) && address.Routes.All(LeadsSomewhere) ? address.ToString() : AddressMask.Hidden;
+
+    private static bool LeadsSomewhere(MultiserverRoute route) =>
+        route.HostKind != MultiserverHostKind.None || route.Path is not null || route.TunnelPortal is not null;
 
     private static string Text(MultiserverAddress? address, string name, string? text) => text switch
     {

@@ -182,7 +182,9 @@ internal sealed class RemotePeer : IAsyncDisposable
     }
 
     private static MultiserverAddress? AddressIn(RpcValue argument) =>
-        argument.Kind == RpcValueKind.Text && MultiserverAddress.TryParse(argument.AsText(), out MultiserverAddress? address) ? address : null;
+        argument.Kind == RpcValueKind.Text && MultiserverAddress.TryParse(argument.AsText(), out MultiserverAddress? address)
+            ? address
+            : null;
 
     private static string Sentence(string message) => message.TrimEnd('.', ' ');
 }

@@ -20,6 +20,9 @@ public sealed record LanAnnouncement(
     LanFormat Format)
 {
     /// <summary>In words: the address masked, and what the interface is called as strangers' text is shown.</summary>
-    public override string ToString() =>
-        $"{Address} from {Sender}{(SenderMatches ? "" : ", which is elsewhere,")} by {StrangerText.Show(Interface)} ({(Verified ? "signed" : "not signed")})";
+    public override string ToString()
+    {
+        string elsewhere = SenderMatches ? "" : ", which is elsewhere,";
+        return $"{Address} from {Sender}{elsewhere} by {StrangerText.Show(Interface)} ({(Verified ? "signed" : "not signed")})";
+    }
 }

@@ -192,7 +192,11 @@ internal static class RulesFile
         }
 
         AddNamed(items, text.Span[rest..], now);
-        HashSet<string> blocked = [.. items.Where(item => !IsRest(item)).SelectMany(item => item.Rules).Where(rule => rule.Kind == PeerRuleKind.Block && rule.Until is null).Select(rule => rule.Target)];
+        HashSet<string> blocked = [.. items
+            .Where(item => !IsRest(item))
+            .SelectMany(item => item.Rules)
+            .Where(rule => rule.Kind == PeerRuleKind.Block && rule.Until is null)
+            .Select(rule => rule.Target)];
         items.RemoveAll(item => IsRest(item) && !blocked.Add(item.Rules[0].Target));
         return RulesContent.Empty with { Items = items, IsDamaged = true };
 
@@ -204,7 +208,10 @@ internal static class RulesFile
     private static void AddNamed(List<RuleItem> items, ReadOnlySpan<byte> rest, DateTimeOffset now)
     {
         foreach (string name in NamesInText(rest))
-            items.Add(ReadItem(Encoding.UTF8.GetBytes($$"""{ "target": "{{JsonEncodedText.Encode(name, ExactJson.Encoder)}}", "since": {{now.ToUnixTimeMilliseconds()}} }"""), now, out _));
+        {
+            string json = $$"""{ "target": "{{JsonEncodedText.Encode(name, ExactJson.Encoder)}}", "since": {{now.ToUnixTimeMilliseconds()}} }""";
+            items.Add(ReadItem(Encoding.UTF8.GetBytes(json), now, out _));
+        }
     }
 
     /// <summary>The feed ids of a text that is no JSON, and the addresses between quotation marks in it.</summary>
@@ -217,7 +224,8 @@ internal static class RulesFile
             int quote = text.IndexOf((byte)'"');
             ReadOnlySpan<byte> piece = quote < 0 ? text : text[..quote];
             text = quote < 0 ? [] : text[(quote + 1)..];
-            if (quote >= 0 && piece.Length <= MultiserverAddress.DefaultMaxLength && piece.Contains((byte)'~') && NameOf(Encoding.UTF8.GetString(piece)) is { } address)
+            bool isQuoted = quote >= 0 && piece.Length <= MultiserverAddress.DefaultMaxLength && piece.Contains((byte)'~');
+            if (isQuoted && NameOf(Encoding.UTF8.GetString(piece)) is { } address)
             {
                 names.Add(address);
                 continue;
@@ -226,7 +234,7 @@ internal static class RulesFile
             for (int at; (at = piece.IndexOf(suffix)) >= 0; piece = piece[(at + suffix.Length)..])
             {
                 int start = piece[..at].LastIndexOf((byte)'@');
-                if (start >= 0 && at - start <= LongestKey && FeedKey.Canonical(Encoding.UTF8.GetString(piece[start..(at + suffix.Length)])) is { } id)
+                if (start >= 0 && at - start <= LongestKey && NameOf(Encoding.UTF8.GetString(piece[start..(at + suffix.Length)])) is { } id)
                     names.Add(id);
             }
         }

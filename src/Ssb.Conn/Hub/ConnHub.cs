@@ -491,7 +491,11 @@ public sealed class ConnHub : IAsyncDisposable
     }
 
     // What was thrown by a host's network; null if it repeats what the address hides, which logs of the exception would show.
-    private static Exception? Cause(Exception e, MultiserverAddress address) => e.ToString() is var text && AddressMask.Hide(text, address) == text ? e : null;
+    private static Exception? Cause(Exception e, MultiserverAddress address)
+    {
+        string text = e.ToString();
+        return AddressMask.Hide(text, address) == text ? e : null;
+    }
 
     private void Connected(Entry entry, IPeerConnection connection, string reason)
     {
@@ -637,7 +641,9 @@ public sealed class ConnHub : IAsyncDisposable
             }
             catch (Exception e) when (!connection.Closed.IsCompleted)
             {
-                Stay(entry, before, reason, new IOException($"The connection with {entry.View.Address} could not be ended: {StrangerText.Show(AddressMask.Hide(e.Message, entry.View.Address))}", Cause(e, entry.View.Address)));
+                MultiserverAddress address = entry.View.Address;
+                string shown = StrangerText.Show(AddressMask.Hide(e.Message, address));
+                Stay(entry, before, reason, new IOException($"The connection with {address} could not be ended: {shown}", Cause(e, address)));
                 return;
             }
             catch (Exception)

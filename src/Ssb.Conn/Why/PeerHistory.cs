@@ -15,7 +15,8 @@ public sealed record PeerNote(DateTimeOffset At, string What, string Reason, Mul
     internal string Line(bool withAddress)
     {
         string told = Source is null ? "" : $" (told of by {Source})";
-        return StrangerText.Show($"{At:u} {What}: {AddressMask.Hide(Reason, Address)}{told}{(Address is not null && withAddress ? $", {Address}" : "")}", WhyReport.LongestLine);
+        string address = Address is not null && withAddress ? $", {Address}" : "";
+        return StrangerText.Show($"{At:u} {What}: {AddressMask.Hide(Reason, Address)}{told}{address}", WhyReport.LongestLine);
     }
 }
 
