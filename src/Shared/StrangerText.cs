@@ -31,6 +31,25 @@ internal static class StrangerText
         _ => rune.Value is 0x034F or 0x115F or 0x1160 or 0x17B4 or 0x17B5 or 0x2800 or 0x3164 or 0xFFA0,
     });
 
+    /// <summary>An exception with its causes, as <see cref="Exception.ToString"/> writes it, in which each message is shown as a
+    /// stranger's text: the message of a cause may repeat what a peer or server sent, such as the lines of an HTTP answer.</summary>
+    /// <param name="exception">The exception.</param>
+    /// <param name="length">How many characters of a message may be shown.</param>
+    public static string Show(Exception exception, int length = DefaultLength)
+    {
+        var shown = new StringBuilder();
+        for (Exception? cause = exception; cause is not null; cause = cause.InnerException)
+        {
+            if (!ReferenceEquals(cause, exception))
+                shown.AppendLine().Append(" ---> ");
+            shown.Append(cause.GetType()).Append(": ").Append(Show(cause.Message, length));
+            if (cause.StackTrace is { } trace)
+                shown.AppendLine().Append(trace);
+        }
+
+        return shown.ToString();
+    }
+
     /// <summary>The text, fit to be shown: each unsafe character is <c>?</c>, a lone surrogate U+FFFD, each space a plain one, and what is longer
     /// than <paramref name="length"/> ends with <c>...</c>.</summary>
     /// <param name="text">The text; null is shown as none.</param>

@@ -144,7 +144,9 @@ internal static class Typed
             typed = typed.Remove(at, FeedId.TryParse(typed.AsSpan(at, length), out _) ? length : 1);
         }
 
-        if (typed.AsSpan().TrimStart('~').Contains('~')) // ...~SEED; a path may begin with '~'
+        // ...~SEED, where a path may begin with '~'; and a URL, such as that of an invite to a room, with its token.
+        if (typed.AsSpan().TrimStart('~').Contains('~') || typed.Contains("://", StringComparison.Ordinal)
+            || (typed.IndexOf('?', StringComparison.Ordinal) is >= 0 and var query && typed.AsSpan(query).Contains('=')))
             return true;
         // 32 bytes are 43 characters of base64 or 64 of hexadecimal. A path consists of the same characters, but few of its names are as long.
         return LongestRun(typed, "+=") >= 24 || (!typed.StartsWith('/') && LongestRun(typed, "+=/_-") >= 40);

@@ -425,7 +425,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         {
             _options.Logger.LogWarning(
                 "A web page of the origin {Origin} called from this machine and was refused, as others are from now on without a word for a minute. PeerNetworkLimits.LocalOrigins names those that may.",
-                ConnPlugin.Short(origin));
+                StrangerText.Show(origin));
         }
 
         return false;

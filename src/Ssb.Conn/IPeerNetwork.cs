@@ -52,4 +52,8 @@ public sealed class ConnectFailedException : Exception
         : base(StrangerText.Show(message, LongestMessage), innerException)
     {
     }
+
+    /// <summary>The exception with its causes and where they were thrown. The messages of the causes are shown as
+    /// <see cref="Exception.Message"/> is.</summary>
+    public override string ToString() => StrangerText.Show(this, LongestMessage);
 }

@@ -24,10 +24,11 @@ public class ControlTests
     [InlineData("start --port SEED"), InlineData("start --duration SEED"), InlineData("start --interface SEED"), InlineData("start --network-key SEED+")]
     [InlineData("staged --remote INVITE"), InlineData("staged --remote net:a:1 --secret SEED"), InlineData("staged --timeout SEED"), InlineData("completion SEED")]
     [InlineData("discover --announce INVITE --secret /nonesuch"), InlineData("discover --neighbours SEED"), InlineData("stage net:a:1 --data SEED")]
+    [InlineData("staged --path INVITE"), InlineData("why @KEY.ed25519 --path INVITE"), InlineData("staged https://room.example/join?token=SEED")]
     [InlineData("stage net:a:SEED"), InlineData("stage net:a:1~shs:SEEDSEED"), InlineData("ping net:a:1~shs2:SEED")]
     public async Task Run_TypedWrongly_DoesNotRepeatASecret(string line)
     {
-        string typed = line.Replace("INVITE", $"pub.example:8008:@{Key}.ed25519~SEED", StringComparison.Ordinal).Replace("SEED", Seed, StringComparison.Ordinal);
+        string typed = line.Replace("INVITE", $"pub.example:8008:@{Key}.ed25519~SEED", StringComparison.Ordinal).Replace("SEED", Seed, StringComparison.Ordinal).Replace("KEY", Key, StringComparison.Ordinal);
         (int code, string output, string error) = await Cli.RunAsync(typed.Split(' '));
         Assert.NotEqual(0, code);
         Assert.NotEqual("", output + error);
@@ -36,7 +37,8 @@ public class ControlTests
 
     [Theory]
     [InlineData("8008", false), InlineData("pub.example.com", false), InlineData("~/.ssb/secret", false), InlineData("/home/somebody/programs/scuttlebutt/with-a-long-name/secret", false)]
-    [InlineData($"@{Key}.ed25519", false), InlineData("some-interface0", false)]
+    [InlineData($"@{Key}.ed25519", false), InlineData("some-interface0", false), InlineData("a question?", false)]
+    [InlineData("https://room.example/join?token=abc", true), InlineData("ssb:experimental?invite=abc", true), InlineData("ws://user:word@a:1", true)]
     [InlineData(Seed, true), InlineData($"a:1:@{Key}.ed25519~x", true), InlineData($"@{Key}.ed25519:{Seed}", true), InlineData("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", true)]
     public void MayHoldSecret_TypedText_IsToldApart(string typed, bool may) => Assert.Equal(may, Typed.MayHoldSecret(typed));
 
@@ -274,6 +276,22 @@ public class ControlTests
 
         Assert.Equal((1, ""), (code, output));
         Assert.EndsWith("answered conn.stage with an error: this bench?[2J is full\n", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("dismiss"), InlineData("dismiss --undo"), InlineData("dismiss --for 2h"), InlineData("why"), InlineData("stage"), InlineData("unstage"), InlineData("connect"),
+     InlineData("disconnect"), InlineData("remember"), InlineData("forget")]
+    public async Task Act_ErrorThatRepeatsTheAddress_MasksItsSecrets(string line)
+    {
+        await using var peer = new PeerStandIn();
+        string[] words = line.Split(' ');
+        string procedure = line == "dismiss --undo" ? "conn.undo" : $"conn.{words[0]}";
+        peer.Answers[procedure] = _ => throw new RpcException($"no {s_invite}, and no {Seed}");
+
+        (int code, string output, string error) = await Cli.RunAsync([words[0], s_invite, .. words[1..], .. peer.Options]);
+
+        Assert.Equal((1, ""), (code, output));
+        Assert.EndsWith($"with an error: no net:192.168.1.5:8008~shs:{Other}:***, and no ***\n", error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -157,6 +157,14 @@ public class PingTests
         Assert.Contains("localhost is 127.0.0.1, ::1", output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Ping_OnionRouteToAName_AsksNobodyButTheProxy()
+    {
+        (_, string output, _) = await PingAsync($"onion:pub.example:8008~shs:{Other}");
+        Assert.DoesNotContain("  name ", output, StringComparison.Ordinal);
+        Assert.Contains("  onion ", output, StringComparison.Ordinal);
+    }
+
     private static async Task<string> VerdictAsync(params string[] arguments) => (await PingAsync(arguments)).Output.TrimEnd().Split('\n')[^1];
 
     private static Task<(int Code, string Output, string Error)> PingAsync(params string[] arguments) =>

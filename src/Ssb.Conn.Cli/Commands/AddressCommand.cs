@@ -63,23 +63,11 @@ internal sealed class AddressCommand : CliCommand
         RpcValue? data = _takesData ? ReadData(address, parsed.GetValue(s_type), parsed.GetValue(s_data)) : null;
         return RemoteRun.RunAsync(parsed, _time, async (peer, cancellationToken) =>
         {
-            RpcValue result = await CallAsync(peer, address, data, cancellationToken);
+            RpcValue result = await peer.CallAsync($"conn.{Name}", data is { } given ? [address.Text, given] : [address.Text], cancellationToken);
             if (Name == "connect" && JsonText.IsFalse(result)) // so a JavaScript peer says it
                 throw new FailedException($"the peer does not connect to {address} now: it is dialling it already, or disconnecting from it; try again in a while");
             await console.Output.WriteLineAsync(RemoteOptions.IsJson(parsed) ? Json(address, result) : TerminalText.Clean(_sentence(address.ToString(), result)));
         });
-    }
-
-    private async Task<RpcValue> CallAsync(RemotePeer peer, MultiserverAddress address, RpcValue? data, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await peer.CallAsync($"conn.{Name}", data is { } given ? [address.Text, given] : [address.Text], cancellationToken);
-        }
-        catch (FailedException e) when (address.Text != address.ToString())
-        {
-            throw new FailedException(AddressMask.Hide(e.Message, address), e); // it may repeat a seed
-        }
     }
 
     /// <summary>The data as JSON; null for none. With some, the key goes with them, as JavaScript peers do not take it from the address.</summary>

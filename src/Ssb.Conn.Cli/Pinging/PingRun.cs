@@ -38,7 +38,9 @@ internal sealed class PingRun
         CancellationToken cancellationToken = patience.Token;
         if (!Tell(ReadAddress(route)))
             return false;
-        if (route.HostKind == MultiserverHostKind.Dns && !Tell(await StepAsync("name", () => ResolveAsync(route.Host!, cancellationToken)))) // a kind of host has a host
+        // The name of an onion route is for the proxy, and nobody else is asked.
+        bool isResolvedHere = route is { HostKind: MultiserverHostKind.Dns, Transport: not "onion" };
+        if (isResolvedHere && !Tell(await StepAsync("name", () => ResolveAsync(route.Host!, cancellationToken)))) // a kind of host has a host
             return false;
 
         Stream? stream = null;

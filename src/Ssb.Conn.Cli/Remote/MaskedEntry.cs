@@ -10,7 +10,9 @@ internal static class MaskedEntry
     private static readonly HashSet<string> s_public =
         ["key", "type", "inferredType", "state", "pool", "source", "name", "alias", "room", "roomName", "host", "transport"];
 
-    private static readonly HashSet<string> s_sentences = ["lastError", "error", "reason"]; // they repeat the entry's address at most
+    private static readonly HashSet<string> s_sentences = ["lastError", "error", "reason"];
+
+    private static readonly char[] s_ends = ['.', ',', ';', ':', '!', '?', '(', ')', '\'', '"']; // of what stands in a sentence
 
     /// <summary>The entry, <c>[address, data]</c>, as one line.</summary>
     /// <param name="address">Its address; null if it is not a valid one.</param>
@@ -33,7 +35,10 @@ internal static class MaskedEntry
         {
             string? name = NameOf(member);
             if (name is not null)
-                yield return $"{JsonText.Quoted(name)}:{Value(address, name, member.Value)}";
+            {
+                string shown = Typed.MayHoldSecret(name) ? AddressMask.Hidden : name;
+                yield return $"{JsonText.Quoted(shown)}:{Value(address, name, member.Value)}";
+            }
         }
     }
 
@@ -49,12 +54,27 @@ internal static class MaskedEntry
         }
     }
 
+    // What the entry's own address hides is masked by now; a sentence may hold other addresses, and whoever staged the peer wrote it.
+    private static string Sentence(string text) => string.Join(' ', text.Split(' ').Select(Word));
+
+    private static string Word(string word)
+    {
+        string inner = word.Trim(s_ends);
+        return Typed.MayHoldSecret(inner) ? word.Replace(inner, AddressOrNothing(inner), StringComparison.Ordinal) : word;
+    }
+
+    // Any word in lower-case letters has the syntax of an address.
+    private static string AddressOrNothing(string text) =>
+        MultiserverAddress.TryParse(text, out MultiserverAddress? address) && address.Routes.All(LeadsSomewhere) ? address.ToString() : AddressMask.Hidden;
+
+    private static bool LeadsSomewhere(MultiserverRoute route) =>
+        route.HostKind != MultiserverHostKind.None || route.Path is not null || route.TunnelPortal is not null;
+
     private static string Text(MultiserverAddress? address, string name, string? text) => text switch
     {
         null => AddressMask.Hidden,
-        _ when s_sentences.Contains(name) => AddressMask.Hide(text, address),
+        _ when s_sentences.Contains(name) => address is null ? AddressMask.Hidden : Sentence(AddressMask.Hide(text, address)),
         _ when s_public.Contains(name) && !Typed.MayHoldSecret(text) => text,
-        _ when MultiserverAddress.TryParse(text, out MultiserverAddress? other) => other.ToString(),
-        _ => AddressMask.Hidden,
+        _ => AddressOrNothing(text),
     };
 }

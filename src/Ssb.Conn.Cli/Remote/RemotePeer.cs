@@ -77,7 +77,7 @@ internal sealed class RemotePeer : IAsyncDisposable
         }
         catch (RpcException e)
         {
-            throw Explained(procedure, e);
+            throw Explained(procedure, e, arguments);
         }
     }
 
@@ -163,19 +163,28 @@ internal sealed class RemotePeer : IAsyncDisposable
         }
     }
 
-    private FailedException Explained(string procedure, RpcException e)
+    /// <param name="procedure">What was called.</param>
+    /// <param name="e">How it failed.</param>
+    /// <param name="arguments">What it was called with: the error may repeat what an address among them hides.</param>
+    private FailedException Explained(string procedure, RpcException e, params RpcValue[] arguments)
     {
         if (e.Error == RpcError.ConnectionClosed)
             return new FailedException($"the peer at {Where} closed the connection before it answered {procedure}; is it shutting down?", e, "it closed the connection");
         // npm muxrpc 6.7.3, lib/permissions.js: "method:conn,stage is not in list of allowed methods", or "... is on list of disallowed methods".
+        string sentence = Sentence(arguments.Select(AddressIn).Aggregate(e.Message, AddressMask.Hide));
         bool isRefused = e.RemoteMessage is { } said && said.StartsWith("method:", StringComparison.Ordinal) && said.EndsWith("allowed methods", StringComparison.Ordinal);
         return new FailedException(
             isRefused
                 ? $"the peer at {Where} does not let us call {procedure}: only its own identity, and its masters, may; name their secret with --secret FILE"
-                : $"the peer at {Where} answered {procedure} with an error: {Sentence(e.Message)}",
+                : $"the peer at {Where} answered {procedure} with an error: {sentence}",
             e,
-            isRefused ? "it does not let us" : Sentence(e.Message));
+            isRefused ? "it does not let us" : sentence);
     }
+
+    private static MultiserverAddress? AddressIn(RpcValue argument) =>
+        argument.Kind == RpcValueKind.Text && MultiserverAddress.TryParse(argument.AsText(), out MultiserverAddress? address)
+            ? address
+            : null;
 
     private static string Sentence(string message) => message.TrimEnd('.', ' ');
 }

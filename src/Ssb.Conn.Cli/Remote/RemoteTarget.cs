@@ -31,7 +31,8 @@ internal sealed class RemoteTarget : IDisposable
     /// <exception cref="FailedException">Nothing in the folder says how to find it.</exception>
     public static RemoteTarget In(string folder, string? secret, NetworkKey network, TimeSpan timeout)
     {
-        string name = TerminalText.Clean(folder), socket = SsbFolder.Socket(folder), own = Path.Combine(folder, "secret");
+        string name = Typed.MayHoldSecret(folder) ? "the folder that was named" : TerminalText.Clean(folder);
+        string socket = SsbFolder.Socket(folder), own = Path.Combine(folder, "secret");
         var routes = new List<MultiserverRoute>();
         if (File.Exists(socket))
             routes.Add(new MultiserverRoute(new MultiserverProtocol("unix", [socket]), new MultiserverProtocol("noauth", [])));

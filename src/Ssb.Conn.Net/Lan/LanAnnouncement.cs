@@ -17,4 +17,12 @@ public sealed record LanAnnouncement(
     bool SenderMatches,
     IPAddress Sender,
     string Interface,
-    LanFormat Format);
+    LanFormat Format)
+{
+    /// <summary>In words: the address masked, and what the interface is called as strangers' text is shown.</summary>
+    public override string ToString()
+    {
+        string elsewhere = SenderMatches ? "" : ", which is elsewhere,";
+        return $"{Address} from {Sender}{elsewhere} by {StrangerText.Show(Interface)} ({(Verified ? "signed" : "not signed")})";
+    }
+}

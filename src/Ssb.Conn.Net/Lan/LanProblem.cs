@@ -6,7 +6,11 @@ namespace Ssb.Conn.Net;
 /// <param name="Subject">What: "UDP port 8008", "interface eth0".</param>
 /// <param name="Message">Why, in a sentence for a person.</param>
 /// <param name="Since">Since when.</param>
-public sealed record LanProblem(string Subject, string Message, DateTimeOffset Since);
+public sealed record LanProblem(string Subject, string Message, DateTimeOffset Since)
+{
+    /// <summary>The message, as it is shown to people.</summary>
+    public override string ToString() => StrangerText.Show(Message);
+}
 
 /// <summary>The problems there are now, one a subject, at most 64; more are not kept.</summary>
 internal sealed class LanProblems(TimeProvider time)

@@ -74,7 +74,7 @@ internal static class Transport
     private static async Task<Stream> OpenTcpAsync(string host, int port, PeerDial? dial, CancellationToken cancellationToken)
     {
         IPAddress[] addresses = IPAddress.TryParse(host, out IPAddress? literal) ? [Unmapped(literal)]
-            : await Dns.GetHostAddressesAsync(host, cancellationToken).ConfigureAwait(false);
+            : [.. (await Dns.GetHostAddressesAsync(host, cancellationToken).ConfigureAwait(false)).Select(Unmapped)];
         string? failure = null;
         Exception? cause = null;
         HostNetwork? network = null;

@@ -17,7 +17,7 @@ internal static class AddressMask
 
     private const int LongestName = 16; // a seed in lower-case hexadecimal has the syntax of a name, and is longer
     private const int ShortestHidden = 3; // what is shorter is not a secret, and occurs in every text
-    private static readonly char[] s_separators = ['/', '?', '#', '&', '@']; // of a URL
+    private static readonly char[] s_separators = ['/', '?', '#', '&', '=', '@']; // of a URL
 
     /// <summary>The text of these routes as it is shown: the text itself if all of it is public.</summary>
     public static string Show(IReadOnlyList<MultiserverRoute> routes)

@@ -49,7 +49,7 @@ public sealed record PeerRule(string Target, PeerRuleKind Kind, DateTimeOffset S
     {
         null => "",
         "" => " (by a rule in conn-rules.json that gives no kind)",
-        // Escaped: whoever wrote the file may have written anything.
-        _ => $" (by a rule in conn-rules.json of the kind '{JsonEncodedText.Encode(UnknownKind.Length > MostShownOfAKind ? UnknownKind[..MostShownOfAKind] : UnknownKind)}', which is not known here)",
+        // Whoever wrote the file may have written anything.
+        _ => $" (by a rule in conn-rules.json of the kind '{StrangerText.Show(UnknownKind, MostShownOfAKind)}', which is not known here)",
     };
 }

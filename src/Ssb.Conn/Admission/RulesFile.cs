@@ -28,6 +28,7 @@ internal sealed record RulesContent(IReadOnlyList<RuleItem> Items, IReadOnlyList
 /// none.</remarks>
 internal static class RulesFile
 {
+    private const int LongestKey = 45; // an '@' and 32 bytes in base64, before ".ed25519"
     private const int MostDepth = 10_000; // beyond it, as beyond a damage, the rules are searched one by one
     private const int MostFailures = 100_000; // places that look like the beginning of a rule and are none; each takes some microseconds
 
@@ -168,26 +169,77 @@ internal static class RulesFile
         return true;
     }
 
-    // Every object that names a target is a rule, whatever is around it; of one that ends in a damage that which stands before it.
+    // Every object that names a target is a rule, whatever is around it; of one that ends in a damage that which stands before it. Whom
+    // the rest names, a rule was about whose beginning is damaged: what it said is lost, and so it is a block.
     private static RulesContent Heal(ReadOnlyMemory<byte> text, DateTimeOffset now)
     {
         var items = new List<RuleItem>();
-        int failures = 0;
+        int failures = 0, rest = 0;
         for (int at = Next(0); at >= 0;)
         {
             ReadOnlyMemory<byte> json = ReadObject(text[at..], out bool hasTarget, out int end);
             RuleItem? item = hasTarget || (end > 0 && !json.Span[1..].Contains((byte)'{')) ? ReadItem(json, now, out _) : null;
             bool isRule = item is { Rules.Count: > 0 };
             if (isRule)
+            {
+                AddNamed(items, text.Span[rest..at], now);
                 items.Add(item!); // it is not null then
+                rest = at + (end > 0 ? end : json.Length - 1);
+            }
             else if (end == 0 && ++failures > MostFailures)
                 throw new IOException("The file has more damage than can be searched for rules.");
             at = Next(isRule ? at + Math.Max(json.Length - 1, 1) : at + 1);
         }
 
+        AddNamed(items, text.Span[rest..], now);
+        HashSet<string> blocked = [.. items
+            .Where(item => !IsRest(item))
+            .SelectMany(item => item.Rules)
+            .Where(rule => rule.Kind == PeerRuleKind.Block && rule.Until is null)
+            .Select(rule => rule.Target)];
+        items.RemoveAll(item => IsRest(item) && !blocked.Add(item.Rules[0].Target));
         return RulesContent.Empty with { Items = items, IsDamaged = true };
 
+        static bool IsRest(RuleItem item) => item.Rules is [{ UnknownKind: "" }];
+
         int Next(int from) => NextObject(text.Span, from);
+    }
+
+    private static void AddNamed(List<RuleItem> items, ReadOnlySpan<byte> rest, DateTimeOffset now)
+    {
+        foreach (string name in NamesInText(rest))
+        {
+            string json = $$"""{ "target": "{{JsonEncodedText.Encode(name, ExactJson.Encoder)}}", "since": {{now.ToUnixTimeMilliseconds()}} }""";
+            items.Add(ReadItem(Encoding.UTF8.GetBytes(json), now, out _));
+        }
+    }
+
+    /// <summary>The feed ids of a text that is no JSON, and the addresses between quotation marks in it.</summary>
+    private static List<string> NamesInText(ReadOnlySpan<byte> text)
+    {
+        ReadOnlySpan<byte> suffix = ".ed25519"u8;
+        var names = new List<string>();
+        while (!text.IsEmpty)
+        {
+            int quote = text.IndexOf((byte)'"');
+            ReadOnlySpan<byte> piece = quote < 0 ? text : text[..quote];
+            text = quote < 0 ? [] : text[(quote + 1)..];
+            bool isQuoted = quote >= 0 && piece.Length <= MultiserverAddress.DefaultMaxLength && piece.Contains((byte)'~');
+            if (isQuoted && NameOf(Encoding.UTF8.GetString(piece)) is { } address)
+            {
+                names.Add(address);
+                continue;
+            }
+
+            for (int at; (at = piece.IndexOf(suffix)) >= 0; piece = piece[(at + suffix.Length)..])
+            {
+                int start = piece[..at].LastIndexOf((byte)'@');
+                if (start >= 0 && at - start <= LongestKey && NameOf(Encoding.UTF8.GetString(piece[start..(at + suffix.Length)])) is { } id)
+                    names.Add(id);
+            }
+        }
+
+        return names;
     }
 
     // A brace with the quotation mark of a field behind it: of what begins in no way like that, no exception needs to tell.
@@ -257,13 +309,15 @@ internal static class RulesFile
         DateTimeOffset? since = null, until = null;
         int plain = 0;
         bool hasTarget = false;
-        foreach ((string? name, ReadOnlyMemory<byte> value) in Fields(json))
+        foreach ((string? field, ReadOnlyMemory<byte> value) in Fields(json))
         {
-            switch (name)
+            switch (field)
             {
                 case "target" when PeerField.TextOf(value.Span) is { } target:
-                    targets.Add(NameOf(target) ?? target);
-                    plain++;
+                    string? name = NameOf(target);
+                    List<string> within = name is null ? NamesInText(Encoding.UTF8.GetBytes(target)) : [];
+                    targets.AddRange(within.Count > 0 ? within : [name ?? target]);
+                    plain += within.Count > 0 ? 0 : 1; // with something else around it, it is not understood
                     hasTarget = true;
                     break;
                 case "target":

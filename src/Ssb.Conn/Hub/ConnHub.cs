@@ -483,13 +483,21 @@ public sealed class ConnHub : IAsyncDisposable
                 Watch(DropLateAsync(dial));
             Failed(entry, e switch
             {
-                ConnectFailedException => e,
+                ConnectFailedException when Cause(e, address) is not null => e,
+                ConnectFailedException => new ConnectFailedException(AddressMask.Hide(e.Message, address)),
                 _ when timeout.IsCancellationRequested && !entry.GivenUp.IsCancellationRequested && !_closingToken.IsCancellationRequested =>
-                    new ConnectFailedException($"{address} did not answer within {deadline.TotalSeconds:0.###} s.", e),
-                OperationCanceledException => new ConnectFailedException($"The dial of {address} was given up.", e),
-                _ => new ConnectFailedException($"{address} could not be connected to: {AddressMask.Hide(e.Message, address)}", e),
+                    new ConnectFailedException($"{address} did not answer within {deadline.TotalSeconds:0.###} s.", Cause(e, address)),
+                OperationCanceledException => new ConnectFailedException($"The dial of {address} was given up.", Cause(e, address)),
+                _ => new ConnectFailedException($"{address} could not be connected to: {AddressMask.Hide(e.Message, address)}", Cause(e, address)),
             }, timeout.IsCancellationRequested ? ConnReason.TimedOut : reason);
         }
+    }
+
+    // What was thrown by a host's network; null if it repeats what the address hides, which logs of the exception would show.
+    private static Exception? Cause(Exception e, MultiserverAddress address)
+    {
+        string text = e.ToString();
+        return AddressMask.Hide(text, address) == text ? e : null;
     }
 
     private void Connected(Entry entry, IPeerConnection connection, string reason)
@@ -636,7 +644,9 @@ public sealed class ConnHub : IAsyncDisposable
             }
             catch (Exception e) when (!connection.Closed.IsCompleted)
             {
-                Stay(entry, before, reason, new IOException($"The connection with {entry.View.Address} could not be ended: {StrangerText.Show(AddressMask.Hide(e.Message, entry.View.Address))}", e));
+                MultiserverAddress address = entry.View.Address;
+                string shown = StrangerText.Show(AddressMask.Hide(e.Message, address));
+                Stay(entry, before, reason, new IOException($"The connection with {address} could not be ended: {shown}", Cause(e, address)));
                 return;
             }
             catch (Exception)

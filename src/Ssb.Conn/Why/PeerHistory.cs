@@ -7,7 +7,18 @@ namespace Ssb.Conn;
 /// <param name="Reason">Why, or by which rule.</param>
 /// <param name="Address">The address that it happened to; null when it was about the identity.</param>
 /// <param name="Source">Who told, where somebody did.</param>
-public sealed record PeerNote(DateTimeOffset At, string What, string Reason, MultiserverAddress? Address, string? Source);
+public sealed record PeerNote(DateTimeOffset At, string What, string Reason, MultiserverAddress? Address, string? Source)
+{
+    /// <summary>In words, on one line: the address masked, and strangers' text as it is shown to people.</summary>
+    public override string ToString() => Line(withAddress: true);
+
+    internal string Line(bool withAddress)
+    {
+        string told = Source is null ? "" : $" (told of by {Source})";
+        string address = Address is not null && withAddress ? $", {Address}" : "";
+        return StrangerText.Show($"{At:u} {What}: {AddressMask.Hide(Reason, Address)}{told}{address}", WhyReport.LongestLine);
+    }
+}
 
 /// <summary>What happened to peers of late: the last few things for each, of the last few thousand peers. Thread-safe.</summary>
 internal sealed class PeerHistory(int peers, int notes)

@@ -12,7 +12,28 @@ namespace Ssb.Conn;
 /// <param name="LastError">What the last one said.</param>
 /// <param name="Outlook">What the scheduler makes of it, in words.</param>
 /// <param name="RetryAt">Not to be dialled automatically before; null if nothing is to be waited for, or it never will be.</param>
-public sealed record WhyRoute(MultiserverAddress Address, string Where, string? Source, int Failures, string? LastError, string Outlook, DateTimeOffset? RetryAt);
+public sealed record WhyRoute(MultiserverAddress Address, string Where, string? Source, int Failures, string? LastError, string Outlook, DateTimeOffset? RetryAt)
+{
+    /// <summary>In words, on one line: the address masked, and strangers' text as it is shown to people.</summary>
+    public override string ToString()
+    {
+        var text = new StringBuilder();
+        text.Append($"{Address} is {Where}");
+        if (Source is not null)
+            text.Append(", told of by ").Append(Source);
+        text.Append(". ").Append(Outlook);
+        if (RetryAt is { } retry)
+            text.Append($" (not before {retry:u})");
+        text.Append('.');
+        if (Failures > 0)
+            text.Append($" Failed {Failures} {(Failures == 1 ? "time" : "times")} since the last connection");
+        if (LastError is not null)
+            text.Append(Failures > 0 ? ", last: " : " Last error: ").Append(AddressMask.Hide(LastError, Address));
+        else if (Failures > 0)
+            text.Append('.');
+        return StrangerText.Show(text.ToString(), WhyReport.LongestLine);
+    }
+}
 
 /// <summary>Why a peer is where it is: the answer of <see cref="ConnPlugin.Why"/>.</summary>
 /// <param name="Subject">What was asked for, an address masked.</param>
@@ -23,7 +44,7 @@ public sealed record WhyRoute(MultiserverAddress Address, string Where, string? 
 /// <param name="History">What happened to it of late, the earliest first.</param>
 public sealed record WhyReport(string Subject, string? Key, int? Hops, PeerRule? Rule, IReadOnlyList<WhyRoute> Routes, IReadOnlyList<PeerNote> History)
 {
-    private const int LongestLine = 5_000; // an address of the usual limit is shown whole
+    internal const int LongestLine = 5_000; // an address of the usual limit is shown whole
 
     /// <summary>The report in words, for people: addresses masked, and each fact on one line, whatever strangers have said.</summary>
     public override string ToString()
@@ -43,31 +64,9 @@ public sealed record WhyReport(string Subject, string? Key, int? Hops, PeerRule?
         if (Routes.Count == 0)
             yield return "Nothing is known of it now.";
         foreach (WhyRoute route in Routes)
-            yield return Line(route);
+            yield return $"  {route}";
         foreach (PeerNote note in History)
-        {
-            string told = note.Source is null ? "" : $" (told of by {note.Source})";
-            yield return $"  {note.At:u} {note.What}: {AddressMask.Hide(note.Reason, note.Address)}{told}{(note.Address is not null && Routes.Count != 1 ? $", {note.Address}" : "")}";
-        }
-    }
-
-    private static string Line(WhyRoute route)
-    {
-        var text = new StringBuilder();
-        text.Append($"  {route.Address} is {route.Where}");
-        if (route.Source is not null)
-            text.Append(", told of by ").Append(route.Source);
-        text.Append(". ").Append(route.Outlook);
-        if (route.RetryAt is { } retry)
-            text.Append($" (not before {retry:u})");
-        text.Append('.');
-        if (route.Failures > 0)
-            text.Append($" Failed {route.Failures} {(route.Failures == 1 ? "time" : "times")} since the last connection");
-        if (route.LastError is not null)
-            text.Append(route.Failures > 0 ? ", last: " : " Last error: ").Append(AddressMask.Hide(route.LastError, route.Address));
-        else if (route.Failures > 0)
-            text.Append('.');
-        return text.ToString();
+            yield return $"  {note.Line(withAddress: Routes.Count != 1)}";
     }
 
     /// <summary>The report as JSON, times in Unix milliseconds. It holds whole addresses, seeds included.</summary>

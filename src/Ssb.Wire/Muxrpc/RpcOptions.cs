@@ -150,7 +150,11 @@ public sealed record RpcOptions
 /// of up
 /// to 4 kB and with any characters.</param>
 /// <param name="Error">The exception that a procedure threw; it was not shown to the peer.</param>
-public sealed record RpcEvent(RpcEventKind Kind, string Procedure, Exception? Error = null);
+public sealed record RpcEvent(RpcEventKind Kind, string Procedure, Exception? Error = null)
+{
+    /// <summary>In words, on one line: the name of the procedure as strangers' text is shown, and of an exception its type.</summary>
+    public override string ToString() => $"{Kind}: {StrangerText.Show(Procedure)}{(Error is null ? "" : $" ({Error.GetType()})")}";
+}
 
 /// <summary>What can go wrong on a connection without ending it.</summary>
 public enum RpcEventKind

@@ -17,4 +17,14 @@ public class LanSecretTests
         ArgumentException e = Assert.ThrowsAny<ArgumentException>(() => new LanAnnouncer(new LanOptions { Loopback = true }, keys, address));
         Assert.DoesNotContain("c2VlZA", e.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void ToString_InterfaceThatSteersATerminal_IsText()
+    {
+        const string Evil = "eth0\e[2J\nforged";
+        var address = MultiserverAddress.Parse("net:127.0.0.1:8008~foo:c2VlZA==");
+        var announcement = new LanAnnouncement(address, "@", true, true, System.Net.IPAddress.Loopback, Evil, LanFormat.Normal);
+        Assert.Equal("net:127.0.0.1:8008~foo:*** from 127.0.0.1 by eth0?[2J?forged (signed)", announcement.ToString());
+        Assert.Equal("Announcing by eth0?[2J?forged failed.", new LanProblem(Evil, $"Announcing by {Evil} failed.", DateTimeOffset.UnixEpoch).ToString());
+    }
 }

@@ -36,6 +36,15 @@ public sealed class OriginTests : IAsyncDisposable
         Assert.Contains("LocalOrigins", Assert.Single(_log.All), StringComparison.Ordinal); // one line, not one for each
     }
 
+    [Fact]
+    public async Task Upgrade_OriginThatSteersATerminal_IsLoggedAsText()
+    {
+        PeerNetwork bob = Open();
+        Assert.StartsWith("HTTP/1.1 403 ", await Ask(bob, "Origin: http://evil\e[2J\rforged.example\r\n"), StringComparison.Ordinal);
+        Assert.Contains("http://evil?[2J?forged.example", Assert.Single(_log.All), StringComparison.Ordinal);
+        Assert.DoesNotContain(_log.All.Single(), char.IsControl);
+    }
+
     [Theory]
     [InlineData(""), InlineData("Origin: http://127.0.0.1:PORT\r\n"), InlineData("Origin: https://127.0.0.1:PORT\r\n"), InlineData("Origin: http://localhost:PORT\r\n"),
      InlineData("Origin: HTTP://LocalHost:PORT\r\n")]

@@ -37,6 +37,27 @@ public class HubTests
     }
 
     [Theory]
+    [InlineData(typeof(ConnectFailedException)), InlineData(typeof(InvalidOperationException)), InlineData(typeof(OperationCanceledException))]
+    public async Task Connect_ErrorRepeatsASecret_NoEventShowsIt(Type thrown)
+    {
+        const string Seed = "c2VlZHNlZWRzZWVkc2VlZHNlZWRzZWVkc2VlZHNlZWQ=";
+        MultiserverAddress invite = MultiserverAddress.Parse($"{s_one.Text}:{Seed}");
+        await using Reading<HubEvent> events = _hub.Listen().Read();
+        Task<IPeerConnection> connecting = _hub.ConnectAsync(invite);
+        string message = $"there is no way to {invite.Text} ({Seed})";
+        Exception cause = new IOException(message);
+        _network.Dials[0].Done.SetException(thrown == typeof(ConnectFailedException) ? new ConnectFailedException(message, cause)
+            : thrown == typeof(InvalidOperationException) ? new InvalidOperationException(message, cause) : new OperationCanceledException(message, cause));
+        ConnectFailedException error = await Assert.ThrowsAsync<ConnectFailedException>(() => connecting.Guarded());
+        HubEvent failed = (await events.Next(2))[1];
+        foreach (string shown in (string[])[error.Message, error.ToString(), failed.Error!.ToString(), failed.ToString()])
+        {
+            Assert.DoesNotContain(Seed, shown, StringComparison.Ordinal);
+            Assert.Contains($"{s_one.Text}:***", shown, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
     [InlineData("lan", 30), InlineData("bt", 60), InlineData("dht", 300), InlineData("internet", 10), InlineData("pub", 10), InlineData("room", 10)]
     [InlineData("room-attendant", 10), InlineData("something", 10)]
     public async Task Connect_NoAnswer_FailsAtTheDeadlineOfItsType(string type, int seconds)

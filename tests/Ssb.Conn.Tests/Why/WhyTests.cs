@@ -174,6 +174,22 @@ public class WhyTests : PluginTestBase
     }
 
     [Fact]
+    public void Why_PartsOfAReport_AreShownSafelyToo()
+    {
+        const string Evil = "eth0\e[2J\nforged: \u202E";
+        MultiserverAddress invite = MultiserverAddress.Parse($"{Given.Address(1).Text}:c2VlZHNlZWRzZWVk");
+        string note = new PeerNote(Given.Start, "staged", Evil + invite.Text, invite, $"lan:{Evil}/10.0.0.1").ToString();
+        string route = new WhyRoute(invite, "staged", $"lan:{Evil}/10.0.0.1", 1, Evil + invite.Text, Evil, null).ToString();
+        string rule = new PeerRule(invite.Text, PeerRuleKind.Block, Given.Start, null) { UnknownKind = Evil }.ToString();
+        foreach (string shown in (string[])[note, route, rule])
+        {
+            Assert.DoesNotContain(shown, c => char.IsControl(c) || c == '\u202E');
+            Assert.DoesNotContain("c2VlZHNlZWRzZWVk", shown, StringComparison.Ordinal);
+            Assert.Contains("eth0?[2J?forged: ?", shown, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task Why_ErrorThatRepeatsTheAddress_MasksItsSecrets()
     {
         string seed = Convert.ToBase64String(Given.KeyBytes(99)), text = $"{Given.Address(1).Text}:{seed}~token:{seed}";

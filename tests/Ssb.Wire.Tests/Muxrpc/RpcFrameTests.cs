@@ -239,4 +239,8 @@ public class RpcFrameTests
         Assert.Throws<ArgumentException>(() => RpcValue.Json(default));
         Assert.Equal("Text, 6 bytes", RpcValue.Text("secret").ToString());
     }
+
+    [Fact]
+    public void Event_ProcedureNamedByAStranger_IsShownAsText() =>
+        Assert.Equal("Failed: a?[2J?b (System.IO.IOException)", new RpcEvent(RpcEventKind.Failed, "a\e[2J\nb", new IOException("c\e[2J")).ToString());
 }
