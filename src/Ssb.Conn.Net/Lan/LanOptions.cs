@@ -33,8 +33,8 @@ public sealed record LanOptions
     /// are kept that are
     /// <c>net</c> and lead to its sender or into a subnet of the card on which it was heard, and never to this machine; over loopback,
     /// to loopback. Routes to a
-    /// unix socket, and those that do not say whom to expect, are never staged; and unless <see cref="AdmissionOptions.MayTellOfMoreLocal"/> is set, the
-    /// scheduler dials no address of this machine for an announcement of another. Default false.</summary>
+    /// unix socket, and those that do not say whom to expect, are never staged; and unless
+    /// <see cref="AdmissionOptions.MayTellOfMoreLocal"/> is set, the scheduler dials no address of this machine for an announcement of another. Default false.</summary>
     public bool AcceptAnyRoute { get; init; }
 
     /// <summary>Between two announcements of one address, 100 ms to 1 hour. Default 2 s. Discovery gives the repetition of an

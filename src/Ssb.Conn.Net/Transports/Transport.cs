@@ -102,8 +102,8 @@ internal static class Transport
         throw new ConnectFailedException(failure ?? $"the name {host} has no address.", cause);
     }
 
-    /// <summary>Why a dial may not connect to an address; null if it may. One of our own addresses is as local as loopback, however far away
-    /// others reach it: what listens on this machine sees no difference, nor does its firewall.</summary>
+    /// <summary>Why a dial may not connect to an address; null if it may. One of our own addresses is as local as loopback, however
+    /// far away others reach it: what listens on this machine sees no difference, nor does its firewall.</summary>
     /// <param name="address">The address.</param>
     /// <param name="dial">The dial.</param>
     /// <param name="network">The cards of this machine, read once for all addresses of a name, which may have many.</param>
@@ -167,7 +167,8 @@ internal static class Transport
         bool keepsPath = dial?.KeepsPath != false;
         Uri uri = UriOf(route, keepsPath);
         string hint = "";
-        if (!keepsPath && MultiserverRoute.SplitUrl(route.Protocols[0].Data) is var (_, account, _, after) && (account.Length > 0 || after is not ("" or "/")))
+        if (!keepsPath && MultiserverRoute.SplitUrl(route.Protocols[0].Data) is var (_, account, _, after)
+            && (account.Length > 0 || after is not ("" or "/")))
         {
             dial!.CountPath(); // it does not keep it, and so is there
             hint = " It was asked for at '/', since a stranger told of what its address has besides host and port.";
