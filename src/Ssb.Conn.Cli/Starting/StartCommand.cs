@@ -48,7 +48,7 @@ internal sealed class StartCommand : CliCommand
     private static readonly Option<string[]> s_origin = new("--origin")
     {
         HelpName = "ORIGIN",
-        Description = "A web page on this computer that may call by WebSocket, such as http://localhost:3000; may be repeated",
+        Description = "A web page on this computer that may call by WebSocket; may be repeated",
     };
 
     private static readonly Option<bool> s_noLan = Flag("--no-lan", "Neither announce nor discover on the LAN");

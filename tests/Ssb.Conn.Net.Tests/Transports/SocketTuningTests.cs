@@ -55,7 +55,7 @@ public sealed class SocketTuningTests
         listener.Listen();
         string key = new FeedId(new byte[FeedId.Size]).ToBase64();
         MultiserverAddress address = MultiserverAddress.Parse($"net:127.0.0.1:{((IPEndPoint)listener.LocalEndPoint!).Port}~shs:{key}");
-        Stream dialled = await Transport.OpenAsync(address.Routes[0], null, Transport.Tor, null, TimeProvider.System, Token);
+        Stream dialled = await Transport.OpenAsync(address.Routes[0], null, Transport.Tor, null, new UsefulBytes(TimeProvider.System), Token);
         return (((NetworkStream)dialled).Socket, await listener.AcceptAsync(Token));
     }
 
