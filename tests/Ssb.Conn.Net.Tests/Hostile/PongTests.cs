@@ -151,6 +151,8 @@ public sealed class PongTests : IAsyncDisposable
             request += Encoding.ASCII.GetString(buffer, 0, await stream.ReadAsync(buffer, _over.Token));
         if (what is not ("HTTP answers" or "a header without end"))
             await stream.WriteAsync(Encoding.ASCII.GetBytes(AnswerTo(request)), _over.Token);
+        // Each ping is answered. A peer that does not read the answers stops us from reading its pings, and the deadline ends that; this one reads.
+        _running.Add(stream.CopyToAsync(Stream.Null, _over.Token));
         byte[] piece = what switch
         {
             "pongs" => [0x8A, 0],
