@@ -178,7 +178,7 @@ public class RpcLimitTests
     {
         await using var scene = new RpcScene(
             new RpcApi().Source("big", (_, _) => Enumerable.Range(0, 30).Select(_ => RpcValue.Binary(new byte[10_000])).ToAsyncEnumerable()),
-            client: o => o with { MaxHeldBytes = 200_000, ReserveBytes = 20_000 });
+            client: o => o with { MaxHeldBytes = 200_000, ReserveBytes = 20_000, ReserveFolder = null });
         RpcSource[] sources = [.. Enumerable.Range(0, 4).Select(_ => scene.Client.Source("big"))];
         await AdvanceUntilAsync(scene, () => scene.ClientEvents.Count == 4); // 4 x 300,000 have no room
         Assert.InRange(scene.Client.Held.Bytes, 200_000, 200_000 + 4 * (65_536 + 10_000));
