@@ -18,7 +18,7 @@ public sealed class DialTests : RoomPeers
     {
         await using var aim = new Trap("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
         await using var trap = new Trap($"HTTP/1.1 {status} Elsewhere\r\nLocation: http://127.0.0.1:{aim.Port}/admin\r\nContent-Length: 0\r\n\r\n");
-        SsbPeer alice = await StartPeer();
+        SsbPeer alice = await StartPatient();
         ConnectFailedException e = await Assert.ThrowsAsync<ConnectFailedException>(() => Connect(alice, At($"ws://127.0.0.1:{trap.Port}")));
         Assert.Contains($"the server answered {status} instead of opening a WebSocket. Redirects are not followed.", e.Message, StringComparison.Ordinal);
         Assert.Equal((1, 0), (trap.Calls, aim.Calls));
@@ -29,7 +29,7 @@ public sealed class DialTests : RoomPeers
     public async Task Connect_NoWebSocketThere_SaysWhatWasAnswered(int status)
     {
         await using var trap = new Trap($"HTTP/1.1 {status} No\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n");
-        SsbPeer alice = await StartPeer();
+        SsbPeer alice = await StartPatient();
         ConnectFailedException e = await Assert.ThrowsAsync<ConnectFailedException>(() => Connect(alice, At($"ws://127.0.0.1:{trap.Port}")));
         Assert.Contains($"the server answered {status} instead of opening a WebSocket.", e.Message, StringComparison.Ordinal);
         Assert.Equal(1, trap.Calls); // and not again with credentials
@@ -136,6 +136,12 @@ public sealed class DialTests : RoomPeers
     }
 
     private MultiserverAddress At(string transport) => MultiserverAddress.Parse($"{transport}~shs:{_key}");
+
+    // A dial takes longer than the usual 10 s where the machine has much else to do.
+    private Task<SsbPeer> StartPatient() => StartPeer(options => options with
+    {
+        Conn = options.Conn with { Hub = new HubOptions { DialDeadline = Guard } },
+    });
 
     private async Task<SsbPeer> StartScheduled(SchedulerOptions? scheduler = null)
     {
