@@ -57,9 +57,12 @@ internal static class FramesTarget
             MaxFramesPerSecond = narrow ? 30 : 100_000,
             WindowFrames = narrow ? 2 : 100,
             WindowBytes = narrow ? 20 : 10_000,
+            ReserveBytes = narrow ? 100 : 20_000,
+            ReserveFolder = null,
+            SlowReaderDeadline = TimeSpan.FromSeconds(1), // longer waits never end by this clock
             IdleTimeout = Timeout.InfiniteTimeSpan,
             SendTimeout = Timeout.InfiniteTimeSpan,
-            CloseTimeout = s_guard, // what takes that long hangs
+            CloseTimeout = TimeSpan.FromSeconds(1), // a peer that goes on after its goodbye is left unread for as long
             TimeProvider = new ImpatientClock(),
             OnEvent = _ => events++,
         });

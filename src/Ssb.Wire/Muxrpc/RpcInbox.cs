@@ -132,6 +132,8 @@ internal sealed class RpcInbox(RpcConnection connection, bool mayUseFile)
                 return room;
             try
             {
+                // Whole milliseconds, upwards: of less than one, WaitAsync makes none, and this would spin.
+                wait = TimeSpan.FromMilliseconds(Math.Ceiling(wait.TotalMilliseconds));
                 await changed.Task.WaitAsync(wait, _options.TimeProvider).ConfigureAwait(false);
             }
             catch (TimeoutException)
