@@ -36,6 +36,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     private Func<string, bool>? _welcome; // the manager's
     private readonly Action<RpcEvent> _onEvent; // one for all connections
     private bool _isWithoutReserveFile; // and that was told
+    private long _refusedRoutes;
     private volatile IReadOnlyList<LanSubnet> _subnets = []; // as they were last read
 
     private PeerNetwork(PeerNetworkOptions options, IReadOnlyList<Listener> listeners)
@@ -74,7 +75,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     }
 
     /// <summary>What became of those who called.</summary>
-    public PeerNetworkCounters Counters => _limits.Counters;
+    public PeerNetworkCounters Counters => _limits.Counters with { RefusedRoutes = Interlocked.Read(ref _refusedRoutes) };
 
     /// <summary>How many greetings run, and how much else that lasts as long as a connection.</summary>
     internal int RunningTasks
@@ -303,12 +304,13 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         Stream raw;
         try
         {
-            if (route is { Transform: "noauth", Transport: not "unix" })
-                throw new ConnectFailedException("'noauth' (no handshake) is dialled at 'unix' sockets only, which the file system guards.");
-            if (route.Key is { } key && dial.Address.Key != key) // blocks and permissions are decided by the address's identity
-                throw new ConnectFailedException($"it names another identity than the address it belongs to, which is {dial.Address.Key ?? "none"}.");
+            if (RefusalOf(route, dial.Address) is { } refusal)
+            {
+                Interlocked.Increment(ref _refusedRoutes);
+                throw new ConnectFailedException(refusal);
+            }
+
             raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, dial, _options.SocksProxy, _options.Certificates, NewUseful(), cancellationToken).ConfigureAwait(false)
-                : Transport.ProblemOf(route) is { } senseless ? throw new ConnectFailedException($"{senseless}.")
                 : !dial.TryOpen() ? throw new ConnectFailedException(Transport.TooMany)
                 : OpenTunnel is { } open ? await open(route, dial, cancellationToken).ConfigureAwait(false)
                 : throw new ConnectFailedException("nobody here knows rooms, through which a tunnel goes.");
@@ -322,6 +324,13 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             ? Start(await ShakeAsync(raw, route, FeedId.Parse(route.Key!), cancellationToken).ConfigureAwait(false), null, dial.Address, isClient: true) // it could be dialled: it has one
             : Start(raw, _options.Keys.Id, dial.Address, isClient: true);
     }
+
+    private static string? RefusalOf(MultiserverRoute route, MultiserverAddress address) =>
+        route is { Transform: "noauth", Transport: not "unix" } ? "'noauth' (no handshake) is dialled at 'unix' sockets only, which the file system guards."
+        // Blocks and permissions are decided by the address's identity.
+        : route.Key is { } key && address.Key != key ? $"it names another identity than the address it belongs to, which is {address.Key ?? "none"}."
+        : Transport.ProblemOf(route) is { } problem ? $"{problem}."
+        : null;
 
     private async Task<BoxStream> ShakeAsync(Stream raw, MultiserverRoute route, FeedId server, CancellationToken cancellationToken)
     {

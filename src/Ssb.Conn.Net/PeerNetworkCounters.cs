@@ -19,4 +19,8 @@ public sealed record PeerNetworkCounters(
 {
     /// <summary>Peers, callers and those that we dialled, that were cut off by <see cref="PeerNetworkLimits.MaxUselessBytes"/>.</summary>
     public long CutOffAsUseless { get; init; }
+
+    /// <summary>Routes that were not dialled for how they are written: they make no sense, do not say whom to expect, have another transform than
+    /// exactly <c>shs</c>, or name another identity than their address. The failure of the dial says which.</summary>
+    public long RefusedRoutes { get; init; }
 }

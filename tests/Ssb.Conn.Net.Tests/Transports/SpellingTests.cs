@@ -122,10 +122,12 @@ public sealed class SpellingTests : IAsyncDisposable
         using var server = new TcpListener(IPAddress.Loopback, 0);
         server.Start();
         string text = At("net:127.0.0.1:PORT" + transforms, ((IPEndPoint)server.LocalEndpoint).Port, _bob);
+        PeerNetwork alice = Open(_alice);
         ConnectFailedException e = await Assert.ThrowsAsync<ConnectFailedException>(() =>
-            Open(_alice).ConnectAsync(MultiserverAddress.Parse(text), Token).WaitAsync(s_guard, Token));
+            alice.ConnectAsync(MultiserverAddress.Parse(text), Token).WaitAsync(s_guard, Token));
         Assert.Contains(named, e.Message, StringComparison.Ordinal);
         Assert.False(server.Pending());
+        Assert.Equal(1, alice.Counters.RefusedRoutes);
     }
 
     [Fact]
