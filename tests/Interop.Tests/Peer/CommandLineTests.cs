@@ -71,7 +71,7 @@ public partial class CommandLineTests
 
         Task<string> RunAsync(string folder, int port, FeedId id, params string[] command) => RunProgramAsync(
             folder, id, ["node", program, .. command, "--", "--path", folder, "--host", "127.0.0.1", "--port", port.ToString(CultureInfo.InvariantCulture),
-                "--timers.handshake", "60000"]); // a loaded machine shakes hands slowly
+                "--timers.handshake", "170000"]); // a loaded machine shakes hands slowly
     }
 
     // Its exit code, what it printed, and the error that it threw. A live stream is read to its first item, and the program ended.

@@ -51,6 +51,6 @@ public class RpcCommandLineTests
             s_patience,
             folder.Path,
             ["node", program, .. command, "--", "--path", folder.Path, "--host", "127.0.0.1", "--port", host.Port.ToString(CultureInfo.InvariantCulture),
-                "--timers.handshake", "60000"]); // a loaded machine shakes hands slowly
+                "--timers.handshake", "170000"]); // a loaded machine shakes hands slowly
     }
 }
