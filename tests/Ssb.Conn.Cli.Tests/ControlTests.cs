@@ -347,7 +347,7 @@ public class ControlTests
         }
         finally
         {
-            Directory.Delete(folder, recursive: true);
+            TestFolder.Delete(folder);
         }
     }
 
@@ -364,7 +364,7 @@ public class ControlTests
         }
         finally
         {
-            Directory.Delete(folder);
+            TestFolder.Delete(folder);
         }
     }
 

@@ -97,9 +97,9 @@ internal sealed class PeerStandIn : IAsyncDisposable
     {
         Close();
         await Task.WhenAll(_greetings).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await DropAsync();
+        await Disposal.RunAsync(DropAsync);
         Keys.Dispose();
-        Directory.Delete(Folder, recursive: true);
+        TestFolder.Delete(Folder);
     }
 
     private RpcValue Answer(RpcCall call)

@@ -11,7 +11,7 @@ public sealed class StartTests : IDisposable
 {
     private readonly string _folder = SocketFolder.Create("ssb-conn-start");
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => TestFolder.Delete(_folder);
 
     [Fact(Timeout = Patience.WholeTest)]
     public async Task Start_Neighbours_AreStagedDialledConnectedAndLost()
@@ -33,7 +33,7 @@ public sealed class StartTests : IDisposable
 
         // The first of them leaves within seconds.
         await tool.ReadUntilAsync(line => Change(line) == "removed" && Pool(line) == "hub");
-        tool.Signal("INT");
+        tool.AskToEnd();
         await tool.ReadUntilAsync(_ => false);
         (int code, string error) = await tool.EndAsync();
         Assert.Equal(0, code);
@@ -90,7 +90,7 @@ public sealed class StartTests : IDisposable
             (code, _, error) = await Cli.RunAsync("start", "--path", folder, "--no-lan", "--host", "127.0.0.1", "--port", "0");
             Assert.Equal(1, code);
             Assert.Contains("a peer runs in", error, StringComparison.Ordinal);
-            tool.Signal("TERM");
+            tool.AskToEnd();
             await tool.ReadUntilAsync(_ => false);
             Assert.Equal(0, (await tool.EndAsync()).Code);
         }
@@ -107,7 +107,7 @@ public sealed class StartTests : IDisposable
             Assert.Contains(Friend, known, StringComparison.Ordinal);
             using KeyPair keys = SecretFile.Load(Path.Combine(folder, "secret"));
             Assert.Equal(id, keys.Id.ToString());
-            again.Signal("TERM");
+            again.AskToEnd();
             Assert.Equal((0, ""), await again.EndAsync());
         }
     }
@@ -128,7 +128,7 @@ public sealed class StartTests : IDisposable
         using var reader = new StreamReader(client.GetStream(), Encoding.ASCII);
 
         Assert.Equal(answer, (await reader.ReadLineAsync(TestContext.Current.CancellationToken))!.Split(' ')[1]); // it answers
-        tool.Signal("TERM");
+        tool.AskToEnd();
         Assert.Equal(0, (await tool.EndAsync()).Code);
     }
 
@@ -137,7 +137,7 @@ public sealed class StartTests : IDisposable
     {
         using TerminalPane pane = await TerminalPane.OpenAsync(100, 30, TestContext.Current.CancellationToken);
         string modes = await pane.ModesAsync();
-        await pane.TypeAsync($"dotnet '{Tool.Assembly}' start --neighbours 2 --seed 1 --port 0 --path {_folder}; echo gave $?", "Enter");
+        await pane.TypeAsync($"{Tool.InShell} start --neighbours 2 --seed 1 --port 0 --path {_folder}; echo gave $?", "Enter");
         string[] screen = await pane.UntilAsync(rows => Has(rows, "  Hub 2"));
         Assert.StartsWith(" ssb-conn start   @", screen[0], StringComparison.Ordinal);
         Assert.Contains(" at net:127.0.0.1:", screen[0], StringComparison.Ordinal);
@@ -155,12 +155,11 @@ public sealed class StartTests : IDisposable
     [Fact(Timeout = Patience.WholeTest)]
     public async Task Start_ReaderThatStalls_DoesNotKeepASignalFromEndingIt()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows sends no signals to another process.");
         await File.WriteAllTextAsync(Path.Combine(Directory.CreateDirectory(_folder).FullName, "conn.json"), BookOf(1_000), TestContext.Current.CancellationToken);
         using Tool tool = Tool.Start($"start --json --no-lan --no-dial --host 127.0.0.1 --port 0 --path {_folder}", TestContext.Current.CancellationToken);
         await tool.ReadUntilAsync(line => Change(line) == "started");
         await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System, TestContext.Current.CancellationToken); // by now it waits for a reader
-        tool.Signal("TERM");
+        tool.AskToEnd();
         (int code, string error) = await tool.EndAsync();
 
         Assert.Equal(0, code);

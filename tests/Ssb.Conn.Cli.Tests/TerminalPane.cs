@@ -67,7 +67,7 @@ internal sealed class TerminalPane : IDisposable
     {
         using Process tmux = Start(["kill-server"]);
         tmux.WaitForExit();
-        Directory.Delete(_folder, recursive: true);
+        TestFolder.Delete(_folder);
         _patience.Dispose();
     }
 

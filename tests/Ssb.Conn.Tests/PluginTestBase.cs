@@ -16,8 +16,7 @@ public abstract class PluginTestBase : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
-        foreach (ConnPlugin conn in _opened)
-            await conn.DisposeAsync();
+        await Disposal.AllAsync(_opened);
     }
 
     internal async Task<ConnPlugin> Open(ConnPluginOptions? options = null)

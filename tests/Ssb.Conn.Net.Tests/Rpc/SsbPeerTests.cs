@@ -231,9 +231,8 @@ public sealed class SsbPeerTests : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (IAsyncDisposable open in _open)
-            await open.DisposeAsync().AsTask().WaitAsync(s_guard);
-        Directory.Delete(_folder, recursive: true);
+        await Disposal.AllAsync(_open);
+        TestFolder.Delete(_folder);
     }
 
     private static int[] FreeUdpPorts()

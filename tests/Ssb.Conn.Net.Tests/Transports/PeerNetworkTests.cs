@@ -233,10 +233,9 @@ public sealed class PeerNetworkTests : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _over.CancelAsync();
-        foreach (PeerNetwork network in _networks)
-            await network.DisposeAsync().AsTask().WaitAsync(s_guard);
-        await Task.WhenAll(_accepting).WaitAsync(s_guard);
-        Directory.Delete(_folder, recursive: true);
+        await Disposal.AllAsync(_networks);
+        await Disposal.RunAsync(() => Task.WhenAll(_accepting).WaitAsync(s_guard));
+        TestFolder.Delete(_folder);
         _alice.Dispose();
         _bob.Dispose();
         _over.Dispose();

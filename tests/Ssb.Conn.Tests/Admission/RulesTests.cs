@@ -93,7 +93,7 @@ public class RulesTests : PluginTestBase
         }
         finally
         {
-            Directory.Delete(folder, recursive: true);
+            TestFolder.Delete(folder);
         }
     }
 
@@ -112,7 +112,7 @@ public class RulesTests : PluginTestBase
         }
         finally
         {
-            Directory.Delete(folder, recursive: true);
+            TestFolder.Delete(folder);
         }
     }
 
@@ -178,7 +178,7 @@ public class RulesTests : PluginTestBase
         }
         finally
         {
-            Directory.Delete(folder, recursive: true);
+            TestFolder.Delete(folder);
         }
     }
 

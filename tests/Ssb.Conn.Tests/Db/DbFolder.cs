@@ -35,7 +35,7 @@ internal sealed class DbFolder : IDisposable
 
     public Task<ConnDb> OpenAsync(ConnDbOptions? options = null) => ConnDb.OpenAsync(Path, options ?? Options).Guarded();
 
-    public void Dispose() => Directory.Delete(Path, recursive: true);
+    public void Dispose() => TestFolder.Delete(Path);
 }
 
 /// <summary>What the tests say often.</summary>

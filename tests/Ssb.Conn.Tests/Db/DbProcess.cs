@@ -10,9 +10,9 @@ internal sealed class DbProcess : IDisposable
 
     private DbProcess(Process process) => _process = process;
 
-    private static string Program => Path.Combine(AppContext.BaseDirectory, "Interop.DbWriter.dll");
+    private static string[] Program => BuiltProgram.Command("Interop.DbWriter");
 
-    public static DbProcess Start(string mode, string folder) => Start(["dotnet", Program, mode, folder]);
+    public static DbProcess Start(string mode, string folder) => Start([.. Program, mode, folder]);
 
     /// <summary>Runs it to its end after a script for <c>sh</c>, in mounts of its own. Skips the calling test where there are none.</summary>
     /// <param name="script">What is done first, such as a mount; <c>$1</c> is the folder.</param>
@@ -32,7 +32,7 @@ internal sealed class DbProcess : IDisposable
                 Assert.Skip($"Nothing can be mounted here, not even for one process alone: {string.Join(' ', said)}");
         }
 
-        using DbProcess process = Start([.. alone, "sh", "-c", script + " && exec \"$2\" \"$3\" \"$4\" \"$1\"", "sh", folder, "dotnet", Program, mode]);
+        using DbProcess process = Start([.. alone, "sh", "-c", script + " && folder=\"$1\" && shift && exec \"$@\" \"$folder\"", "sh", folder, .. Program, mode]);
         (int exitCode, string[] lines) = await process.EndAsync();
         Assert.True(exitCode == 0, string.Join(Environment.NewLine, lines));
         return lines;
