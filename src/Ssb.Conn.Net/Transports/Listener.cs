@@ -74,7 +74,7 @@ internal sealed class Listener : IDisposable
         ArgumentNullException.ThrowIfNull(socket);
         try
         {
-            return OpenUnix(Path.GetFullPath(socket.Path), socket.HasHandshake);
+            return OpenUnix(socket.Path.Length == 0 ? "" : Path.GetFullPath(socket.Path), socket.HasHandshake);
         }
         catch (UnauthorizedAccessException e)
         {
