@@ -31,11 +31,11 @@ internal sealed class RemoteTarget : IDisposable
     /// <exception cref="FailedException">Nothing in the folder says how to find it.</exception>
     public static RemoteTarget In(string folder, string? secret, NetworkKey network, TimeSpan timeout)
     {
-        string name = Typed.MayHoldSecret(folder) ? "the folder that was named" : TerminalText.Clean(folder);
+        string name = Typed.MayHoldSecret(folder) && !Directory.Exists(folder) ? "the folder that was named" : TerminalText.Clean(folder);
         string socket = SsbFolder.Socket(folder), own = Path.Combine(folder, "secret");
         var routes = new List<MultiserverRoute>();
-        if (File.Exists(socket))
-            routes.Add(new MultiserverRoute(new MultiserverProtocol("unix", [socket]), new MultiserverProtocol("noauth", [])));
+        if (File.Exists(socket) && UnixSockets.AreThere)
+            routes.Add(SsbFolder.SocketRoute(socket));
         if (secret is null && !File.Exists(own))
         {
             return routes.Count > 0
@@ -45,6 +45,8 @@ internal sealed class RemoteTarget : IDisposable
         }
 
         KeyPair keys = secret is null ? Typed.Secret("the secret of that folder", own) : Typed.Secret("--secret", secret);
+        if (SsbFolder.AddressIn(folder) is { } left)
+            routes.Add(left);
         routes.Add(new MultiserverRoute(
             MultiserverProtocol.FromHost("net", "127.0.0.1", DefaultPort), new MultiserverProtocol("shs", [keys.Id.ToBase64()])));
         return new RemoteTarget(name, routes, keys, network, timeout);
@@ -76,11 +78,11 @@ internal sealed class RemoteTarget : IDisposable
 
     /// <summary>A peer that runs in this process.</summary>
     /// <param name="name">What to call it.</param>
-    /// <param name="addresses">Where it listens; the first is tried first.</param>
+    /// <param name="routes">Ways to it; the first is tried first.</param>
     /// <param name="keys">Its own identity, disposed of with this.</param>
     /// <param name="network">Its network.</param>
-    public static RemoteTarget Here(string name, IEnumerable<MultiserverAddress> addresses, KeyPair keys, NetworkKey network) =>
-        new(name, [.. addresses.SelectMany(address => address.Routes)], keys, network, TimeSpan.FromSeconds(30));
+    public static RemoteTarget Here(string name, IEnumerable<MultiserverRoute> routes, KeyPair keys, NetworkKey network) =>
+        new(name, [.. routes], keys, network, TimeSpan.FromSeconds(30));
 
     public void Dispose() => Keys?.Dispose();
 
