@@ -21,6 +21,14 @@ internal static class SocketFolder
             Path.Combine("/tmp", prefix + Path.GetRandomFileName()), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
     }
 
+    /// <summary>The address of the socket of a peer in its folder.</summary>
+    public static string AddressIn(string folder, string transform = "noauth") => AddressOf(Path.Combine(folder, "socket"), transform);
+
+    /// <summary>The address of a unix socket, in whose path everything is escaped that an address does not hold as it is, such as the colon
+    /// after the drive on Windows.</summary>
+    public static string AddressOf(string path, string transform = "noauth") =>
+        $"unix:{string.Concat(path.Select(c => c is '!' or ':' or ';' or '~' ? $"!{c}" : $"{c}"))}~{transform}";
+
     /// <summary>Whether sockets whose addresses SSB can write fit into a folder of this path.</summary>
     public static bool CanHoldSockets(string path) =>
         Encoding.UTF8.GetByteCount(path) <= LongestTemporaryPath && path.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '-' or '_' or '.');

@@ -316,7 +316,7 @@ public class ControlTests
         peer.Set("staged", $$"""[["{{s_address}}",{}]]""");
 
         (int code, string output, string error) = await Cli.RunAsync("staged", "--json", "--path", peer.Folder);
-        (int remoteCode, string remote, _) = await Cli.RunAsync("staged", "--json", "--path", "/nonesuch", "--remote", $"unix:{peer.Folder}/socket~noauth");
+        (int remoteCode, string remote, _) = await Cli.RunAsync("staged", "--json", "--path", "/nonesuch", "--remote", SocketFolder.AddressIn(peer.Folder));
 
         Assert.Equal((0, $$"""["{{s_address}}",{}]""" + "\n", ""), (code, output, error));
         Assert.Equal((0, output), (remoteCode, remote));

@@ -21,6 +21,16 @@ internal sealed class DbProcess : IDisposable
     /// <returns>The lines that it told.</returns>
     public static async Task<string[]> RunInMountsAsync(string script, string mode, string folder)
     {
+        using DbProcess process = await StartInMountsAsync(script, mode, folder);
+        (int exitCode, string[] lines) = await process.EndAsync();
+        Assert.True(exitCode == 0, string.Join(Environment.NewLine, lines));
+        return lines;
+    }
+
+    /// <summary>Starts it likewise.</summary>
+    /// <inheritdoc cref="RunInMountsAsync" path="/param"/>
+    public static async Task<DbProcess> StartInMountsAsync(string script, string mode, string folder)
+    {
         if (!OperatingSystem.IsLinux())
             Assert.Skip("This is not Linux, the only system where a process can have mounts of its own.");
         // As another user than root, one is root in a namespace of users, where the system allows that.
@@ -32,10 +42,7 @@ internal sealed class DbProcess : IDisposable
                 Assert.Skip($"Nothing can be mounted here, not even for one process alone: {string.Join(' ', said)}");
         }
 
-        using DbProcess process = Start([.. alone, "sh", "-c", script + " && folder=\"$1\" && shift && exec \"$@\" \"$folder\"", "sh", folder, .. Program, mode]);
-        (int exitCode, string[] lines) = await process.EndAsync();
-        Assert.True(exitCode == 0, string.Join(Environment.NewLine, lines));
-        return lines;
+        return Start([.. alone, "sh", "-c", script + " && folder=\"$1\" && shift && exec \"$@\" \"$folder\"", "sh", folder, .. Program, mode]);
     }
 
     /// <summary>The next line; null at the end of the process.</summary>
