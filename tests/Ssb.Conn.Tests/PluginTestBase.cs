@@ -6,6 +6,7 @@ namespace Ssb.Conn.Tests;
 public abstract class PluginTestBase : IAsyncDisposable
 {
     private readonly List<ConnPlugin> _opened = [];
+    private readonly List<string> _folders = [];
 
     internal VirtualTime Time { get; } = new(Given.Start);
 
@@ -17,6 +18,14 @@ public abstract class PluginTestBase : IAsyncDisposable
     {
         GC.SuppressFinalize(this);
         await Disposal.AllAsync(_opened);
+        _folders.ForEach(TestFolder.Delete);
+    }
+
+    /// <summary>A folder that is deleted after the plugins that use it are closed: on Windows it could not be deleted before.</summary>
+    internal string NewFolder()
+    {
+        _folders.Add(Directory.CreateTempSubdirectory("ssb-conn-").FullName);
+        return _folders[^1];
     }
 
     internal async Task<ConnPlugin> Open(ConnPluginOptions? options = null)
