@@ -113,6 +113,26 @@ public sealed class StartTests : IDisposable
     }
 
     [Theory(Timeout = Patience.WholeTest)]
+    [InlineData("INT"), InlineData("TERM"), InlineData("HUP"), InlineData("QUIT")]
+    public async Task Start_Signal_WritesWhatItLearnt(string signal)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows sends no signals to another process.");
+        const string Friend = "net:127.0.0.1:9~shs:pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=";
+        using Tool tool = Tool.Start($"start --path {_folder} --no-lan --host 127.0.0.1 --port 0 --no-dial", TestContext.Current.CancellationToken);
+        await tool.ReadUntilAsync(_ => true);
+        (int code, _, string error) = await Cli.RunAsync("remember", Friend, "--path", _folder);
+        Assert.Equal((0, ""), (code, error));
+        tool.Signal(signal);
+        await tool.ReadUntilAsync(_ => false);
+        (code, error) = await tool.EndAsync();
+
+        Assert.Equal(0, code);
+        Assert.StartsWith("ssb-conn start ended after ", error, StringComparison.Ordinal);
+        Assert.Contains(Friend, await File.ReadAllTextAsync(Path.Combine(_folder, "conn.json"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.False(File.Exists(Path.Combine(_folder, "socket")));
+    }
+
+    [Theory(Timeout = Patience.WholeTest)]
     [InlineData("http://localhost:3000", "101"), InlineData("http://localhost:3001", "403")]
     public async Task Start_OriginOfAPage_MayCallByWebSocket(string page, string answer)
     {
