@@ -9,14 +9,17 @@ internal static class SocketFolder
     private const int LongestTemporaryPath = 55;
 
     /// <summary>Makes a folder: in the temporary folder, or in <c>/tmp</c> if the path of that is too long or has a character that neither
-    /// an address of a unix socket nor an unquoted word of a shell can hold, such as a blank.</summary>
+    /// an address of a unix socket nor an unquoted word of a shell can hold, such as a blank. On Windows, where the temporary folder has the
+    /// name of a person in it, in the folder for data of all users instead.</summary>
     /// <param name="prefix">How its name begins.</param>
     /// <returns>Its path.</returns>
     public static string Create(string prefix)
     {
         string temporary = Path.GetTempPath();
-        if (OperatingSystem.IsWindows() || CanHoldSockets(temporary))
+        if (OperatingSystem.IsWindows() ? !temporary.Any(char.IsWhiteSpace) : CanHoldSockets(temporary))
             return Directory.CreateTempSubdirectory(prefix).FullName;
+        if (OperatingSystem.IsWindows())
+            return Directory.CreateDirectory(Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.CommonApplicationData), prefix + Path.GetRandomFileName())).FullName;
         return Directory.CreateDirectory(
             Path.Combine("/tmp", prefix + Path.GetRandomFileName()), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
     }

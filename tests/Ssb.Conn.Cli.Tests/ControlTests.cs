@@ -461,9 +461,12 @@ public class ControlTests
         string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
         string folder = SsbFolder.ToSteer(
             name => name switch { "ssb_path" => path, "ssb_appname" => app, "test_path" => testPath, _ => null },
-            candidate => running.Length > 0 && candidate == Path.Combine(home, running));
-        Assert.Equal(Path.Combine(home, expected), folder);
+            candidate => running.Length > 0 && Slashed(candidate) == Slashed(Path.Combine(home, running)));
+        Assert.Equal(Slashed(Path.Combine(home, expected)), Slashed(folder));
     }
+
+    // A path of Windows with the slashes of others.
+    private static string Slashed(string path) => path.Replace(Path.DirectorySeparatorChar, '/');
 
     private static async Task<string> NextCallAsync(PeerStandIn peer) =>
         await peer.Calls.Reader.ReadAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(Cli.Patience, TimeProvider.System, TestContext.Current.CancellationToken);

@@ -69,7 +69,8 @@ public sealed class StartTests : IDisposable
             JsonElement started = Assert.Single(await tool.ReadUntilAsync(_ => true));
             id = started.GetProperty("id").GetString()!;
             bool hasSocket = Socket.OSSupportsUnixDomainSockets;
-            Assert.Equal(hasSocket ? ["unix", "net", "ws"] : ["net", "ws"], started.GetProperty("addresses").EnumerateArray().Select(address => address.GetString()!.Split(':')[0]));
+            string[] transports = hasSocket ? ["unix", "net", "ws"] : ["net", "ws"];
+            Assert.Equal(transports, started.GetProperty("addresses").EnumerateArray().Select(address => address.GetString()!.Split(':')[0]));
             string[] files = hasSocket ? ["conn.lock", "manifest.json", "secret", "socket"] : ["conn-address", "conn.lock", "manifest.json", "secret"];
             Assert.Equal(files, Directory.GetFiles(folder).Select(Path.GetFileName).Where(name => name != "conn.json").Order(StringComparer.Ordinal));
             if (!OperatingSystem.IsWindows())
@@ -113,6 +114,26 @@ public sealed class StartTests : IDisposable
             again.AskToEnd();
             Assert.Equal((0, ""), await again.EndAsync());
         }
+    }
+
+    [Theory(Timeout = Patience.WholeTest)]
+    [InlineData("INT"), InlineData("TERM"), InlineData("HUP"), InlineData("QUIT")]
+    public async Task Start_Signal_WritesWhatItLearnt(string signal)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows sends no signals to another process.");
+        const string Friend = "net:127.0.0.1:9~shs:pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=";
+        using Tool tool = Tool.Start($"start --path {_folder} --no-lan --host 127.0.0.1 --port 0 --no-dial", TestContext.Current.CancellationToken);
+        await tool.ReadUntilAsync(_ => true);
+        (int code, _, string error) = await Cli.RunAsync("remember", Friend, "--path", _folder);
+        Assert.Equal((0, ""), (code, error));
+        tool.Signal(signal);
+        await tool.ReadUntilAsync(_ => false);
+        (code, error) = await tool.EndAsync();
+
+        Assert.Equal(0, code);
+        Assert.StartsWith("ssb-conn start ended after ", error, StringComparison.Ordinal);
+        Assert.Contains(Friend, await File.ReadAllTextAsync(Path.Combine(_folder, "conn.json"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.False(File.Exists(Path.Combine(_folder, "socket")));
     }
 
     [Theory(Timeout = Patience.WholeTest)]
@@ -197,14 +218,24 @@ public sealed class StartTests : IDisposable
     [InlineData("--json --quiet", "--quiet", "leave out")]
     [InlineData("--show-secrets --quiet", "--quiet", "leave out")]
     [InlineData("--seed 1", "--seed without --neighbours", "--neighbours 5 --seed 1")]
-    [InlineData("--path /dev/null/x --no-lan --host 127.0.0.1 --port 0", "cannot run", "", 1)]
-    public async Task Start_Mistakes_AreExplained(string options, string what, string right, int expected = 2)
+    public async Task Start_Mistakes_AreExplained(string options, string what, string right)
     {
         (int code, string output, string error) = await Cli.RunAsync(["start", .. options.Split(' ')]);
 
-        Assert.Equal((expected, ""), (code, output));
+        Assert.Equal((2, ""), (code, output));
         Assert.Contains(what.Split('|'), part => error.Contains(part, StringComparison.Ordinal));
         Assert.Contains(right, error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Start_FolderInAFile_CannotRun()
+    {
+        string file = Path.Combine(_folder, "file");
+        await File.WriteAllTextAsync(file, "", TestContext.Current.CancellationToken);
+        (int code, string output, string error) = await Cli.RunAsync("start", "--path", Path.Combine(file, "x"), "--no-lan", "--host", "127.0.0.1", "--port", "0");
+
+        Assert.Equal((1, ""), (code, output));
+        Assert.Contains("cannot run", error, StringComparison.Ordinal);
     }
 
     [Fact]

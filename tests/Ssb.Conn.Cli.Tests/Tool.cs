@@ -27,9 +27,25 @@ internal sealed class Tool : IDisposable
     /// <param name="starter">A program, with its arguments, that turns into the one that it is told to start.</param>
     /// <param name="arguments">The arguments of the tool, with blanks between them.</param>
     /// <param name="cancellationToken">Ends every wait for it.</param>
-    public static Tool StartUnder(string[] starter, string arguments, CancellationToken cancellationToken)
+    public static Tool StartUnder(string[] starter, string arguments, CancellationToken cancellationToken) =>
+        StartWith(starter, arguments.Split(' '), cancellationToken);
+
+    /// <param name="starter">As above.</param>
+    /// <param name="arguments">The arguments of the tool, which may have blanks in them.</param>
+    /// <param name="cancellationToken">Ends every wait for it.</param>
+    /// <param name="with">Changes its surroundings: variables, the working directory.</param>
+    /// <param name="runtimeConfig">What the runtime reads in the place of <c>ssb-conn.runtimeconfig.json</c>.</param>
+    public static Tool StartWith(
+        string[] starter, string[] arguments, CancellationToken cancellationToken, Action<ProcessStartInfo>? with = null, string? runtimeConfig = null)
     {
-        string[] command = [.. starter, .. BuiltProgram.Command("ssb-conn"), .. arguments.Split(' ')];
+        string[] tool = BuiltProgram.Command("ssb-conn");
+        if (runtimeConfig is not null)
+        {
+            Assert.SkipWhen(tool.Length == 1, "The tool was published with its runtime, whose settings are in it.");
+            tool = [tool[0], "exec", "--runtimeconfig", runtimeConfig, tool[1]];
+        }
+
+        string[] command = [.. starter, .. tool, .. arguments];
         var start = new ProcessStartInfo(command[0], command.Skip(1))
         {
             UseShellExecute = false,
@@ -40,6 +56,7 @@ internal sealed class Tool : IDisposable
         };
         if (OperatingSystem.IsWindows())
             start.CreateNewProcessGroup = true; // so that AskToEnd asks no other process
+        with?.Invoke(start);
         return new Tool(Process.Start(start) ?? throw new InvalidOperationException("the tool did not start"), cancellationToken);
     }
 

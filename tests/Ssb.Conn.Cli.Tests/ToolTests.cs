@@ -75,6 +75,7 @@ public class ToolTests
     [InlineData("INT")]
     [InlineData("TERM")]
     [InlineData("HUP")]
+    [InlineData("QUIT")]
     public async Task Discover_Signal_EndsItWithASummary(string signal)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows sends no signals to another process.");

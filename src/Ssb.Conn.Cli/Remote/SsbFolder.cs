@@ -75,7 +75,8 @@ internal static class SsbFolder
     internal static string Home(Func<string, string?> variable)
     {
         string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
-        if (Path.IsPathFullyQualified(home))
+        bool isRoot = home == "/" && variable("HOME") is not { Length: > 0 }; // what .NET takes where nobody names one
+        if (Path.IsPathFullyQualified(home) && !isRoot)
             return home;
         string said = OperatingSystem.IsWindows() ? "Windows names none for this user"
             : variable("HOME") is not { Length: > 0 } named ? "HOME is not set, and this user has none"

@@ -108,8 +108,11 @@ internal sealed class StartRun
                     _files.Delete(Path.Combine(folder, name));
             }
 
+            string manifest = Path.Combine(folder, "manifest.json");
+            if (OwnFiles.KindOf(manifest) is not (PathKind.Nothing or PathKind.File) and var kind)
+                throw OwnFiles.NotAFile(manifest, kind); // that is no accident of the moment
             SsbPeer peer = await StartAsync(folder, neighbours);
-            TryLeave("what this peer can do", () => _files.Write(Path.Combine(folder, "manifest.json"), peer.Manifest.ToJson()));
+            TryLeave("what this peer can do", () => _files.Write(manifest, peer.Manifest.ToJson()));
             return peer;
         }
         catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException or FormatException or InvalidDataException)
