@@ -20,7 +20,7 @@ public sealed class SurroundingsTests : IDisposable
     [InlineData("First Last/größe~1"), InlineData("a!b;c~"), InlineData("日本")]
     public async Task Start_FolderOfAnyName_IsSteered(string name)
     {
-        string folder = Path.Combine(_folder, name);
+        string folder = Path.Combine(_folder, name.Replace('/', Path.DirectorySeparatorChar));
         using Tool tool = Tool.StartWith([], StartIn(folder), Token);
         JsonElement started = Assert.Single(await tool.ReadUntilAsync(_ => true));
         Assert.Equal(folder, started.GetProperty("path").GetString());
