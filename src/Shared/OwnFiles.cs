@@ -168,11 +168,20 @@ internal static partial class OwnFiles
 
     private static string OwnerOf(string folder)
     {
-        if (!OperatingSystem.IsLinux() || !TryStat(folder, followLink: true, out FileStatus status))
+        if (!OperatingSystem.IsLinux())
             return "";
-        return TryStat("/proc/self", followLink: true, out FileStatus self) && self.User == status.User
-            ? ", although it belongs to this user: its mode says so"
-            : $": it belongs to the user with the number {status.User}";
+        try
+        {
+            if (!TryStat(folder, followLink: true, out FileStatus status))
+                return "";
+            return TryStat("/proc/self", followLink: true, out FileStatus self) && self.User == status.User
+                ? ", although it belongs to this user: its mode does not allow it"
+                : $": it belongs to the user with the number {status.User}";
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return ""; // not even that may be known
+        }
     }
 
     /// <summary>What to say of something that is no file.</summary>

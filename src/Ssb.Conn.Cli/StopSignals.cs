@@ -56,7 +56,7 @@ internal sealed class StopSignals : IDisposable
         _stop.Cancel();
         if (!_endsWithHandler || signal is not (PosixSignal.SIGHUP or PosixSignal.SIGTERM))
             return;
-        Task.WhenAny(_over.Task, Task.Delay(s_longestEnd, _time)).GetAwaiter().GetResult();
+        _ = Task.WhenAny(_over.Task, Task.Delay(s_longestEnd, _time)).GetAwaiter().GetResult();
         Task.Delay(s_longestExit, _time).GetAwaiter().GetResult();
     }
 }

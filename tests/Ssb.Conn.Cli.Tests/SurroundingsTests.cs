@@ -152,13 +152,18 @@ public sealed class SurroundingsTests : IDisposable
     {
         Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Only root makes folders of other users.");
         string folder = Directory.CreateDirectory(Path.Combine(_folder, "of-root")).FullName;
+        string closed = Directory.CreateDirectory(Path.Combine(_folder, "closed")).FullName;
         Process.Start("chmod", ["0755", _folder, folder]).WaitForExit();
-        using Tool tool = Tool.StartWith(["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"], StartIn(folder), Token);
-        (int code, string error) = await tool.EndAsync();
-        Assert.SkipWhen(error.Contains("setpriv", StringComparison.Ordinal) || code is not (0 or 1), $"Another user cannot run the tool here: {error}");
-        Assert.Equal(1, code);
-        Assert.Contains($"'{folder}' may not be written to by this user: it belongs to the user with the number 0", error, StringComparison.Ordinal);
-        Assert.Contains("--path DIR", error, StringComparison.Ordinal);
+        Process.Start("chmod", ["0700", closed]).WaitForExit();
+        foreach ((string path, string named) in ((string, string)[])[(folder, folder), (Path.Combine(folder, "below"), folder), (Path.Combine(closed, "below"), closed)])
+        {
+            using Tool tool = Tool.StartWith(["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"], StartIn(path), Token);
+            (int code, string error) = await tool.EndAsync();
+            Assert.SkipWhen(error.Contains("setpriv", StringComparison.Ordinal) || code is not (0 or 1), $"Another user cannot run the tool here: {error}");
+            Assert.Equal(1, code);
+            Assert.Contains($"'{named}' may not be written to by this user: it belongs to the user with the number 0", error, StringComparison.Ordinal);
+            Assert.Contains("--path DIR", error, StringComparison.Ordinal);
+        }
     }
 
     // As a container has single files of its host.
