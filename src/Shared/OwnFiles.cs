@@ -30,6 +30,8 @@ internal static partial class OwnFiles
 
     private const UnixFileMode FolderMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const int NoPermission = 1, NoEntry = 2, NoDeviceOrAddress = 6, NoAccess = 13, NotAFolder = 20; // errno: EPERM, ENOENT, ENXIO, EACCES, ENOTDIR
+    private const int NoSpace = 28, ReadOnly = 30, LinuxQuota = 122, MacQuota = 69; // ENOSPC, EROFS, EDQUOT
+    private const int WindowsDiskFull = unchecked((int)0x80070070), WindowsHandleDiskFull = unchecked((int)0x80070027); // ERROR_DISK_FULL, ERROR_HANDLE_DISK_FULL
     private const int CurrentFolder = -100, EmptyPath = 0x1000, NoFollow = 0x100; // AT_FDCWD, AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW of linux/fcntl.h
 
     /// <summary>What stands at a path; nothing, too, if a link on the way leads nowhere.</summary>
@@ -98,23 +100,88 @@ internal static partial class OwnFiles
 
     /// <summary>Makes a folder, and those above it that are missing, for their owner alone (0700). One that is there stays as it
     /// is.</summary>
-    /// <exception cref="IOException">It cannot be made, or something else has that name.</exception>
-    /// <exception cref="UnauthorizedAccessException">The folder above may not be written to.</exception>
+    /// <exception cref="IOException">It cannot be made, or something else has that name; the message says which folder, and why.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder above may not be written to; the message says so.</exception>
     public static void CreateFolder(string path)
     {
-        if (OperatingSystem.IsWindows())
-        {
-            Directory.CreateDirectory(path);
-            return;
-        }
-
         // .NET gives the mode to the last of several new folders alone.
         string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
         if (Directory.Exists(full))
             return;
-        if (Path.GetDirectoryName(full) is { } parent)
+        string? parent = Path.GetDirectoryName(full);
+        if (parent is not null)
             CreateFolder(parent);
-        Directory.CreateDirectory(full, FolderMode);
+        try
+        {
+            if (OperatingSystem.IsWindows())
+                Directory.CreateDirectory(full);
+            else
+                Directory.CreateDirectory(full, FolderMode);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            string? above = File.Exists(full) || parent is null ? FolderProblem(full) : FolderProblem(parent);
+            string message = $"The folder '{full}' cannot be made: {above ?? e.Message}";
+            throw e is UnauthorizedAccessException ? new UnauthorizedAccessException(message, e) : new IOException(message, e);
+        }
+    }
+
+    /// <summary>Why no file can be made in a folder, as a sentence that names the folder; null if one can.</summary>
+    /// <remarks>It is tried, with a file that is removed again.</remarks>
+    public static string? FolderProblem(string folder)
+    {
+        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
+        string probe = Path.Combine(full, $".ssb-probe-{Guid.NewGuid():N}");
+        try
+        {
+            if (KindOf(full) is not PathKind.Folder and var kind)
+                return kind == PathKind.Nothing ? $"there is no folder '{full}'." : $"'{full}' is {Name(kind)}, where a folder is expected.";
+            try
+            {
+                using FileStream file = CreateNew(probe);
+                file.WriteByte(0); // a full disk may have a place for a name and none for a byte
+                file.Flush(flushToDisk: true);
+            }
+            finally
+            {
+                File.Delete(probe);
+            }
+
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return ErrorOf(e) switch
+            {
+                ReadOnly => $"'{full}' is on a file system that is read-only.",
+                NoSpace or LinuxQuota or WindowsDiskFull or WindowsHandleDiskFull => $"no space is left on the disk of '{full}', or for this user there.",
+                MacQuota when OperatingSystem.IsMacOS() => $"no space is left for this user on the disk of '{full}'.",
+                NoAccess or NoPermission => $"'{full}' may not be written to by this user{OwnerOf(full)}.",
+                _ when e is UnauthorizedAccessException => $"'{full}' may not be written to by this user.",
+                _ => $"no file can be made in '{full}': {e.Message}",
+            };
+        }
+    }
+
+    /// <summary>The error of the system behind an exception of a file: an errno on Unix, an HRESULT on Windows.</summary>
+    private static int ErrorOf(Exception e) => (e as UnauthorizedAccessException)?.InnerException?.HResult ?? e.HResult;
+
+    private static string OwnerOf(string folder)
+    {
+        if (!OperatingSystem.IsLinux())
+            return "";
+        try
+        {
+            if (!TryStat(folder, followLink: true, out FileStatus status))
+                return "";
+            return TryStat("/proc/self", followLink: true, out FileStatus self) && self.User == status.User
+                ? ", although it belongs to this user: its mode does not allow it"
+                : $": it belongs to the user with the number {status.User}";
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return ""; // not even that may be known
+        }
     }
 
     /// <summary>What to say of something that is no file.</summary>
@@ -194,7 +261,7 @@ internal static partial class OwnFiles
     {
         NoEntry => new FileNotFoundException($"There is no file '{path}'.", path),
         NotAFolder => new DirectoryNotFoundException($"There is no file '{path}': a part of its path is no folder."),
-        NoAccess or NoPermission => new UnauthorizedAccessException($"'{path}' may not be opened by this user."),
+        NoAccess or NoPermission => new UnauthorizedAccessException($"'{path}' may not be opened by this user.", new IOException(Marshal.GetPInvokeErrorMessage(error), error)),
         NoDeviceOrAddress => NotAFile(path, PathKind.Socket),
         _ => new IOException($"'{path}' cannot be opened: {Marshal.GetPInvokeErrorMessage(error)}.", error),
     };

@@ -4,6 +4,7 @@ using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using Ssb.Conn.Cli.Terminals;
 using Ssb.Conn.Cli.View;
+using Ssb.Wire;
 
 namespace Ssb.Conn.Cli;
 
@@ -99,6 +100,11 @@ internal sealed class CommandLine
             return ExitCode.Misuse;
         }
         catch (FailedException e)
+        {
+            await console.Error.WriteLineAsync($"ssb-conn: {TerminalText.Clean(e.Message)}");
+            return ExitCode.Failure;
+        }
+        catch (NativeLibraryException e)
         {
             await console.Error.WriteLineAsync($"ssb-conn: {TerminalText.Clean(e.Message)}");
             return ExitCode.Failure;

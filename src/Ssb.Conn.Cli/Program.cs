@@ -3,6 +3,7 @@ using Ssb.Conn.Cli;
 using Ssb.Conn.Cli.Terminals;
 using Ssb.Conn.Cli.View;
 
+using ConsoleEncoding encoding = ConsoleEncoding.Use();
 try
 {
     // For programs UTF-8 everywhere, and a closed pipe that is noticed. Not disposed: nothing is left in it, and a write that nobody reads may still be under way.

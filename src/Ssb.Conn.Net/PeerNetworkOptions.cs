@@ -19,6 +19,11 @@ public sealed record PeerNetworkOptions
     /// machine, 0.0.0.0 or :: for all; port 0 is one that is free. Who may open a <c>noauth</c> socket, a file of mode 0600, may do everything. Default: nowhere.</summary>
     public IReadOnlyList<string> Listen { get; init; } = [];
 
+    /// <summary>Unix sockets where we can be called, by their paths, which may be such as no address can hold. They are listened at before
+    /// <see cref="Listen"/>.</summary>
+    /// <value>Defaults to none.</value>
+    public IReadOnlyList<ListeningSocket> Sockets { get; init; } = [];
+
     /// <summary>What peers may call, as far as <see cref="Access"/> lets them. Default: nothing but <c>manifest</c>.</summary>
     public RpcApi? Api { get; init; }
 
@@ -52,6 +57,7 @@ public sealed record PeerNetworkOptions
         ArgumentNullException.ThrowIfNull(Keys);
         ArgumentNullException.ThrowIfNull(NetworkKey);
         ArgumentNullException.ThrowIfNull(Listen);
+        ArgumentNullException.ThrowIfNull(Sockets);
         ArgumentNullException.ThrowIfNull(Access);
         ArgumentNullException.ThrowIfNull(Limits);
         ArgumentNullException.ThrowIfNull(SocksProxy);

@@ -63,6 +63,7 @@ public sealed class SsbPeer : IAsyncDisposable
                 Keys = keys,
                 NetworkKey = options.NetworkKey,
                 Listen = options.Listen,
+                Sockets = options.Sockets,
                 Access = ConnApi.Access(options.Masters, options.Rooms ? [.. options.AllowStrangers, .. RoomClient.ForStrangers] : options.AllowStrangers),
                 Limits = LimitsOf(options),
                 SocksProxy = options.SocksProxy,
@@ -113,7 +114,8 @@ public sealed class SsbPeer : IAsyncDisposable
     }
 
     /// <summary>Ends the peer. Closing again does nothing.</summary>
-    /// <exception cref="IOException">The address book could not be written. All is closed all the same.</exception>
+    /// <exception cref="IOException">The address book, or what was decided about peers, could not be written; the message names the file. All is
+    /// closed all the same.</exception>
     public async ValueTask DisposeAsync()
     {
         try
@@ -144,7 +146,16 @@ public sealed class SsbPeer : IAsyncDisposable
             return KeyPair.Generate();
         OwnFiles.CreateFolder(folder);
         string path = Path.Combine(folder, SecretName);
-        return OwnFiles.IsFile(path) ? SecretFile.Load(path) : SecretFile.Create(path);
+        if (OwnFiles.IsFile(path))
+            return SecretFile.Load(path);
+        try
+        {
+            return SecretFile.Create(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException && OwnFiles.FolderProblem(folder) is { } problem)
+        {
+            throw new IOException($"The identity '{path}' cannot be made: {problem}", e);
+        }
     }
 
     private void OnConnected(PeerConnection connection)

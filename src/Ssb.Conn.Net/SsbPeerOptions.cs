@@ -21,6 +21,10 @@ public sealed record SsbPeerOptions
     /// <summary>Where we can be called, as <see cref="PeerNetworkOptions.Listen"/> has it. Default: nowhere.</summary>
     public IReadOnlyList<string> Listen { get; init; } = [];
 
+    /// <summary>Unix sockets where we can be called, by their paths, as <see cref="PeerNetworkOptions.Sockets"/> has it.</summary>
+    /// <value>Defaults to none.</value>
+    public IReadOnlyList<ListeningSocket> Sockets { get; init; } = [];
+
     /// <summary>LAN discovery; its network, its own key and its clock come from here. Default null: none.</summary>
     public LanOptions? Lan { get; init; }
 

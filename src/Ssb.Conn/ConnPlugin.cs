@@ -83,6 +83,11 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <summary>Where the damaged <c>conn-rules.json</c> was kept, when the one that was opened was damaged; else null. What could be read of it holds.</summary>
     public string? DamagedRulesFile => _rules.DamagedFile;
 
+    /// <summary>Why what was decided last (<see cref="Dismiss"/>, <see cref="Block"/>, <see cref="Undo"/>) is not in <c>conn-rules.json</c> yet; null if
+    /// it is.</summary>
+    /// <remarks>The file is tried again every 10 seconds, with the next decision, and at the end.</remarks>
+    public Exception? RulesWriteError => _rules.LastWriteError;
+
     internal ConnPluginOptions Options => _options;
 
     /// <summary>What dials are taken from that no person asked for.</summary>
@@ -111,7 +116,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         ConnPlugin plugin;
         try
         {
-            plugin = new ConnPlugin(network, options, db, PeerRules.Open(options.Folder, options.TimeProvider, options.Logger));
+            plugin = new ConnPlugin(network, options, db, PeerRules.Open(options.Folder, options.TimeProvider, options.Logger, options.Db.Files));
         }
         catch
         {
@@ -310,7 +315,8 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <param name="until">When it may come back; null: when somebody undoes it.</param>
     /// <exception cref="FormatException"><paramref name="target"/> is neither.</exception>
     /// <exception cref="InvalidOperationException">Too many are dismissed or blocked.</exception>
-    /// <exception cref="IOException">It could not be written; it holds until this process ends.</exception>
+    /// <exception cref="IOException">It could not be written yet; it holds, and the file is tried again, see
+    /// <see cref="RulesWriteError"/>.</exception>
     public void Dismiss(string target, DateTimeOffset? until = null) => Decide(target, PeerRuleKind.Dismiss, until);
 
     /// <summary>Dismisses a peer for some time.</summary>
@@ -324,7 +330,8 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <summary>Undoes a dismissal, a snooze or a block.</summary>
     /// <returns>false if there was none in force.</returns>
     /// <exception cref="FormatException"><paramref name="target"/> is neither a feed id nor an address.</exception>
-    /// <exception cref="IOException">It could not be written; it holds until this process ends.</exception>
+    /// <exception cref="IOException">It could not be written yet; it holds, and the file is tried again, see
+    /// <see cref="RulesWriteError"/>.</exception>
     public bool Undo(string target)
     {
         string name = TargetOf(target, out MultiserverAddress? address);
@@ -390,7 +397,8 @@ public sealed class ConnPlugin : IAsyncDisposable
     }
 
     /// <summary>Stops the scheduler, ends all connections, writes the address book and closes all parts.</summary>
-    /// <exception cref="IOException">The address book could not be written. All is closed all the same.</exception>
+    /// <exception cref="IOException">The address book, or what was decided about peers, could not be written; the message names the file. All is
+    /// closed all the same.</exception>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _isClosed, 1) != 0)
@@ -403,7 +411,27 @@ public sealed class ConnPlugin : IAsyncDisposable
         await _accepting.WaitAsync(_options.Hub.CloseDeadline, _options.TimeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Staging.Close();
         _closing.Dispose();
-        await Db.DisposeAsync().ConfigureAwait(false);
+        IOException? unwritten = null;
+        try
+        {
+            _rules.Dispose();
+        }
+        catch (IOException e)
+        {
+            unwritten = e;
+        }
+
+        try
+        {
+            await Db.DisposeAsync().ConfigureAwait(false);
+        }
+        catch (IOException e) when (unwritten is not null)
+        {
+            throw new IOException($"{unwritten.Message} {e.Message}", e);
+        }
+
+        if (unwritten is not null)
+            throw new IOException(unwritten.Message, unwritten);
     }
 
     /// <summary>May a remembered room be dialled for a tunnel that no person asked for? Not if it waits for a person: to fail as with a room that nobody knows shows nothing.</summary>

@@ -48,15 +48,16 @@ public class CompletionTests
         Assert.SkipWhen(OperatingSystem.IsWindows(), "There is no bash to ask.");
         const string Ask =
             """
-            tool="$1"
-            ssb-conn() { dotnet "$tool" "$@"; }
+            typed="$1"
+            tool=("${@:2}")
+            ssb-conn() { "${tool[@]}" "$@"; }
             eval "$(ssb-conn completion bash)"
-            COMP_LINE="$2" COMP_POINT=${#2}
-            COMP_WORDS=($2) COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+            COMP_LINE="$typed" COMP_POINT=${#typed}
+            COMP_WORDS=($typed) COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
             _ssb_conn_complete
             echo "${COMPREPLY[@]}"
             """;
-        var start = new ProcessStartInfo("bash", ["--norc", "-c", Ask, "bash", Tool.Assembly, typed])
+        var start = new ProcessStartInfo("bash", ["--norc", "-c", Ask, "bash", typed, .. BuiltProgram.Command("ssb-conn")])
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,

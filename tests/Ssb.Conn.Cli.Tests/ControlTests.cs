@@ -316,7 +316,7 @@ public class ControlTests
         peer.Set("staged", $$"""[["{{s_address}}",{}]]""");
 
         (int code, string output, string error) = await Cli.RunAsync("staged", "--json", "--path", peer.Folder);
-        (int remoteCode, string remote, _) = await Cli.RunAsync("staged", "--json", "--path", "/nonesuch", "--remote", $"unix:{peer.Folder}/socket~noauth");
+        (int remoteCode, string remote, _) = await Cli.RunAsync("staged", "--json", "--path", "/nonesuch", "--remote", SocketFolder.AddressIn(peer.Folder));
 
         Assert.Equal((0, $$"""["{{s_address}}",{}]""" + "\n", ""), (code, output, error));
         Assert.Equal((0, output), (remoteCode, remote));
@@ -347,7 +347,7 @@ public class ControlTests
         }
         finally
         {
-            Directory.Delete(folder, recursive: true);
+            TestFolder.Delete(folder);
         }
     }
 
@@ -364,7 +364,7 @@ public class ControlTests
         }
         finally
         {
-            Directory.Delete(folder);
+            TestFolder.Delete(folder);
         }
     }
 
@@ -461,9 +461,12 @@ public class ControlTests
         string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
         string folder = SsbFolder.ToSteer(
             name => name switch { "ssb_path" => path, "ssb_appname" => app, "test_path" => testPath, _ => null },
-            candidate => running.Length > 0 && candidate == Path.Combine(home, running));
-        Assert.Equal(Path.Combine(home, expected), folder);
+            candidate => running.Length > 0 && Slashed(candidate) == Slashed(Path.Combine(home, running)));
+        Assert.Equal(Slashed(Path.Combine(home, expected)), Slashed(folder));
     }
+
+    // A path of Windows with the slashes of others.
+    private static string Slashed(string path) => path.Replace(Path.DirectorySeparatorChar, '/');
 
     private static async Task<string> NextCallAsync(PeerStandIn peer) =>
         await peer.Calls.Reader.ReadAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(Cli.Patience, TimeProvider.System, TestContext.Current.CancellationToken);

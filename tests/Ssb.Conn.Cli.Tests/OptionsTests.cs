@@ -6,7 +6,7 @@ public sealed class OptionsTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("ssb-conn-test").FullName;
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => TestFolder.Delete(_folder);
 
     [Theory]
     [InlineData("discover --foo", "there is no option '--foo'", "--neighbours")]

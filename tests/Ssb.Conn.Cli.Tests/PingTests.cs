@@ -35,14 +35,14 @@ public class PingTests
         await using var peer = new PeerStandIn(ours: false);
         peer.ListenOnSocket();
         (int code, string output, _) = await PingAsync(
-            $"net:127.0.0.1:{ClosedPort()}~shs:{Other};unix:{peer.Folder}/socket~noauth", "--json", "--secret", Path.Combine(peer.Folder, "secret"));
+            $"net:127.0.0.1:{ClosedPort()}~shs:{Other};{SocketFolder.AddressIn(peer.Folder)}", "--json", "--secret", Path.Combine(peer.Folder, "secret"));
 
         Assert.Equal(0, code); // one of them works
         JsonElement[] routes = [.. output.TrimEnd().Split('\n').Select(line => JsonElement.Parse(line))];
         Assert.Equal([false, true], routes.Select(route => route.GetProperty("works").GetBoolean()));
         Assert.Equal(["address ok", "tcp failed"], Steps(routes[0]));
         Assert.Equal(["address ok", "unix ok", "handshake ok", "muxrpc ok", "ping ok"], Steps(routes[1]));
-        Assert.Equal($"unix:{peer.Folder}/socket~noauth", routes[1].GetProperty("route").GetString());
+        Assert.Equal(SocketFolder.AddressIn(peer.Folder), routes[1].GetProperty("route").GetString());
     }
 
     [Theory]

@@ -11,7 +11,7 @@ public sealed class StartTests : IDisposable
 {
     private readonly string _folder = SocketFolder.Create("ssb-conn-start");
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => TestFolder.Delete(_folder);
 
     [Fact(Timeout = Patience.WholeTest)]
     public async Task Start_Neighbours_AreStagedDialledConnectedAndLost()
@@ -26,14 +26,16 @@ public sealed class StartTests : IDisposable
         });
 
         Assert.Equal("started", Change(lines[0]));
-        Assert.Contains(lines[0].GetProperty("addresses").EnumerateArray(), address => address.GetString() == $"unix:{_folder}/socket~noauth");
+        Assert.Equal(
+            Socket.OSSupportsUnixDomainSockets,
+            lines[0].GetProperty("addresses").EnumerateArray().Any(address => address.GetString() == SocketFolder.AddressIn(_folder)));
         Assert.DoesNotContain(lines[0].GetProperty("addresses").EnumerateArray(), address => address.GetString()!.StartsWith("net:", StringComparison.Ordinal)
             && !address.GetString()!.StartsWith("net:127.0.0.1:", StringComparison.Ordinal));
         Assert.Contains(lines, line => Change(line) == "added" && Pool(line) == "staging"); // who is dialled at once may not be seen there
 
         // The first of them leaves within seconds.
         await tool.ReadUntilAsync(line => Change(line) == "removed" && Pool(line) == "hub");
-        tool.Signal("INT");
+        tool.AskToEnd();
         await tool.ReadUntilAsync(_ => false);
         (int code, string error) = await tool.EndAsync();
         Assert.Equal(0, code);
@@ -66,8 +68,10 @@ public sealed class StartTests : IDisposable
         {
             JsonElement started = Assert.Single(await tool.ReadUntilAsync(_ => true));
             id = started.GetProperty("id").GetString()!;
-            Assert.Equal(["unix", "net", "ws"], started.GetProperty("addresses").EnumerateArray().Select(address => address.GetString()!.Split(':')[0]));
-            string[] files = ["conn.lock", "manifest.json", "secret", "socket"];
+            bool hasSocket = Socket.OSSupportsUnixDomainSockets;
+            string[] transports = hasSocket ? ["unix", "net", "ws"] : ["net", "ws"];
+            Assert.Equal(transports, started.GetProperty("addresses").EnumerateArray().Select(address => address.GetString()!.Split(':')[0]));
+            string[] files = hasSocket ? ["conn.lock", "manifest.json", "secret", "socket"] : ["conn-address", "conn.lock", "manifest.json", "secret"];
             Assert.Equal(files, Directory.GetFiles(folder).Select(Path.GetFileName).Where(name => name != "conn.json").Order(StringComparer.Ordinal));
             if (!OperatingSystem.IsWindows())
             {
@@ -90,7 +94,7 @@ public sealed class StartTests : IDisposable
             (code, _, error) = await Cli.RunAsync("start", "--path", folder, "--no-lan", "--host", "127.0.0.1", "--port", "0");
             Assert.Equal(1, code);
             Assert.Contains("a peer runs in", error, StringComparison.Ordinal);
-            tool.Signal("TERM");
+            tool.AskToEnd();
             await tool.ReadUntilAsync(_ => false);
             Assert.Equal(0, (await tool.EndAsync()).Code);
         }
@@ -107,9 +111,29 @@ public sealed class StartTests : IDisposable
             Assert.Contains(Friend, known, StringComparison.Ordinal);
             using KeyPair keys = SecretFile.Load(Path.Combine(folder, "secret"));
             Assert.Equal(id, keys.Id.ToString());
-            again.Signal("TERM");
+            again.AskToEnd();
             Assert.Equal((0, ""), await again.EndAsync());
         }
+    }
+
+    [Theory(Timeout = Patience.WholeTest)]
+    [InlineData("INT"), InlineData("TERM"), InlineData("HUP"), InlineData("QUIT")]
+    public async Task Start_Signal_WritesWhatItLearnt(string signal)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows sends no signals to another process.");
+        const string Friend = "net:127.0.0.1:9~shs:pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=";
+        using Tool tool = Tool.Start($"start --path {_folder} --no-lan --host 127.0.0.1 --port 0 --no-dial", TestContext.Current.CancellationToken);
+        await tool.ReadUntilAsync(_ => true);
+        (int code, _, string error) = await Cli.RunAsync("remember", Friend, "--path", _folder);
+        Assert.Equal((0, ""), (code, error));
+        tool.Signal(signal);
+        await tool.ReadUntilAsync(_ => false);
+        (code, error) = await tool.EndAsync();
+
+        Assert.Equal(0, code);
+        Assert.StartsWith("ssb-conn start ended after ", error, StringComparison.Ordinal);
+        Assert.Contains(Friend, await File.ReadAllTextAsync(Path.Combine(_folder, "conn.json"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.False(File.Exists(Path.Combine(_folder, "socket")));
     }
 
     [Theory(Timeout = Patience.WholeTest)]
@@ -128,7 +152,7 @@ public sealed class StartTests : IDisposable
         using var reader = new StreamReader(client.GetStream(), Encoding.ASCII);
 
         Assert.Equal(answer, (await reader.ReadLineAsync(TestContext.Current.CancellationToken))!.Split(' ')[1]); // it answers
-        tool.Signal("TERM");
+        tool.AskToEnd();
         Assert.Equal(0, (await tool.EndAsync()).Code);
     }
 
@@ -137,7 +161,7 @@ public sealed class StartTests : IDisposable
     {
         using TerminalPane pane = await TerminalPane.OpenAsync(100, 30, TestContext.Current.CancellationToken);
         string modes = await pane.ModesAsync();
-        await pane.TypeAsync($"dotnet '{Tool.Assembly}' start --neighbours 2 --seed 1 --port 0 --path {_folder}; echo gave $?", "Enter");
+        await pane.TypeAsync($"{Tool.InShell} start --neighbours 2 --seed 1 --port 0 --path {_folder}; echo gave $?", "Enter");
         string[] screen = await pane.UntilAsync(rows => Has(rows, "  Hub 2"));
         Assert.StartsWith(" ssb-conn start   @", screen[0], StringComparison.Ordinal);
         Assert.Contains(" at net:127.0.0.1:", screen[0], StringComparison.Ordinal);
@@ -155,12 +179,11 @@ public sealed class StartTests : IDisposable
     [Fact(Timeout = Patience.WholeTest)]
     public async Task Start_ReaderThatStalls_DoesNotKeepASignalFromEndingIt()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows sends no signals to another process.");
         await File.WriteAllTextAsync(Path.Combine(Directory.CreateDirectory(_folder).FullName, "conn.json"), BookOf(1_000), TestContext.Current.CancellationToken);
         using Tool tool = Tool.Start($"start --json --no-lan --no-dial --host 127.0.0.1 --port 0 --path {_folder}", TestContext.Current.CancellationToken);
         await tool.ReadUntilAsync(line => Change(line) == "started");
         await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System, TestContext.Current.CancellationToken); // by now it waits for a reader
-        tool.Signal("TERM");
+        tool.AskToEnd();
         (int code, string error) = await tool.EndAsync();
 
         Assert.Equal(0, code);
@@ -195,14 +218,24 @@ public sealed class StartTests : IDisposable
     [InlineData("--json --quiet", "--quiet", "leave out")]
     [InlineData("--show-secrets --quiet", "--quiet", "leave out")]
     [InlineData("--seed 1", "--seed without --neighbours", "--neighbours 5 --seed 1")]
-    [InlineData("--path /dev/null/x --no-lan --host 127.0.0.1 --port 0", "cannot run", "", 1)]
-    public async Task Start_Mistakes_AreExplained(string options, string what, string right, int expected = 2)
+    public async Task Start_Mistakes_AreExplained(string options, string what, string right)
     {
         (int code, string output, string error) = await Cli.RunAsync(["start", .. options.Split(' ')]);
 
-        Assert.Equal((expected, ""), (code, output));
+        Assert.Equal((2, ""), (code, output));
         Assert.Contains(what.Split('|'), part => error.Contains(part, StringComparison.Ordinal));
         Assert.Contains(right, error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Start_FolderInAFile_CannotRun()
+    {
+        string file = Path.Combine(_folder, "file");
+        await File.WriteAllTextAsync(file, "", TestContext.Current.CancellationToken);
+        (int code, string output, string error) = await Cli.RunAsync("start", "--path", Path.Combine(file, "x"), "--no-lan", "--host", "127.0.0.1", "--port", "0");
+
+        Assert.Equal((1, ""), (code, output));
+        Assert.Contains("cannot run", error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -22,6 +22,7 @@ internal sealed class TerminalPane : IDisposable
     /// <summary>Opens one; skips the test, in words, where there is no tmux.</summary>
     public static async Task<TerminalPane> OpenAsync(int width, int height, CancellationToken cancellationToken)
     {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "There is no tmux for Windows."); // under CI=true too: nothing can be installed
         if (!HasTmux())
             Needs.Missing("tmux is not installed (Debian: apt-get install tmux), so that no terminal can be watched.");
 
@@ -67,7 +68,7 @@ internal sealed class TerminalPane : IDisposable
     {
         using Process tmux = Start(["kill-server"]);
         tmux.WaitForExit();
-        Directory.Delete(_folder, recursive: true);
+        TestFolder.Delete(_folder);
         _patience.Dispose();
     }
 

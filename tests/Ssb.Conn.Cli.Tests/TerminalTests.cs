@@ -3,7 +3,7 @@ namespace Ssb.Conn.Cli.Tests;
 /// <summary>The real process in a real terminal.</summary>
 public class TerminalTests
 {
-    private static readonly string s_tool = $"dotnet '{Tool.Assembly}'";
+    private static readonly string s_tool = Tool.InShell;
 
     [Fact(Timeout = Patience.WholeTest)]
     public async Task Discover_500NeighboursInATerminal_ScrollsResizesAndLeavesEverythingAsItWas()
@@ -99,7 +99,7 @@ public class TerminalTests
         }
         finally
         {
-            Directory.Delete(folder, recursive: true);
+            TestFolder.Delete(folder);
         }
     }
 

@@ -17,8 +17,8 @@ internal sealed class Tool : IDisposable
         _error = process.StandardError.ReadToEndAsync(cancellationToken);
     }
 
-    /// <summary>Where the build puts it, beside the tests.</summary>
-    public static string Assembly => Path.Combine(AppContext.BaseDirectory, "ssb-conn.dll");
+    /// <summary>How it is started in a shell: the program, and what comes before its arguments.</summary>
+    public static string InShell { get; } = BuiltProgram.InShell("ssb-conn");
 
     /// <param name="arguments">Its arguments, with blanks between them.</param>
     /// <param name="cancellationToken">Ends every wait for it.</param>
@@ -27,9 +27,25 @@ internal sealed class Tool : IDisposable
     /// <param name="starter">A program, with its arguments, that turns into the one that it is told to start.</param>
     /// <param name="arguments">The arguments of the tool, with blanks between them.</param>
     /// <param name="cancellationToken">Ends every wait for it.</param>
-    public static Tool StartUnder(string[] starter, string arguments, CancellationToken cancellationToken)
+    public static Tool StartUnder(string[] starter, string arguments, CancellationToken cancellationToken) =>
+        StartWith(starter, arguments.Split(' '), cancellationToken);
+
+    /// <param name="starter">As above.</param>
+    /// <param name="arguments">The arguments of the tool, which may have blanks in them.</param>
+    /// <param name="cancellationToken">Ends every wait for it.</param>
+    /// <param name="with">Changes its surroundings: variables, the working directory.</param>
+    /// <param name="runtimeConfig">What the runtime reads in the place of <c>ssb-conn.runtimeconfig.json</c>.</param>
+    public static Tool StartWith(
+        string[] starter, string[] arguments, CancellationToken cancellationToken, Action<ProcessStartInfo>? with = null, string? runtimeConfig = null)
     {
-        string[] command = [.. starter, "dotnet", Assembly, .. arguments.Split(' ')];
+        string[] tool = BuiltProgram.Command("ssb-conn");
+        if (runtimeConfig is not null)
+        {
+            Assert.SkipWhen(tool.Length == 1, "The tool was published with its runtime, whose settings are in it.");
+            tool = [tool[0], "exec", "--runtimeconfig", runtimeConfig, tool[1]];
+        }
+
+        string[] command = [.. starter, .. tool, .. arguments];
         var start = new ProcessStartInfo(command[0], command.Skip(1))
         {
             UseShellExecute = false,
@@ -38,7 +54,10 @@ internal sealed class Tool : IDisposable
             RedirectStandardInput = true,
             StandardOutputEncoding = System.Text.Encoding.UTF8,
         };
-        return new Tool(Process.Start(start) ?? throw new InvalidOperationException("dotnet did not start"), cancellationToken);
+        if (OperatingSystem.IsWindows())
+            start.CreateNewProcessGroup = true; // so that AskToEnd asks no other process
+        with?.Invoke(start);
+        return new Tool(Process.Start(start) ?? throw new InvalidOperationException("the tool did not start"), cancellationToken);
     }
 
     /// <summary>Its lines as JSON until one fits or it ends.</summary>
@@ -57,6 +76,15 @@ internal sealed class Tool : IDisposable
 
     /// <summary>Stops reading, as <c>head</c> does.</summary>
     public void CloseOutput() => _process.StandardOutput.Close();
+
+    /// <summary>Asks it to end, as whoever started it does: by TERM, or by Ctrl+Break on Windows, where there are no signals.</summary>
+    public void AskToEnd()
+    {
+        if (OperatingSystem.IsWindows())
+            ConsoleBreak.Send(_process.Id);
+        else
+            Signal("TERM");
+    }
 
     /// <summary>Sends a signal, by its name; not on Windows.</summary>
     public void Signal(string name) => Signals.Send(_process.Id, Signals.Number(name));

@@ -34,9 +34,9 @@ public class WatchTerminalTests
 
         using TerminalPane pane = await TerminalPane.OpenAsync(100, 30, TestContext.Current.CancellationToken);
         string modes = await pane.ModesAsync();
-        await pane.TypeAsync($"dotnet '{Tool.Assembly}' watch --path {peer.Folder}; echo gave $?", "Enter");
+        await pane.TypeAsync($"{Tool.InShell} watch --path {peer.Folder}; echo gave $?", "Enter");
         string[] screen = await pane.UntilAsync(rows => Has(rows, "> Bench 2") && Has(rows, "  Hub 0") && Has(rows, "  Book 1"));
-        Assert.StartsWith($" ssb-conn watch   unix:{peer.Folder}/socket~noauth", screen[0], StringComparison.Ordinal);
+        Assert.StartsWith($" ssb-conn watch   {SocketFolder.AddressIn(peer.Folder)}", screen[0], StringComparison.Ordinal);
         Assert.Contains(screen, row => row.StartsWith("> @mUIhsJF1…", StringComparison.Ordinal));
         Assert.Contains(screen, row => row.Contains("Nobody is connected.", StringComparison.Ordinal));
         Assert.Equal("0 1 0", await pane.ModesAsync());
@@ -77,7 +77,7 @@ public class WatchTerminalTests
         peer.Set("db", $$"""[["{{First}}",{}]]""");
 
         using TerminalPane pane = await TerminalPane.OpenAsync(100, 30, TestContext.Current.CancellationToken);
-        await pane.TypeAsync($"NO_COLOR=1 dotnet '{Tool.Assembly}' watch --path {peer.Folder}", "Enter");
+        await pane.TypeAsync($"NO_COLOR=1 {Tool.InShell} watch --path {peer.Folder}", "Enter");
         await pane.UntilAsync(rows => Has(rows, "  Book 1"));
         await pane.TypeAsync("Left");
         string[] screen = await pane.UntilAsync(rows => Has(rows, "> Book 1") && rows.Any(row => row.Contains("f forget", StringComparison.Ordinal)));
@@ -96,7 +96,7 @@ public class WatchTerminalTests
         await using var peer = new PeerStandIn();
         peer.ListenOnSocket();
         using TerminalPane pane = await TerminalPane.OpenAsync(120, 30, TestContext.Current.CancellationToken);
-        await pane.TypeAsync($"dotnet '{Tool.Assembly}' watch --path {peer.Folder}", "Enter");
+        await pane.TypeAsync($"{Tool.InShell} watch --path {peer.Folder}", "Enter");
         await pane.UntilAsync(rows => Has(rows, "> Bench 0"));
 
         peer.Close();
@@ -112,7 +112,6 @@ public class WatchTerminalTests
     [Fact(Timeout = Patience.WholeTest)]
     public async Task Watch_Piped_WritesChangesUntilItIsTold()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows sends no signals to another process.");
         await using var peer = new PeerStandIn();
         peer.ListenOnSocket();
         using Tool tool = Tool.Start($"watch --path {peer.Folder}", TestContext.Current.CancellationToken);
@@ -126,7 +125,7 @@ public class WatchTerminalTests
         Assert.Equal(("added", "staging", First), (added.GetProperty("change").GetString(), added.GetProperty("pool").GetString(), added.GetProperty("entry")[0].GetString()));
         await peer.DropAsync();
         Assert.Equal("gone", Assert.Single(await tool.ReadUntilAsync(_ => true)).GetProperty("change").GetString());
-        tool.Signal("INT");
+        tool.AskToEnd();
         await tool.ReadUntilAsync(_ => false);
         Assert.Equal((0, ""), await tool.EndAsync());
     }

@@ -6,6 +6,7 @@ namespace Ssb.Conn.Tests;
 public abstract class PluginTestBase : IAsyncDisposable
 {
     private readonly List<ConnPlugin> _opened = [];
+    private readonly List<string> _folders = [];
 
     internal VirtualTime Time { get; } = new(Given.Start);
 
@@ -16,8 +17,15 @@ public abstract class PluginTestBase : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
-        foreach (ConnPlugin conn in _opened)
-            await conn.DisposeAsync();
+        await Disposal.AllAsync(_opened);
+        _folders.ForEach(TestFolder.Delete);
+    }
+
+    /// <summary>A folder that is deleted after the plugins that use it are closed: on Windows it could not be deleted before.</summary>
+    internal string NewFolder()
+    {
+        _folders.Add(Directory.CreateTempSubdirectory("ssb-conn-").FullName);
+        return _folders[^1];
     }
 
     internal async Task<ConnPlugin> Open(ConnPluginOptions? options = null)

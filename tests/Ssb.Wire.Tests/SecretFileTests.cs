@@ -30,7 +30,7 @@ public sealed class SecretFileTests : IDisposable
 
     private readonly string _folder = Directory.CreateTempSubdirectory("ssb-wire-").FullName;
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => TestFolder.Delete(_folder);
 
     [Fact]
     public void Load_LayoutOfSsbKeys_GivesItsIdentity()

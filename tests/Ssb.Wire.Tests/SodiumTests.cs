@@ -102,4 +102,19 @@ public class SodiumTests
         SodiumLibrary.Wipe(buffer);
         Assert.False(buffer.AsSpan().ContainsAnyExcept((byte)0));
     }
+
+    [Theory]
+    [InlineData(typeof(DllNotFoundException)), InlineData(typeof(BadImageFormatException)), InlineData(typeof(EntryPointNotFoundException)), InlineData(null)]
+    public void Start_LibraryIsMissing_SaysWhatToInstall(Type? error)
+    {
+        Exception cause = error is null ? new TypeInitializationException("T", null) : (Exception)Activator.CreateInstance(error)!; // each has such a constructor
+        NativeLibraryException said = Assert.Throws<NativeLibraryException>(() => SodiumLibrary.Start(() => throw cause));
+        Assert.Same(cause, said.InnerException);
+        Assert.StartsWith("libsodium", said.Message, StringComparison.Ordinal);
+        Assert.Contains(OperatingSystem.IsWindows() ? "Visual C++ Redistributable" : "See that it is in the folder", said.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Start_LibraryFails_SaysSo() =>
+        Assert.Contains("could not be started", Assert.Throws<NativeLibraryException>(() => SodiumLibrary.Start(() => -1)).Message, StringComparison.Ordinal);
 }

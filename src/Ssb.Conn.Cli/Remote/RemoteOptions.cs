@@ -9,9 +9,10 @@ internal static class RemoteOptions
     public const string Help =
         """
         Which peer:
-          The one of the folder --path: by its 'socket' there if it has one, else at 127.0.0.1:8008 with
-          the 'secret' there. Without --path, the folder that ssb_path names; else that of 'ssb-conn start',
-          if it runs; else ~/.ssb (or, as in JavaScript, that of the app that ssb_appname names).
+          The one of the folder --path: by its 'socket' there if it has one, else, with the 'secret' there,
+          at the address in its 'conn-address' or at 127.0.0.1:8008. Without --path, the folder that ssb_path
+          names; else that of 'ssb-conn start', if it runs; else ~/.ssb (or, as in JavaScript, that of the
+          app that ssb_appname names).
           Another one: --remote ADDRESS --secret FILE
         """;
 

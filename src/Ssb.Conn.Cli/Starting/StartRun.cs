@@ -22,10 +22,12 @@ internal sealed class StartRun
     private readonly bool _isView;
     private readonly WatchState? _state; // of the view
     private readonly ProblemLog _log;
+    private readonly SafeFile _files;
+    private MultiserverRoute? _way; // by which this user's programs reach the peer
 
     private StartRun(StartOptions options, CliConsole console, TimeProvider time)
     {
-        (_options, _console, _time) = (options, console, time);
+        (_options, _console, _time, _files) = (options, console, time, new SafeFile(time));
         _isView = !options.Json && !options.Quiet && Terminal.IsThere;
         _state = _isView ? new WatchState(TerminalText.Clean(options.Folder), "start") : null;
         _log = new ProblemLog(problem =>
@@ -73,7 +75,7 @@ internal sealed class StartRun
         return ExitCode.Success;
     }
 
-    private static async Task CloseAsync(SsbPeer peer)
+    private async Task CloseAsync(SsbPeer peer)
     {
         try
         {
@@ -81,7 +83,11 @@ internal sealed class StartRun
         }
         catch (IOException e)
         {
-            throw new FailedException($"the address book could not be written: {e.Message}", e);
+            throw new FailedException($"not all that was learnt could be kept: {e.Message}", e);
+        }
+        finally
+        {
+            TryLeave("the address of this peer", () => SsbFolder.LeaveAddress(_options.Folder, address: null, _time));
         }
     }
 
@@ -90,53 +96,96 @@ internal sealed class StartRun
     {
         string folder = Path.GetFullPath(_options.Folder);
         if (SsbFolder.IsAlive(folder))
-            throw new FailedException($"a peer runs in {folder} already: 'ssb-conn watch --path {folder}' shows it; another one needs a folder of its own (--path DIR)");
+            throw new FailedException($"a peer runs in {folder} already: 'ssb-conn watch --path {Quoted(folder)}' shows it; another one needs a folder of its own (--path DIR)");
         try
         {
             OwnFiles.CreateFolder(folder);
+            if (OwnFiles.FolderProblem(folder) is { } problem)
+                throw new FailedException($"the peer cannot run: {problem} Name another folder with --path DIR");
             if (_options.IsScratch)
             {
                 foreach (string name in (string[])["conn.json", "conn-rules.json"]) // of neighbours who are gone
-                    File.Delete(Path.Combine(folder, name));
+                    _files.Delete(Path.Combine(folder, name));
             }
 
-            string socket = SsbFolder.Socket(folder);
-            bool hasSocket = SsbFolder.IsSocketPath(socket);
-            if (!hasSocket)
-                _log.Tell($"{folder} is too long a name for a socket: commands reach this peer by --remote ADDRESS only");
-            SsbPeer peer = await SsbPeer.StartAsync(new SsbPeerOptions
-            {
-                Folder = folder,
-                NetworkKey = _options.NetworkKey,
-                Listen = hasSocket ? [$"unix:{socket}~noauth", .. Places()] : Places(),
-                Lan = neighbours ?? (_options.HasLan ? new LanOptions { Interface = _options.Interface } : null),
-                Masters = _options.Masters,
-                Limits = _options.Limits,
-                Conn = new ConnPluginOptions
-                {
-                    Autostart = _options.Dials,
-                    Scheduler = new SchedulerOptions { CallerQuota = _options.KeptCallers },
-                    Hub = new HubOptions { Capacity = Math.Max(new HubOptions().Capacity, 2 * _options.Limits.MaxCallers) }, // room for those whom we dial
-                },
-                TimeProvider = _time,
-                Logger = _log,
-            });
-            try
-            {
-                SafeFile.Write(Path.Combine(folder, "manifest.json"), peer.Manifest.ToJson());
-                return peer;
-            }
-            catch
-            {
-                await peer.DisposeAsync();
-                throw;
-            }
+            string manifest = Path.Combine(folder, "manifest.json");
+            if (OwnFiles.KindOf(manifest) is not (PathKind.Nothing or PathKind.File) and var kind)
+                throw OwnFiles.NotAFile(manifest, kind); // that is no accident of the moment
+            SsbPeer peer = await StartAsync(folder, neighbours);
+            TryLeave("what this peer can do", () => _files.Write(manifest, peer.Manifest.ToJson()));
+            return peer;
         }
         catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException or FormatException or InvalidDataException)
         {
-            throw new FailedException($"the peer cannot run: {e.Message}", e);
+            string hint = e is UnauthorizedAccessException || !Directory.Exists(folder) ? " Name another folder with --path DIR" : "";
+            throw new FailedException($"the peer cannot run: {e.Message}{hint}", e);
         }
     }
+
+    /// <summary>Starts it with a unix socket for this user's programs, or else with a place on loopback, where they show the identity of the folder.</summary>
+    private async Task<SsbPeer> StartAsync(string folder, LanOptions? neighbours)
+    {
+        string socket = SsbFolder.Socket(folder);
+        SsbPeer peer;
+        try
+        {
+            peer = await SsbPeer.StartAsync(Options(folder, neighbours) with { Sockets = [new ListeningSocket(socket)] });
+            _way = SsbFolder.SocketRoute(socket);
+            TryLeave("the address of this peer", () => SsbFolder.LeaveAddress(folder, address: null, _time)); // of one that was killed
+        }
+        catch (NoUnixSocketException e)
+        {
+            SsbPeerOptions options = Options(folder, neighbours);
+            bool isOnLoopback = _options.Host is not { } host || IPAddress.IsLoopback(host) || host.Equals(IPAddress.Any) || host.Equals(IPAddress.IPv6Any);
+            peer = await SsbPeer.StartAsync(isOnLoopback ? options : options with { Listen = [.. options.Listen, "net:127.0.0.1:0~shs"] });
+            MultiserverRoute listened = peer.Addresses.SelectMany(address => address.Routes).Last(route => route.Transport == "net"
+                && (isOnLoopback || route.Host == "127.0.0.1")); // it listens there; of all interfaces, each has the same port
+            string at = isOnLoopback && _options.Host is { } given && IPAddress.IsLoopback(given) ? given.ToString() : "127.0.0.1";
+            _way = new MultiserverRoute(MultiserverProtocol.FromHost("net", at, listened.Port!.Value), new MultiserverProtocol("shs", [peer.Id.ToBase64()])); // net has one
+            var address = MultiserverAddress.Format(_way);
+            TryLeave("the address of this peer", () => SsbFolder.LeaveAddress(folder, address, _time));
+            string said = $"{e.Message} The other commands find this peer by its folder all the same; other programs reach it at {address}, with the secret of the folder.";
+            if (_state is not null)
+                _state.Say(said, isBad: false);
+            else
+                Complain(said);
+        }
+
+        return peer;
+    }
+
+    private SsbPeerOptions Options(string folder, LanOptions? neighbours) => new()
+    {
+        Folder = folder,
+        NetworkKey = _options.NetworkKey,
+        Listen = Places(),
+        Lan = neighbours ?? (_options.HasLan ? new LanOptions { Interface = _options.Interface } : null),
+        Masters = _options.Masters,
+        Limits = _options.Limits,
+        Conn = new ConnPluginOptions
+        {
+            Autostart = _options.Dials,
+            Scheduler = new SchedulerOptions { CallerQuota = _options.KeptCallers },
+            Hub = new HubOptions { Capacity = Math.Max(new HubOptions().Capacity, 2 * _options.Limits.MaxCallers) }, // room for those whom we dial
+        },
+        TimeProvider = _time,
+        Logger = _log,
+    };
+
+    // What the peer itself works without.
+    private void TryLeave(string what, Action leave)
+    {
+        try
+        {
+            leave();
+        }
+        catch (IOException e)
+        {
+            _log.Tell($"{what} cannot be told to other programs: {e.Message}");
+        }
+    }
+
+    private static string Quoted(string path) => path.All(c => char.IsLetterOrDigit(c) || c is '/' or '\\' or '.' or '-' or '_' or ':') ? path : $"\"{path}\"";
 
     private string[] Places()
     {
@@ -170,7 +219,7 @@ internal sealed class StartRun
             await Task.Delay(Timeout.InfiniteTimeSpan, _time, stop.Token);
         }
 
-        using RemoteTarget here = RemoteTarget.Here("this peer", peer.Addresses, SecretFile.Load(Path.Combine(_options.Folder, "secret")), _options.NetworkKey);
+        using RemoteTarget here = RemoteTarget.Here("this peer", peer.Addresses.SelectMany(address => address.Routes).Prepend(_way!), SecretFile.Load(Path.Combine(_options.Folder, "secret")), _options.NetworkKey); // it was opened
         var session = new WatchSession(cancellationToken => RemotePeer.AttachAsync(here, cancellationToken), here.Timeout, _time);
         if (_state is null)
         {

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
-using System.Text;
 
 namespace Ssb.Conn.Cli.Terminals;
 
@@ -20,7 +19,6 @@ internal static partial class TerminalMode
     [SupportedOSPlatform("windows")]
     private static void PrepareWindows()
     {
-        Console.OutputEncoding = Encoding.UTF8;
         nint handle = GetStdHandle(StandardOutput);
         if (GetConsoleMode(handle, out uint mode))
             _ = SetConsoleMode(handle, mode | EscapeSequences); // where it fails the console is older than Windows 10, which .NET 10 needs

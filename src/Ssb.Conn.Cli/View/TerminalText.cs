@@ -6,10 +6,17 @@ namespace Ssb.Conn.Cli.View;
 /// <summary>Makes foreign text fit for a terminal: nothing in it steers the terminal, and its width in cells is known.</summary>
 internal static class TerminalText
 {
+    /// <summary>What stands for the end of a text that was cut off: one character, or three full stops where the console has no ellipsis. Set once, before
+    /// anything is written.</summary>
+    public static string Ellipsis { get; set; } = "…";
+
     /// <summary>Fits the text into so many cells, ending with an ellipsis when it was longer.</summary>
     /// <remarks>What <see cref="StrangerText"/> does not show becomes <c>?</c> here, too; combining marks are left out, since terminals disagree about
     /// their width.</remarks>
-    public static string Fit(string text, int width)
+    public static string Fit(string text, int width) => Fit(text, width, Ellipsis);
+
+    /// <inheritdoc cref="Fit(string, int)"/>
+    internal static string Fit(string text, int width, string ellipsis)
     {
         if (width <= 0)
             return "";
@@ -27,19 +34,19 @@ internal static class TerminalText
             if (used + cells > width)
             {
                 fitted.Length = lastGood;
-                return fitted.Append('…').ToString();
+                return fitted.Append(ellipsis.AsSpan(0, Math.Min(ellipsis.Length, width))).ToString();
             }
 
             _ = fitted.Append(shown);
             used += cells;
-            if (used <= width - 1)
+            if (used <= width - ellipsis.Length)
                 lastGood = fitted.Length;
         }
 
         return fitted.ToString();
     }
 
-    /// <summary>How many cells a text takes that <see cref="Fit"/> has made.</summary>
+    /// <summary>How many cells a text takes that <see cref="Fit(string, int)"/> has made.</summary>
     public static int Width(string text)
     {
         int width = 0;

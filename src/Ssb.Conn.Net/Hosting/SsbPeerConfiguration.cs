@@ -51,6 +51,7 @@ public static class SsbPeerConfiguration
         ["Folder"] = (o, s) => o with { Folder = s.Value },
         ["NetworkKey"] = (o, s) => o with { NetworkKey = NetworkKey.Parse(s.Value) },
         ["Listen"] = (o, s) => o with { Listen = List(s) },
+        ["Sockets"] = (o, s) => o with { Sockets = [.. List(s).Select(path => new ListeningSocket(path))] },
         ["Lan"] = (o, s) => o with { Lan = s.Value is null ? s_lan.Read(s, new LanOptions()) : Flag(s) ? new LanOptions() : null },
         ["Masters"] = (o, s) => o with { Masters = [.. List(s).Select(id => FeedId.Parse(id))] },
         ["AllowStrangers"] = (o, s) => o with { AllowStrangers = List(s) },
@@ -60,7 +61,8 @@ public static class SsbPeerConfiguration
 
     /// <summary>The options of a peer as a section has them; what it does not have, or leaves empty, keeps its default.</summary>
     /// <remarks>
-    /// <para>Names are those of the options, of which it knows <c>Folder</c>, <c>NetworkKey</c> (base64), <c>Listen</c>, <c>Lan</c> (true, or a section of
+    /// <para>Names are those of the options, of which it knows <c>Folder</c>, <c>NetworkKey</c> (base64), <c>Listen</c>,
+    /// <c>Sockets</c> (paths of unix sockets without a handshake), <c>Lan</c> (true, or a section of
     /// <c>Interface</c>, <c>Loopback</c>, <c>Legacy</c>, <c>NormalPort</c>, <c>LegacyPort</c>, <c>AnnounceInterval</c> and
     /// <c>AcceptAnyRoute</c>), <c>Masters</c>, <c>AllowStrangers</c>,
     /// <c>Limits</c> (all of <see cref="PeerNetworkLimits"/> but <c>Rpc</c>), and of <c>Conn</c> <c>Autostart</c>, <c>DefaultHops</c>, <c>Scheduler:RoomQuota</c>,

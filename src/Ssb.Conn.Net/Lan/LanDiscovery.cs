@@ -121,13 +121,8 @@ public sealed class LanDiscovery : IAsyncDisposable
             catch (SocketException e)
             {
                 errors.Add(e);
-                string reason = e.SocketErrorCode switch
-                {
-                    SocketError.AddressAlreadyInUse => "another program uses it and does not share it",
-                    SocketError.AccessDenied => "this system does not allow it",
-                    _ => e.Message,
-                };
-                _problems.Report($"UDP port {port}", $"UDP port {port} ({format} format) cannot be opened: {reason}.");
+                string subject = $"UDP port {port}";
+                _problems.Report(subject, $"{subject} ({format} format) cannot be opened: {PortProblem.Of(subject, port, e)}.");
             }
         }
     }

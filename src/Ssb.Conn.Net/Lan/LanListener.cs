@@ -110,7 +110,7 @@ internal sealed class LanListener : IDisposable
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.MessageSize)
         {
-            _receiver.CountTooLong(); // Windows; elsewhere it comes cut to the size of the buffer
+            _receiver.CountTooLong();
         }
         catch (SocketException e) when (
             e.SocketErrorCode is SocketError.ConnectionReset or SocketError.ConnectionRefused or SocketError.TimedOut or SocketError.WouldBlock)
@@ -136,7 +136,7 @@ internal sealed class LanListener : IDisposable
         EndPoint from = new IPEndPoint(IPAddress.Any, 0);
         int length = socket.ReceiveMessageFrom(buffer, ref flags, ref from, out IPPacketInformation information);
         LanAnnouncement? announcement = _receiver.Receive(
-            buffer.AsSpan(0, length), ((IPEndPoint)from).Address, information.Interface, _format, out LanAnnouncement? refused);
+            buffer.AsSpan(0, length), flags, ((IPEndPoint)from).Address, information.Interface, _format, out LanAnnouncement? refused);
         if (announcement is not null)
             _announced(announcement);
         else if (refused is not null)
@@ -161,7 +161,7 @@ internal sealed class LanListener : IDisposable
         }
         catch (SocketException e)
         {
-            _problems.Report(Subject, $"{e.Message}; trying again every second.");
+            _problems.Report(Subject, $"{PortProblem.Of(Subject, Port, e)}; trying again every second.");
             _stop.WaitOne(s_retry);
             return null;
         }

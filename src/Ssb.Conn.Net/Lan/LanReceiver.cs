@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using System.Net.Sockets;
 using Ssb.Wire;
 
 namespace Ssb.Conn.Net;
@@ -66,13 +67,15 @@ internal sealed class LanReceiver
 
     /// <summary>Judges one datagram.</summary>
     /// <param name="datagram">Its bytes, at most one more than the limit.</param>
+    /// <param name="flags">What the system says of it. One that is cut off has as many bytes as the buffer on Unix, and none or any number on
+    /// Windows.</param>
     /// <param name="sender">Who sent it, or who forged that host's address.</param>
     /// <param name="interfaceIndex">The interface it came in by, 0 if that is not known.</param>
     /// <param name="format">By which port it came.</param>
     /// <param name="refused">The announcement, whole, if it was refused because none of its routes may be dialled; else null.</param>
     /// <returns>The announcement for the host, or null.</returns>
     public LanAnnouncement? Receive(
-        ReadOnlySpan<byte> datagram, IPAddress sender, int interfaceIndex, LanFormat format, out LanAnnouncement? refused)
+        ReadOnlySpan<byte> datagram, SocketFlags flags, IPAddress sender, int interfaceIndex, LanFormat format, out LanAnnouncement? refused)
     {
         refused = null;
         if (sender.IsIPv4MappedToIPv6)
@@ -81,7 +84,7 @@ internal sealed class LanReceiver
         lock (_gate)
         {
             _datagrams++;
-            if (datagram.Length > LanDatagram.MaxLength)
+            if (datagram.Length > LanDatagram.MaxLength || (flags & SocketFlags.Truncated) != SocketFlags.None)
                 return Reject(LanReject.TooLong);
 
             TimeSpan now = _time.GetElapsedTime(_start);
@@ -101,9 +104,13 @@ internal sealed class LanReceiver
         }
     }
 
-    /// <inheritdoc cref="Receive(ReadOnlySpan{byte}, IPAddress, int, LanFormat, out LanAnnouncement?)"/>
+    /// <inheritdoc cref="Receive(ReadOnlySpan{byte}, SocketFlags, IPAddress, int, LanFormat, out LanAnnouncement?)"/>
+    public LanAnnouncement? Receive(ReadOnlySpan<byte> datagram, IPAddress sender, int interfaceIndex, LanFormat format, out LanAnnouncement? refused) =>
+        Receive(datagram, SocketFlags.None, sender, interfaceIndex, format, out refused);
+
+    /// <inheritdoc cref="Receive(ReadOnlySpan{byte}, SocketFlags, IPAddress, int, LanFormat, out LanAnnouncement?)"/>
     public LanAnnouncement? Receive(ReadOnlySpan<byte> datagram, IPAddress sender, int interfaceIndex, LanFormat format) =>
-        Receive(datagram, sender, interfaceIndex, format, out _);
+        Receive(datagram, SocketFlags.None, sender, interfaceIndex, format, out _);
 
     /// <summary>The network has changed: the cards are read again before the next announcement is judged.</summary>
     public void ForgetNetwork()

@@ -5,8 +5,8 @@ using Ssb.Wire;
 
 namespace Ssb.Conn.Net;
 
-/// <summary>A place where we can be called: <c>net:HOST:PORT~shs</c>, <c>ws:HOST:PORT~shs</c>, <c>unix:PATH~noauth</c> or <c>unix:PATH~shs</c>. Bound when
-/// it is made.</summary>
+/// <summary>A place where we can be called: <c>net:HOST:PORT~shs</c>, <c>ws:HOST:PORT~shs</c>, <c>unix:PATH~noauth</c> or <c>unix:PATH~shs</c>, or a path of
+/// a unix socket that no address can hold. Bound when it is made.</summary>
 internal sealed class Listener : IDisposable
 {
     private const int Backlog = 512;
@@ -32,13 +32,19 @@ internal sealed class Listener : IDisposable
 
     /// <param name="listen">Where, as above. Port 0: one that is free. No host: this machine alone.</param>
     /// <exception cref="FormatException">It is none of the above.</exception>
+    /// <exception cref="NoUnixSocketException">There can be no unix socket there.</exception>
     /// <exception cref="IOException">It is taken, or may not be had.</exception>
     public static Listener Open(string listen)
     {
         ArgumentNullException.ThrowIfNull(listen);
         const string Expected = "expected something like net:127.0.0.1:8008~shs or unix:/path/socket~noauth";
         if (!MultiserverAddress.TryParse(listen, out MultiserverAddress? address)) // not repeated: it may be an invite
-            throw new FormatException($"A text of {listen.Length} characters is not a place to listen at; {Expected}.");
+        {
+            string hint = listen.StartsWith("unix:", StringComparison.Ordinal)
+                ? " A path that no address can hold, such as one with a blank, is given as a ListeningSocket (Sockets) instead." : "";
+            throw new FormatException($"A text of {listen.Length} characters is not a place to listen at; {Expected}.{hint}");
+        }
+
         listen = address.ToString();
         if (address.Routes is not [{ Protocols: [{ } transport, { Name: "shs" or "noauth" } transform] }])
             throw new FormatException($"'{listen}' is not a place to listen at; {Expected}.");
@@ -49,22 +55,40 @@ internal sealed class Listener : IDisposable
             return transport.Name switch
             {
                 "net" or "ws" => OpenTcp(listen, transport),
-                "unix" => OpenUnix(string.Join(':', transport.Data), transform.Name == "shs"),
+                "unix" => OpenUnix(address.Routes[0].Path ?? "", transform.Name == "shs"),
                 _ => throw new FormatException($"'{listen}': '{transport.Name}' is no transport that can be listened at; net, ws and unix are."),
             };
         }
-        catch (Exception e) when (e is SocketException or UnauthorizedAccessException)
+        catch (Exception e) when (e is SocketException or UnauthorizedAccessException) // of an address family that is switched off, or a folder
         {
             throw new IOException($"'{listen}' cannot be listened at: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Opens a unix socket.</summary>
+    /// <exception cref="FormatException">It has no path.</exception>
+    /// <exception cref="NoUnixSocketException">There can be none there.</exception>
+    /// <exception cref="IOException">It is taken, or may not be had.</exception>
+    public static Listener Open(ListeningSocket socket)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        try
+        {
+            return OpenUnix(socket.Path.Length == 0 ? "" : Path.GetFullPath(socket.Path), socket.HasHandshake);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new IOException($"'{socket.Path}' cannot be listened at: {e.Message}", e);
         }
     }
 
     /// <summary>Where it listens; null of a unix socket.</summary>
     public ListeningPlace? Place { get; }
 
-    /// <summary>Where <paramref name="own"/> can be called through it, on a machine in these subnets.</summary>
+    /// <summary>Where <paramref name="own"/> can be called through it, on a machine in these subnets. No address leads to a path that none can
+    /// hold.</summary>
     public IReadOnlyList<MultiserverAddress> AddressesOf(FeedId own, IReadOnlyList<LanSubnet> subnets) =>
-        Place?.AddressesOf(own, subnets) ?? [UnixAddress(own)];
+        Place?.AddressesOf(own, subnets) ?? (HoldablePath == _path ? [UnixAddress(own)] : []);
 
     public async Task<Socket> AcceptAsync(CancellationToken cancellationToken)
     {
@@ -134,6 +158,8 @@ internal sealed class Listener : IDisposable
         IPAddress? address = host is "" or "localhost" ? IPAddress.Loopback : IPAddress.TryParse(host, out IPAddress? given) ? given : null;
         if (address is null || !ushort.TryParse(fields[^1], NumberStyles.None, CultureInfo.InvariantCulture, out ushort port))
             throw new FormatException($"'{listen}' needs an IP address of this machine (0.0.0.0 or :: for all) and a port, 0 for one that is free.");
+        if (transport.Name == "ws" && OpenSsl.Problem is { } problem)
+            throw new IOException($"'{listen}' cannot be listened at: {problem}");
         address = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
         var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
@@ -143,6 +169,11 @@ internal sealed class Listener : IDisposable
             socket.Bind(new IPEndPoint(address, port));
             socket.Listen(Backlog);
             return new Listener(socket, transport.Name, hasHandshake: true, path: null);
+        }
+        catch (SocketException e)
+        {
+            socket.Dispose();
+            throw new IOException($"'{listen}' cannot be listened at: {PortProblem.Of($"TCP port {port}", port, e)}.", e);
         }
         catch
         {
@@ -155,6 +186,8 @@ internal sealed class Listener : IDisposable
     {
         if (path.Length == 0)
             throw new FormatException("'unix' needs a path.");
+        if (UnixSockets.ProblemOf(path) is { } problem)
+            throw new NoUnixSocketException(problem);
         PathKind kind = OwnFiles.KindOf(path, followLink: false);
         if (kind is not (PathKind.Nothing or PathKind.Socket))
             throw new IOException($"'{path}' is {OwnFiles.Name(kind)}, where a socket is to be made. Move it away, or listen at another path.");
@@ -169,16 +202,27 @@ internal sealed class Listener : IDisposable
             socket.Listen(Backlog);
             return new Listener(socket, "unix", hasHandshake, path);
         }
-        catch (ArgumentException e)
+        catch (SocketException e)
         {
             socket.Dispose();
-            throw new FormatException($"'{path}' is no path that a socket can have: {e.Message}", e);
+            throw Unbound(path, e);
         }
         catch
         {
             socket.Dispose();
             throw;
         }
+    }
+
+    // The error of a socket says neither which folder, nor what of it ("Unknown socket error" of a file system that is read-only).
+    private static IOException Unbound(string path, SocketException e)
+    {
+        if (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            return new IOException($"The socket '{path}' cannot be listened at: another program listens there.", e);
+        if (OwnFiles.FolderProblem(Path.GetDirectoryName(path)!) is { } problem) // a file is in a folder
+            return new IOException($"The socket '{path}' cannot be made: {problem}", e);
+        // Files can be made there, and sockets cannot: FAT, some network shares and folders of virtual machines.
+        return new NoUnixSocketException($"There can be no socket '{path}': its file system has none ({e.Message}).", e);
     }
 
     private static void TryDelete(string path)
@@ -193,7 +237,11 @@ internal sealed class Listener : IDisposable
         }
     }
 
+    // The path, with a question mark for each character that no address can hold.
+    private string HoldablePath => string.Concat(_path!.Select(c => c is >= '!' and <= '~' ? c : '?')); // asked of a unix socket
+
+    // What callers are shown by; nobody dials it from there.
     private MultiserverAddress UnixAddress(FeedId key) => MultiserverAddress.Format(new MultiserverRoute(
-        new MultiserverProtocol("unix", [_path!]),
-        HasHandshake ? ListeningPlace.Shs(key) : new MultiserverProtocol("noauth", []))); // it is a unix socket
+        new MultiserverProtocol("unix", [HoldablePath]),
+        HasHandshake ? ListeningPlace.Shs(key) : new MultiserverProtocol("noauth", [])));
 }

@@ -142,6 +142,7 @@ internal static class Transport
 
     private static Task<Stream> OpenUnixAsync(string path, PeerDial? dial, CancellationToken cancellationToken) =>
         dial?.MayReach(IPAddress.Loopback) == false ? throw new ConnectFailedException("a socket of this machine is more local than what the source of this peer may tell of, so only a person dials it.")
+        : UnixSockets.ProblemOf(path) is { } problem ? throw new ConnectFailedException(problem)
         : dial?.TryOpen() == false ? throw new ConnectFailedException(TooMany)
         : OpenSocketAsync(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified), new UnixDomainSocketEndPoint(path), cancellationToken);
 
@@ -164,6 +165,8 @@ internal static class Transport
     private static async Task<Stream> OpenWebSocketAsync(
         MultiserverRoute route, PeerDial? dial, RemoteCertificateValidationCallback? certificates, UsefulBytes useful, CancellationToken cancellationToken)
     {
+        if (OpenSsl.Problem is { } problem)
+            throw new ConnectFailedException(problem);
         bool keepsPath = dial?.KeepsPath != false;
         Uri uri = UriOf(route, keepsPath);
         string hint = "";

@@ -70,7 +70,7 @@ public sealed class MultiserverRoute
     /// <summary>The port, 1 to 65,535; 80 and 443 where <c>ws</c> and <c>wss</c> name none.</summary>
     public int? Port { get; private set; }
 
-    /// <summary>The path of a <c>unix</c> socket.</summary>
+    /// <summary>The path of a <c>unix</c> socket, without the colon that npm ssb-unix-socket writes behind it.</summary>
     public string? Path { get; private set; }
 
     /// <summary>The room that a <c>tunnel</c> goes through: its feed id.</summary>
@@ -146,7 +146,8 @@ public sealed class MultiserverRoute
                 ReadUrl(transport);
                 break;
             case "unix":
-                Path = string.Join(':', transport.Data);
+                // npm ssb-unix-socket writes an empty field behind the path: unix:PATH:~noauth. An escaped colon belongs to the path.
+                Path = string.Join(':', transport.Data.Take(transport.Data.Count - transport.Data.Reverse().TakeWhile(field => field.Length == 0).Count()));
                 if (Path.Length == 0)
                     _problems.Add("'unix' needs a path");
                 break;

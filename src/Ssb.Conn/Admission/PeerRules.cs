@@ -7,48 +7,67 @@ namespace Ssb.Conn;
 /// <para>Thread-safe. Bounded: beyond <see cref="Capacity"/> a decision is refused; a file that has more is read whole. A rule that has
 /// ended counts no more,
 /// and goes with the next write.</para>
+/// <para>A rule that cannot be written holds all the same. Its file is tried again every <see cref="RetryDelay"/>, with the next decision, and
+/// at the end.</para>
 /// <para>It fails closed: a damaged file is healed rule by rule, a rule of an unknown kind blocks whom it names, of several rules about
 /// one peer a block counts before a
 /// dismissal, and where the file cannot be read nothing opens.</para>
 /// </remarks>
-internal sealed class PeerRules
+internal sealed class PeerRules : IDisposable
 {
     public const int Capacity = 100_000;
+
+    /// <summary>How long after a failed write it is tried again.</summary>
+    public static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(10);
 
     private const string FileName = "conn-rules.json";
 
     private readonly TimeProvider _time;
     private readonly string? _path;
+    private readonly SafeFile _safe;
+    private readonly ILogger _logger;
+    private readonly ITimer? _retry; // of a file
     private readonly Lock _writing = new();
+    private bool _isUnwritten, _isClosed; // guarded by _writing
     private readonly Lock _gate = new();
     private readonly LinkedList<RuleItem> _items = [];
     private readonly Dictionary<string, Entry> _byTarget = []; // the first of those about it
     private RulesContent _file = RulesContent.Empty; // the fields around the rules
     private ReadOnlyMemory<byte>? _damaged; // what is to be kept before the file is written over
 
-    private PeerRules(TimeProvider time, string? path) => (_time, _path) = (time, path);
+    private PeerRules(TimeProvider time, string? path, ILogger logger, FileCalls files)
+    {
+        (_time, _path, _logger, _safe) = (time, path, logger, new SafeFile(time, files));
+        _retry = path is null ? null : time.CreateTimer(static rules => ((PeerRules)rules!).OnRetry(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
 
     private sealed record Entry(PeerRule Rule, LinkedListNode<RuleItem> Item, Entry? Next);
 
     /// <summary>Where the damaged file was kept; null if it was not damaged.</summary>
     public string? DamagedFile { get; private set; }
 
+    /// <summary>Why what was decided is not in the file yet; null if it is.</summary>
+    public Exception? LastWriteError { get; private set; }
+
     /// <param name="folder">Where the file is; null: nothing is kept.</param>
     /// <param name="time">Where time comes from.</param>
-    /// <param name="logger">Told when the file is damaged, which then is kept beside, and of rules that are not understood.</param>
+    /// <param name="logger">Told when the file is damaged, which then is kept beside, of rules that are not understood, and when the file cannot
+    /// be written.</param>
+    /// <param name="files">How files are replaced; as the system does it if null.</param>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    public static PeerRules Open(string? folder, TimeProvider time, ILogger logger)
+    public static PeerRules Open(string? folder, TimeProvider time, ILogger logger, FileCalls? files = null)
     {
-        var rules = new PeerRules(time, folder is null ? null : Path.Combine(folder, FileName));
+        var rules = new PeerRules(time, folder is null ? null : Path.Combine(folder, FileName), logger, files ?? FileCalls.System);
         if (rules._path is not { } path)
             return rules;
         try
         {
             if (OwnFiles.IsFile(path))
-                rules.Read(SafeFile.Read(path), logger);
+                rules.Read(rules._safe.Read(path), logger);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
+            rules.Dispose(); // nothing was decided that it would write
             throw new IOException($"Who is dismissed or blocked cannot be read: {e.Message} Nothing is started without it. Make '{path}' a file that this user may read, or move "
                 + "it away to start with nobody dismissed or blocked.", e);
         }
@@ -92,7 +111,7 @@ internal sealed class PeerRules
 
     /// <summary>Sets a rule in the place of any that there is about the target.</summary>
     /// <exception cref="InvalidOperationException">There are too many.</exception>
-    /// <exception cref="IOException">It could not be written. It is in force, until this process ends.</exception>
+    /// <exception cref="IOException">It could not be written yet. It is in force, and the file is tried again.</exception>
     public void Set(PeerRule rule)
     {
         lock (_gate)
@@ -112,11 +131,11 @@ internal sealed class PeerRules
             Index_NeedsLock(node);
         }
 
-        Write();
+        WriteDecision();
     }
 
     /// <returns>false if there was none in force.</returns>
-    /// <exception cref="IOException">It could not be written. It holds, until this process ends.</exception>
+    /// <exception cref="IOException">It could not be written yet. It holds, and the file is tried again.</exception>
     public bool Remove(string target)
     {
         DateTimeOffset now = _time.GetUtcNow();
@@ -129,8 +148,23 @@ internal sealed class PeerRules
             RemoveAll_NeedsLock(target);
         }
 
-        Write();
+        WriteDecision();
         return wasInForce;
+    }
+
+    /// <summary>Writes what is not written yet, and closes: nothing is tried again. Closing again does nothing.</summary>
+    /// <exception cref="IOException">It could not be written, and the message names the file.</exception>
+    public void Dispose()
+    {
+        _retry?.Dispose();
+        lock (_writing)
+        {
+            if (_isClosed)
+                return;
+            _isClosed = true;
+            if (_isUnwritten)
+                Write_NeedsLock();
+        }
     }
 
     private static bool IsInForce(PeerRule rule, DateTimeOffset now) => rule.Until is not { } end || now < end;
@@ -219,7 +253,8 @@ internal sealed class PeerRules
         _damaged = text;
         try
         {
-            Write();
+            lock (_writing)
+                Write_NeedsLock();
             logger.LogWarning("'{Path}' was damaged; the {Count} rules that could be read hold. The damaged file is kept as '{Damaged}'.", _path, _byTarget.Count, DamagedFile);
         }
         catch (IOException e)
@@ -228,26 +263,64 @@ internal sealed class PeerRules
         }
     }
 
-    private void Write()
+    private void WriteDecision()
+    {
+        lock (_writing)
+        {
+            try
+            {
+                Write_NeedsLock();
+            }
+            catch (IOException e)
+            {
+                if (!_isUnwritten) // one line for all of the time
+                    _logger.LogError(e, "What was decided about a peer could not be written to '{Path}'. It holds, and the file is tried again every {Delay}.", _path, RetryDelay);
+                (_isUnwritten, LastWriteError) = (true, e);
+                if (!_isClosed)
+                    _retry?.Change(RetryDelay, Timeout.InfiniteTimeSpan);
+                throw new IOException($"{e.Message} What was decided holds, and the file is tried again every {RetryDelay.TotalSeconds:0} s.", e);
+            }
+        }
+    }
+
+    private void OnRetry()
+    {
+        lock (_writing)
+        {
+            if (_isClosed || !_isUnwritten)
+                return;
+            try
+            {
+                Write_NeedsLock();
+                _logger.LogInformation("'{Path}' could be written again.", _path);
+            }
+            catch (IOException e)
+            {
+                LastWriteError = e;
+                _retry?.Change(RetryDelay, Timeout.InfiniteTimeSpan);
+            }
+        }
+    }
+
+    // One at a time, each with the newest state.
+    private void Write_NeedsLock()
     {
         if (_path is null)
             return;
-        lock (_writing) // one at a time, each with the newest state
+        RulesContent content;
+        lock (_gate)
         {
-            RulesContent content;
-            lock (_gate)
-            {
-                DropEnded_NeedsLock();
-                content = _file with { Items = [.. _items] };
-            }
-
-            if (_damaged is { } text)
-            {
-                DamagedFile = SafeFile.KeepDamaged(_path, text);
-                _damaged = null;
-            }
-
-            SafeFile.Write(_path, to => RulesFile.Write(to, content));
+            DropEnded_NeedsLock();
+            content = _file with { Items = [.. _items] };
         }
+
+        if (_damaged is { } text)
+        {
+            DamagedFile = SafeFile.KeepDamaged(_path, text);
+            _damaged = null;
+        }
+
+        _safe.Write(_path, to => RulesFile.Write(to, content));
+        (_isUnwritten, LastWriteError) = (false, null);
     }
 }

@@ -19,6 +19,7 @@ public sealed class ConnDb : IAsyncDisposable
 
     private readonly ConnDbOptions _options;
     private readonly string? _path;
+    private readonly SafeFile _file;
     private readonly FolderLock? _lock;
     private readonly EventFeed<DbEvent> _events;
     private readonly StateFeed _states = new();
@@ -43,6 +44,7 @@ public sealed class ConnDb : IAsyncDisposable
     private ConnDb(ConnDbOptions options, string? path, FolderLock? folderLock, ConnFileContent content)
     {
         (_options, _path, _lock, _peers, _others) = (options, path, folderLock, content.Peers, content.Others);
+        _file = FileOf(options);
         _events = new EventFeed<DbEvent>(options.ChangeBuffer, missed => new DbEvent(DbEventType.Missed, null, missed));
         _timer = path is null ? null : options.TimeProvider.CreateTimer(static db => ((ConnDb)db!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -79,7 +81,7 @@ public sealed class ConnDb : IAsyncDisposable
         options = (options ?? new ConnDbOptions()).Checked();
         cancellationToken.ThrowIfCancellationRequested();
         OwnFiles.CreateFolder(folder);
-        FolderLock? folderLock = FolderLock.Take(folder);
+        FolderLock? folderLock = FolderLock.Take(folder, options.TimeProvider);
         try
         {
             string path = Path.Combine(folder, FileName);
@@ -89,7 +91,7 @@ public sealed class ConnDb : IAsyncDisposable
             bool isNew = false;
             if (IsThere(path))
             {
-                ReadOnlyMemory<byte> text = SafeFile.Read(path);
+                ReadOnlyMemory<byte> text = FileOf(options).Read(path);
                 content = ConnFile.Read(text);
                 if (content.IsDamaged)
                 {
@@ -99,7 +101,7 @@ public sealed class ConnDb : IAsyncDisposable
             }
             else
             {
-                content = new ConnFileContent(ReadLegacy(legacy, options.Logger), [], IsDamaged: false);
+                content = new ConnFileContent(ReadLegacy(legacy, options), [], IsDamaged: false);
                 isNew = true;
             }
 
@@ -281,7 +283,8 @@ public sealed class ConnDb : IAsyncDisposable
     }
 
     /// <summary>Writes now what is not written yet.</summary>
-    /// <exception cref="IOException">It could not be written; nothing is lost, and it is tried again later.</exception>
+    /// <exception cref="IOException">It could not be written, and the message names the file; nothing is lost, and it is tried again
+    /// later.</exception>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public async Task FlushAsync(CancellationToken cancellationToken = default)
     {
@@ -290,7 +293,7 @@ public sealed class ConnDb : IAsyncDisposable
     }
 
     /// <summary>Writes what is not written yet, and closes. Closing again does nothing.</summary>
-    /// <exception cref="IOException">The last changes could not be written. It is closed all the same.</exception>
+    /// <exception cref="IOException">The last changes could not be written, and the message names the file. It is closed all the same.</exception>
     public async ValueTask DisposeAsync()
     {
         lock (_gate)
@@ -343,8 +346,11 @@ public sealed class ConnDb : IAsyncDisposable
     // A link to a file that is not there yet is no file; that one is made. Nor is a folder, which the first write tells of.
     private static bool IsThere(string path) => OwnFiles.KindOf(path) is not (PathKind.Nothing or PathKind.Folder);
 
-    private static OrderedTable<DbPeer> ReadLegacy(string path, ILogger logger)
+    private static SafeFile FileOf(ConnDbOptions options) => new(options.TimeProvider, options.Files);
+
+    private static OrderedTable<DbPeer> ReadLegacy(string path, ConnDbOptions options)
     {
+        ILogger logger = options.Logger;
         PathKind kind = OwnFiles.KindOf(path);
         if (kind != PathKind.File)
         {
@@ -355,7 +361,7 @@ public sealed class ConnDb : IAsyncDisposable
 
         try
         {
-            OrderedTable<DbPeer> peers = ConnFile.ReadGossip(SafeFile.Read(path));
+            OrderedTable<DbPeer> peers = ConnFile.ReadGossip(FileOf(options).Read(path));
             logger.LogInformation("Took over {Count} peers from '{Path}', which stays as it is.", peers.Count, path);
             return peers;
         }
@@ -527,7 +533,7 @@ public sealed class ConnDb : IAsyncDisposable
                 (peers, others, version) = (Snapshot_NeedsLock(), _others, _version);
             }
 
-            await Task.Run(() => SafeFile.Write(_path, to => ConnFile.Write(to, peers, others)), CancellationToken.None).ConfigureAwait(false);
+            await Task.Run(() => _file.Write(_path, to => ConnFile.Write(to, peers, others)), CancellationToken.None).ConfigureAwait(false);
             LastWriteError = null;
             lock (_gate)
                 _written = version;

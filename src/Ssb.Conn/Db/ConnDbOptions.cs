@@ -10,7 +10,8 @@ public sealed record ConnDbOptions
     /// set, as ssb-conn has it.</summary>
     public TimeSpan WriteDelay { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>The longest that a change waits to be written; 10 s unless set. After a failed write it is tried again so often.</summary>
+    /// <summary>The longest that a change waits to be written; 10 s unless set. After a failed write it is tried again so often.
+    /// (Where another program has the file open on Windows, one write itself tries for about a second.)</summary>
     public TimeSpan LongestDelay { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How many peers it keeps; 100,000 unless set. Beyond that <see cref="ConnDb.Set(MultiserverAddress, PeerData?)"/> throws. A file
@@ -31,6 +32,9 @@ public sealed record ConnDbOptions
 
     /// <summary>Does opening wait until a book that was not there is on the disk? Else it is written as a change is.</summary>
     internal bool IsMadeAtOnce { get; init; } = true;
+
+    /// <summary>How files are replaced.</summary>
+    internal FileCalls Files { get; init; } = FileCalls.System;
 
     internal ConnDbOptions Checked()
     {

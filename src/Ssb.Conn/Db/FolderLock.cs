@@ -21,18 +21,24 @@ internal sealed class FolderLock : IDisposable
 
     private FolderLock(FileStream file) => _file = file;
 
+    /// <param name="folder">The folder.</param>
+    /// <param name="time">The clock of the pauses between attempts, on Windows.</param>
     /// <returns>null if the folder is read-only, where no lock is needed.</returns>
     /// <exception cref="IOException">Another process, or another instance of this one, has it; or the file cannot be used.</exception>
-    public static FolderLock? Take(string folder)
+    public static FolderLock? Take(string folder, TimeProvider time)
     {
         string path = Path.Combine(folder, FileName);
         try
         {
-            return new FolderLock(TryTake(path) ?? TakeFromAnother(path, folder));
+            // On Windows a virus scanner that looks at the file cannot be told from a peer, but for the time that it takes.
+            FolderLock? taken = null;
+            if (OperatingSystem.IsWindows())
+                HeldFile.Repeat(time, () => taken = new FolderLock(TryTake(path) ?? throw InUse(folder, holder: null)));
+            return taken ?? new FolderLock(TryTake(path) ?? TakeFromAnother(path, folder));
         }
         catch (Exception e) when (e is UnauthorizedAccessException || e.HResult == ReadOnlyFileSystem)
         {
-            if (IsReadOnly(folder))
+            if (OwnFiles.FolderProblem(folder) is not null)
                 return null;
             throw new IOException($"'{path}' may not be opened by this user; another user made it. When no peer of that user runs in this folder, remove the file.", e);
         }
@@ -137,7 +143,10 @@ internal sealed class FolderLock : IDisposable
     }
 
     private static IOException InUse(string folder, string? holder) =>
-        new($"The address book in '{folder}' is in use: another process has it open{(holder is null ? "" : $" ({holder})")}. End that one, or use another folder.");
+        new($"The address book in '{folder}' is in use: another process has it open{(holder is null ? "" : $" ({holder})")}. End that one, or use another folder.")
+        {
+            HResult = unchecked((int)0x80070020), // ERROR_SHARING_VIOLATION, what Windows says of it
+        };
 
     // .NET locks what it opens: for itself alone without sharing, else together with others.
     private static FileStream? TryOpen(string path, FileShare share)
@@ -169,21 +178,6 @@ internal sealed class FolderLock : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // The file belongs to another user, who lets us write to it: that user decides who else may.
-        }
-    }
-
-    private static bool IsReadOnly(string folder)
-    {
-        string probe = Path.Combine(folder, $"{FileName}.{Guid.NewGuid():N}");
-        try
-        {
-            OwnFiles.CreateNew(probe).Dispose();
-            File.Delete(probe);
-            return false;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return true;
         }
     }
 }

@@ -4,53 +4,55 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Ssb.Conn;
 
-/// <summary>A file that is always whole: it is written beside its place, made durable, and moved there.</summary>
-internal static partial class SafeFile
+/// <summary>Files that are always whole: each is written beside its place, made durable, and moved there.</summary>
+/// <remarks>
+/// <para>Where a file cannot be replaced, because it is a mount of its own (a single file of a container's volume), what is written beside it
+/// becomes <c>NAME.copy</c>, and the file is written in its place. A write that was broken off there is found by <see cref="Read"/>, which gives
+/// the copy.</para>
+/// <para>On Windows nobody replaces a file that another program has open, such as a virus scanner, a backup or an editor. It is tried again for
+/// about a second.</para>
+/// </remarks>
+/// <param name="time">The clock of the pauses between attempts.</param>
+/// <param name="calls">The calls of the system; the real ones if null.</param>
+internal sealed partial class SafeFile(TimeProvider time, FileCalls? calls = null)
 {
     private const int UseHugePages = 14; // MADV_HUGEPAGE of linux/mman.h
     private const int HugePage = 2 << 20; // bytes
     private const int KeptDamagedFiles = 10;
 
+    private readonly FileCalls _calls = calls ?? FileCalls.System;
+
     /// <inheritdoc cref="Write(string, Action{IBufferWriter{byte}})"/>
-    public static void Write(string path, ReadOnlyMemory<byte> content) => Write(path, to => to.Write(content.Span));
+    public void Write(string path, ReadOnlyMemory<byte> content) => Write(path, to => to.Write(content.Span));
 
     /// <summary>Replaces a file, or the one that a link in its place leads to. After a crash at any moment, the old or the new one is there, whole.</summary>
-    /// <remarks>A file that was there keeps its mode, a new one has mode 0600.</remarks>
-    /// <exception cref="IOException">It could not be written; the old file is as it was.</exception>
-    public static void Write(string path, Action<IBufferWriter<byte>> write)
+    /// <remarks>A file that was there keeps its mode, a new one has mode 0600. It may take about a second longer than the writing, see above.</remarks>
+    /// <exception cref="IOException">It could not be written; the message names the file. What was there is still there, or, after a failure in the
+    /// middle of a write in place, what is new is in <c>NAME.copy</c>.</exception>
+    public void Write(string path, Action<IBufferWriter<byte>> write)
     {
-        string? beside = null;
         try
         {
-            // Through a link to the file that it means, which a move would replace.
-            if (new FileInfo(path) is { LinkTarget: not null } link)
-                path = link.ResolveLinkTarget(returnFinalTarget: true)!.FullName; // a link has a target
-            if (OwnFiles.KindOf(path) is not (PathKind.Nothing or PathKind.File) and var kind)
-                throw OwnFiles.NotAFile(path, kind);
-            // The name that npm atomic-file-rw uses. What a process that was killed left there goes; a link that another user put there is not followed.
-            beside = path + "~";
-            File.Delete(beside);
-            using (FileStream file = OwnFiles.CreateNew(beside))
-            {
-                KeepMode(path, file.SafeFileHandle);
-                var to = new FileBuffer(file);
-                write(to);
-                to.Flush();
-                file.Flush(flushToDisk: true);
-            }
-
-            File.Move(beside, path, overwrite: true);
+            HeldFile.Repeat(time, () => WriteOnce(path, write));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            if (beside is not null)
-                Discard(beside);
-            throw e as IOException ?? new IOException(e.Message, e);
+            throw new IOException($"'{path}' could not be written: {e.Message}", e) { HResult = e.HResult };
         }
+    }
 
-        // The move itself lasts once the folder is on the disk.
-        if (!OperatingSystem.IsWindows())
-            SyncFolder(Path.GetDirectoryName(Path.GetFullPath(path))!); // a file is in a folder
+    /// <summary>Removes a file. That it is not there is no failure.</summary>
+    /// <exception cref="IOException">It could not be removed; the message names the file.</exception>
+    public void Delete(string path)
+    {
+        try
+        {
+            HeldFile.Repeat(time, () => _calls.Delete(path));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"'{path}' could not be removed: {e.Message}", e);
+        }
     }
 
     /// <summary>Keeps the text of a damaged file beside it, as <c>NAME.damaged</c>, then <c>-2</c> to <c>-10</c>, with its mode.</summary>
@@ -81,10 +83,137 @@ internal static partial class SafeFile
         }
     }
 
-    /// <summary>Reads a whole file.</summary>
+    /// <summary>Reads a whole file. If a write in its place was broken off, that write is finished, and its content is given.</summary>
     /// <exception cref="IOException">It is no file, could not be read, or has more than 2 GB.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
-    public static Memory<byte> Read(string path)
+    public Memory<byte> Read(string path)
+    {
+        Memory<byte> content = default;
+        HeldFile.Repeat(time, () => content = ReadAsItIs(path));
+        string place = PlaceOf(path), copy = CopyOf(place);
+        if (OwnFiles.KindOf(copy, followLink: false) != PathKind.File)
+            return content;
+        Memory<byte> whole = ReadAsItIs(copy);
+        bool isFinished = content.Span.SequenceEqual(whole.Span);
+        if (!isFinished && !IsPartOf(content.Span, whole.Span))
+            return content; // another program has written it since, or nothing of the copy was written yet
+        try
+        {
+            if (!isFinished)
+            {
+                using FileStream file = OpenInPlace(place);
+                FillInPlace(file, copy);
+            }
+
+            File.Delete(copy);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The copy stays, and counts the next time as it does now.
+        }
+
+        return whole;
+    }
+
+    // A write in place begins with an empty file. What a crash then leaves is shorter than the copy, or has zeros where the disk had not
+    // followed; the texts that are kept here have none.
+    private static bool IsPartOf(ReadOnlySpan<byte> content, ReadOnlySpan<byte> whole)
+    {
+        if (content.Length > whole.Length)
+            return false;
+        for (int i = 0; i < content.Length; i++)
+        {
+            if (content[i] != whole[i] && content[i] != 0)
+                return false;
+        }
+
+        return true;
+    }
+
+    private void WriteOnce(string path, Action<IBufferWriter<byte>> write)
+    {
+        string place = PlaceOf(path), folder = Path.GetDirectoryName(Path.GetFullPath(place))!; // a file is in a folder
+        if (OwnFiles.KindOf(place) is not (PathKind.Nothing or PathKind.File) and var kind)
+            throw OwnFiles.NotAFile(place, kind);
+        string beside = place + "~"; // the name that npm atomic-file-rw uses
+        try
+        {
+            // What a process that was killed left there goes; a link that another user put there is not followed.
+            _calls.Delete(beside);
+            using (FileStream file = OwnFiles.CreateNew(beside))
+            {
+                KeepMode(place, file.SafeFileHandle);
+                var to = new FileBuffer(file);
+                write(to);
+                to.Flush();
+                file.Flush(flushToDisk: true);
+            }
+
+            try
+            {
+                _calls.Replace(beside, place);
+            }
+            catch (Exception e) when (!OperatingSystem.IsWindows() && MayBeWrittenInPlace(e) && File.Exists(place))
+            {
+                WriteInPlace(beside, place, folder);
+            }
+
+            Discard(CopyOf(place)); // of a write in place that was broken off, and is older than this
+        }
+        catch
+        {
+            Discard(beside);
+            throw;
+        }
+
+        // The move itself lasts once the folder is on the disk.
+        if (!OperatingSystem.IsWindows())
+            SyncFolder(folder);
+    }
+
+    private void WriteInPlace(string beside, string place, string folder)
+    {
+        // Before the copy has its name: a file that may not be written does not leave one.
+        using FileStream file = OpenInPlace(place);
+        string copy = CopyOf(place);
+        File.Move(beside, copy, overwrite: true);
+        SyncFolder(folder);
+        FillInPlace(file, copy);
+    }
+
+    private void FillInPlace(FileStream file, string copy)
+    {
+        file.SetLength(0);
+        file.Flush(flushToDisk: true); // nothing of the old content is left among the new
+        using var from = new FileStream(OwnFiles.OpenRead(copy), FileAccess.Read, bufferSize: 0);
+        byte[] buffer = new byte[64 * 1024];
+        while (from.Read(buffer) is > 0 and int read)
+        {
+            file.Write(buffer, 0, read);
+            _calls.WroteInPlace();
+        }
+
+        file.Flush(flushToDisk: true);
+    }
+
+    private static FileStream OpenInPlace(string place) => new(place, new FileStreamOptions
+    {
+        Mode = FileMode.Open,
+        Access = FileAccess.Write,
+        Share = FileShare.ReadWrite | FileShare.Delete,
+        BufferSize = 0,
+    });
+
+    // Through a link to the file that it means, which a move would replace.
+    private static string PlaceOf(string path) =>
+        new FileInfo(path) is { LinkTarget: not null } link ? link.ResolveLinkTarget(returnFinalTarget: true)!.FullName : path; // a link has a target
+
+    private static string CopyOf(string place) => place + ".copy";
+
+    // EBUSY of a mount; EPERM and EACCES of a file of another user in a folder such as /tmp, which may be written all the same.
+    private static bool MayBeWrittenInPlace(Exception e) => e.HResult == 16 || e is UnauthorizedAccessException { InnerException.HResult: 1 or 13 };
+
+    private static Memory<byte> ReadAsItIs(string path)
     {
         using SafeFileHandle file = OwnFiles.OpenRead(path);
         long size = RandomAccess.GetLength(file);

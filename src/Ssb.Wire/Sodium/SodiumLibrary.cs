@@ -1,5 +1,6 @@
 // libsodium 1.0.22, https://doc.libsodium.org: sodium_init must run once before anything else.
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 
 namespace Ssb.Wire.Sodium;
 
@@ -11,16 +12,25 @@ internal static partial class SodiumLibrary
     private static volatile bool s_ready;
 
     /// <summary>Starts the library; every class beside this one calls it before its first native call.</summary>
-    /// <exception cref="InvalidOperationException">The library is there and cannot start.</exception>
-    /// <exception cref="DllNotFoundException">The library is not there.</exception>
+    /// <exception cref="NativeLibraryException">The library is not there, is of another system, or cannot start.</exception>
     internal static void EnsureReady()
     {
-        if (s_ready)
-            return;
+        if (!s_ready)
+            Start(sodium_init);
+    }
 
-        // 0 = started, 1 = was started already (sodium_init is itself thread-safe), -1 = failed.
-        if (sodium_init() < 0)
-            throw new InvalidOperationException("libsodium could not be started.");
+    /// <param name="start">0 = started, 1 = was started already (sodium_init is itself thread-safe), -1 = failed.</param>
+    internal static void Start(Func<int> start)
+    {
+        try
+        {
+            if (start() < 0)
+                throw new NativeLibraryException("libsodium could not be started: this system gives it no random bytes.", innerException: null);
+        }
+        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException or EntryPointNotFoundException or TypeInitializationException)
+        {
+            throw NativeLibraryException.OfSodium(e);
+        }
 
         s_ready = true;
     }
@@ -31,8 +41,14 @@ internal static partial class SodiumLibrary
         randombytes_buf(buffer, (nuint)buffer.Length);
     }
 
-    /// <summary>Wipes memory in a way that no compiler removes.</summary>
-    internal static void Wipe(Span<byte> buffer) => sodium_memzero(buffer, (nuint)buffer.Length);
+    /// <summary>Wipes memory in a way that no compiler removes. It never throws: what is wiped in a <c>finally</c> must not hide what failed.</summary>
+    internal static void Wipe(Span<byte> buffer)
+    {
+        if (s_ready)
+            sodium_memzero(buffer, (nuint)buffer.Length);
+        else
+            CryptographicOperations.ZeroMemory(buffer);
+    }
 
     [LibraryImport(Name)]
     private static partial int sodium_init();

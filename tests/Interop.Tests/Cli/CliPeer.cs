@@ -7,7 +7,7 @@ namespace Interop.Tests.Cli;
 internal sealed class CliPeer : IAsyncDisposable
 {
     private static readonly TimeSpan s_patience = Patience.Guard;
-    private static readonly string s_tool = System.IO.Path.Combine(AppContext.BaseDirectory, "ssb-conn.dll");
+    private static readonly string[] s_tool = BuiltProgram.Command("ssb-conn");
 
     private readonly TemporaryFolder _folder = new();
     private readonly int _port = Loopback.FreePort();
@@ -64,11 +64,11 @@ internal sealed class CliPeer : IAsyncDisposable
 
     /// <summary>Starts a command that gives JSON lines until it is ended.</summary>
     public PeerProcess Begin(params string[] command) => new(
-        LineProcess.Start(["dotnet", s_tool, .. command, "--path", Folder], Folder), TestContext.Current.CancellationToken);
+        LineProcess.Start([.. s_tool, .. command, "--path", Folder], Folder), TestContext.Current.CancellationToken);
 
     /// <summary>Runs a command of the tool.</summary>
     public static Task<(int Code, string Output)> RunToolAsync(params string[] command) =>
-        Command.RunAsync(s_patience, AppContext.BaseDirectory, ["dotnet", s_tool, .. command]);
+        Command.RunAsync(s_patience, AppContext.BaseDirectory, [.. s_tool, .. command]);
 
     public async ValueTask DisposeAsync()
     {

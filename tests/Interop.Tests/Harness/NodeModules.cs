@@ -73,8 +73,7 @@ internal static class NodeModules
         }
         finally
         {
-            if (Directory.Exists(fresh))
-                Directory.Delete(fresh, recursive: true);
+            TestFolder.Delete(fresh); // whose failure is not told in place of that of npm
         }
     }
 }

@@ -5,5 +5,5 @@ internal sealed class TemporaryFolder : IDisposable
 {
     public string Path { get; } = SocketFolder.Create("ssb-conn-interop-"); // peers put their sockets into it
 
-    public void Dispose() => Directory.Delete(Path, recursive: true);
+    public void Dispose() => TestFolder.Delete(Path);
 }

@@ -8,7 +8,7 @@ namespace Interop.Tests.Lan;
 /// <summary>Starts peers on the hosts of a network, real JavaScript ones and ours.</summary>
 internal sealed class LanHosts : IAsyncDisposable
 {
-    private static readonly string s_tool = Path.Combine(AppContext.BaseDirectory, "ssb-conn.dll");
+    private static readonly string[] s_tool = BuiltProgram.Command("ssb-conn");
     private static readonly TimeSpan s_patience = Patience.Guard;
 
     private readonly NetworkNamespaces _network;
@@ -40,7 +40,7 @@ internal sealed class LanHosts : IAsyncDisposable
 
     /// <summary>A peer of ours, see Interop.LanPeer.</summary>
     public PeerProcess StartOurs(int host) =>
-        Add(LineProcess.Start(_network.On(host, "dotnet", Path.Combine(AppContext.BaseDirectory, "Interop.LanPeer.dll")), _folder.Path));
+        Add(LineProcess.Start(_network.On(host, BuiltProgram.Command("Interop.LanPeer")), _folder.Path));
 
     /// <summary>Our tool's peer, with its line-JSON; its seed is the number of its host. It runs when this returns.</summary>
     public async Task<PeerProcess> StartToolAsync(int host, params string[] options)
@@ -61,7 +61,7 @@ internal sealed class LanHosts : IAsyncDisposable
         string id = Id(host), open = id[1..45];
         string hidden = Convert.ToBase64String([.. seed, .. Convert.FromBase64String(open)]);
         await File.WriteAllTextAsync(secret, JsonSerializer.Serialize(new { curve = "ed25519", @public = $"{open}.ed25519", @private = $"{hidden}.ed25519", id }), Cancellation);
-        string[] command = ["dotnet", s_tool, "start", "--json", "--path", folder, "--port", "8008", .. options];
+        string[] command = [.. s_tool, "start", "--json", "--path", folder, "--port", "8008", .. options];
         PeerProcess peer = Add(LineProcess.Start(_network.On(host, command), _folder.Path));
         return (peer, await peer.FindAsync(line => line.TryGetProperty("addresses", out _)));
     }
@@ -69,7 +69,7 @@ internal sealed class LanHosts : IAsyncDisposable
     /// <summary>Runs another command of our tool for the peer that runs there.</summary>
     public async Task TellToolAsync(int host, params string[] command)
     {
-        (int exitCode, string output) = await Command.RunAsync(s_patience, _folder.Path, _network.On(host, ["dotnet", s_tool, .. command, "--path", FolderOfTool(host)]));
+        (int exitCode, string output) = await Command.RunAsync(s_patience, _folder.Path, _network.On(host, [.. s_tool, .. command, "--path", FolderOfTool(host)]));
         Assert.True(exitCode == 0, output);
     }
 
@@ -96,15 +96,8 @@ internal sealed class LanHosts : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        try
-        {
-            await Task.WhenAll(_peers.Select(peer => peer.DisposeAsync().AsTask()));
-        }
-        finally
-        {
-            await _network.DisposeAsync();
-            _folder.Dispose();
-        }
+        await Disposal.AllAsync([.. _peers, _network]);
+        _folder.Dispose();
     }
 
     private string FolderOfTool(int host) => Path.Combine(_folder.Path, $"tool-{host}");

@@ -38,7 +38,7 @@ internal sealed class NetworkNamespaces : IAsyncDisposable
         }
         catch
         {
-            await made.DisposeAsync();
+            await Disposal.AllAsync([made]);
             throw;
         }
     }

@@ -66,8 +66,7 @@ public sealed class BrowserTests : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (IAsyncDisposable open in _open)
-            await open.DisposeAsync();
+        await Disposal.AllAsync(_open);
         _page.Dispose();
         _own.Dispose();
         _theirs.Dispose();

@@ -54,8 +54,7 @@ public sealed class PlainAddressTests : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (IAsyncDisposable open in _open)
-            await open.DisposeAsync();
+        await Disposal.AllAsync(_open);
         _keys.Dispose();
         _theirKeys.Dispose();
         _theirs.Dispose();

@@ -109,8 +109,7 @@ public sealed class RemotePeerTests : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (IAsyncDisposable open in _open)
-            await open.DisposeAsync();
+        await Disposal.AllAsync(_open);
         _keys.Dispose();
         _theirKeys.Dispose();
         _theirs.Dispose();

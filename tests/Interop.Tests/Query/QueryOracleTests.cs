@@ -192,8 +192,7 @@ internal sealed class Pools : IPeerNetwork, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _goodbye.SetResult();
-        await Hub.DisposeAsync();
-        await Db.DisposeAsync();
+        await Disposal.AllAsync([Hub, Db]);
         Staging.Dispose();
     }
 

@@ -126,8 +126,8 @@ internal sealed class RoomScene : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await Task.WhenAll(_peers.Select(p => p.DisposeAsync().AsTask()));
-        await KillRoomAsync();
+        await Disposal.AllAsync(_peers);
+        await Disposal.RunAsync(KillRoomAsync);
         _roomKeys.Dispose();
         _folder.Dispose();
     }

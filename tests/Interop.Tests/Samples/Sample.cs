@@ -25,7 +25,8 @@ internal sealed class Sample : IAsyncDisposable
 
     public static Sample Start(string name, string folder, params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, name + ".dll"), .. arguments])
+        string[] command = BuiltProgram.Command(name);
+        var start = new ProcessStartInfo(command[0], [.. command.Skip(1), .. arguments])
         {
             UseShellExecute = false,
             WorkingDirectory = folder,

@@ -330,8 +330,7 @@ public class RpcFromJavaScriptTests
 
         public async ValueTask DisposeAsync()
         {
-            await host.DisposeAsync();
-            await peer.DisposeAsync();
+            await Disposal.AllAsync([host, peer]);
         }
     }
 }

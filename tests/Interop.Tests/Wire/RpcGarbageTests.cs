@@ -231,8 +231,7 @@ public class RpcGarbageTests
 
         public async ValueTask DisposeAsync()
         {
-            await host.DisposeAsync();
-            await peer.DisposeAsync();
+            await Disposal.AllAsync([host, peer]);
         }
     }
 }

@@ -83,9 +83,8 @@ internal sealed class RpcHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _listener.Stop();
-        await _accepting;
-        await Task.WhenAll(_handshakes).WaitAsync(s_patience, TimeProvider.System);
-        await Task.WhenAll(_all.Select(connection => connection.DisposeAsync().AsTask())).WaitAsync(s_patience, TimeProvider.System);
+        await Disposal.RunAsync(() => _accepting, () => Task.WhenAll(_handshakes).WaitAsync(s_patience, TimeProvider.System));
+        await Disposal.AllAsync(_all);
         Keys.Dispose();
     }
 

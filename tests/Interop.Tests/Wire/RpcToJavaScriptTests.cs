@@ -379,8 +379,7 @@ public class RpcToJavaScriptTests
 
         public async ValueTask DisposeAsync()
         {
-            await host.DisposeAsync();
-            await peer.DisposeAsync();
+            await Disposal.AllAsync([host, peer]);
         }
     }
 }

@@ -79,8 +79,7 @@ public sealed class AttackTests : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _over.CancelAsync();
-        foreach (IAsyncDisposable open in _open)
-            await open.DisposeAsync().AsTask().WaitAsync(s_guard);
+        await Disposal.AllAsync(_open);
         foreach (KeyPair keys in (KeyPair[])[_own, _attacker, .. _keys])
             keys.Dispose();
         _over.Dispose();

@@ -115,8 +115,7 @@ public sealed class PongTests : IAsyncDisposable
     {
         await _over.CancelAsync();
         _listener.Dispose();
-        foreach (PeerNetwork network in _networks)
-            await network.DisposeAsync().AsTask().WaitAsync(s_guard);
+        await Disposal.AllAsync(_networks);
         await Task.WhenAll(_running).WaitAsync(s_guard).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _alice.Dispose();
         _bob.Dispose();

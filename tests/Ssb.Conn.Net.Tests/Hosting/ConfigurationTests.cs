@@ -15,7 +15,7 @@ public sealed class ConfigurationTests : HostTestBase
     {
         SsbPeerOptions options = Read($$"""
             {
-              "folder": "/srv/ssb", "NetworkKey": "{{Convert.ToBase64String(new byte[32])}}", "Listen": ["net:0.0.0.0:8008~shs", "ws:0.0.0.0:8989~shs"],
+              "folder": "/srv/ssb", "NetworkKey": "{{Convert.ToBase64String(new byte[32])}}", "Listen": ["net:0.0.0.0:8008~shs", "ws:0.0.0.0:8989~shs"], "Sockets": ["/srv/First Last/socket"],
               "Lan": { "Interface": "eth7", "Loopback": true, "Legacy": false, "NormalPort": 1, "LegacyPort": 2,
                        "AnnounceInterval": "00:00:30", "AcceptAnyRoute": true },
               "Masters": ["{{Master}}"], "AllowStrangers": "blobs",
@@ -27,6 +27,7 @@ public sealed class ConfigurationTests : HostTestBase
         Assert.Equal("/srv/ssb", options.Folder);
         Assert.Equal(Convert.ToBase64String(new byte[32]), options.NetworkKey.ToBase64());
         Assert.Equal(["net:0.0.0.0:8008~shs", "ws:0.0.0.0:8989~shs"], options.Listen);
+        Assert.Equal([new ListeningSocket("/srv/First Last/socket")], options.Sockets);
         LanOptions lan = Assert.IsType<LanOptions>(options.Lan);
         Assert.Equal(("eth7", true, false, 1, 2, 30), (lan.Interface, lan.Loopback, lan.Legacy, lan.NormalPort, lan.LegacyPort, lan.AnnounceInterval.TotalSeconds));
         Assert.True(lan.AcceptAnyRoute);

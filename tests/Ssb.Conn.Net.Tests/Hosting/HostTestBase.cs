@@ -29,9 +29,8 @@ public abstract class HostTestBase : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (IAsyncDisposable open in _open)
-            await open.DisposeAsync().AsTask().WaitAsync(Guard);
-        Directory.Delete(_folder, recursive: true);
+        await Disposal.AllAsync(_open);
+        TestFolder.Delete(_folder);
         GC.SuppressFinalize(this);
     }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.Time.Testing;
 using Ssb.Wire;
@@ -38,6 +39,17 @@ public class LanReceiverTests
         Assert.NotNull(told);
         Assert.Equal((matches, false), (told.SenderMatches, told.Verified));
         Assert.False(told.Sender.IsIPv4MappedToIPv6);
+    }
+
+    [Theory]
+    [InlineData(0), InlineData(10), InlineData(LanDatagram.MaxLength + 1)] // Windows says little of what it cut off, Unix gives all that fits
+    public void Receive_CutOff_IsCountedAsTooLong(int length)
+    {
+        LanReceiver receiver = NewReceiver();
+        Assert.Null(receiver.Receive(new byte[length], SocketFlags.Truncated, s_honest, 3, LanFormat.Normal, out LanAnnouncement? refused));
+        Assert.Null(refused);
+        LanCounters counters = receiver.Counters;
+        Assert.Equal((1, 1, 0), (counters.Datagrams, counters.Rejected[LanReject.TooLong], counters.Rejected[LanReject.TooShort]));
     }
 
     [Fact]

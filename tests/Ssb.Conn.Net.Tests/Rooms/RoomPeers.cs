@@ -17,8 +17,7 @@ public abstract class RoomPeers : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (IAsyncDisposable open in _open)
-            await open.DisposeAsync().AsTask().WaitAsync(Guard);
+        await Disposal.AllAsync(_open);
         _keys.ForEach(k => k.Dispose());
         GC.SuppressFinalize(this);
     }

@@ -61,8 +61,8 @@ internal sealed class TestRoom : IAsyncDisposable
     /// <summary>Ends it. Again does nothing.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _network.DisposeAsync();
-        await _accepting;
+        await Disposal.AllAsync([_network]);
+        await Disposal.RunAsync(() => _accepting);
     }
 
     private async Task AcceptAsync()

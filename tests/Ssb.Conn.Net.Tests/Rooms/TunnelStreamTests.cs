@@ -188,8 +188,7 @@ public sealed class TunnelStreamTests : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (RpcConnection connection in _connections)
-            await connection.DisposeAsync().AsTask().WaitAsync(s_guard);
+        await Disposal.AllAsync(_connections);
     }
 
     /// <param name="far">The other end of the tunnel.</param>

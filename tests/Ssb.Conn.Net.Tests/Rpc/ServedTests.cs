@@ -274,8 +274,7 @@ public sealed class ServedTests : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (IAsyncDisposable open in _open)
-            await open.DisposeAsync().AsTask().WaitAsync(s_guard);
+        await Disposal.AllAsync(_open);
         _own.Dispose();
         _other.Dispose();
     }

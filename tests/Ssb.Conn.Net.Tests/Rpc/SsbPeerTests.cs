@@ -190,12 +190,13 @@ public sealed class SsbPeerTests : IAsyncDisposable
     [Fact]
     public async Task Connect_ToASocketOfSomebody_LetsHimCallNothing()
     {
+        Needs.UnixSockets();
         string path = Path.Combine(_folder, "stranger");
         using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         listener.Bind(new UnixDomainSocketEndPoint(path));
         listener.Listen();
         SsbPeer peer = await Start(0);
-        Task<PeerConnection> dialling = peer.Network.ConnectAsync(MultiserverAddress.Parse($"unix:{path}~noauth"), Token);
+        Task<PeerConnection> dialling = peer.Network.ConnectAsync(MultiserverAddress.Parse(SocketFolder.AddressOf(path)), Token);
         await using RpcConnection stranger = RpcConnection.Start(new NetworkStream(await listener.AcceptAsync(Token), ownsSocket: true));
         await dialling.WaitAsync(s_guard, Token);
         RpcException e = await Assert.ThrowsAsync<RpcException>(() => stranger.CallAsync("conn.remember", [Somebody], Token).WaitAsync(s_guard, Token));
@@ -231,9 +232,8 @@ public sealed class SsbPeerTests : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (IAsyncDisposable open in _open)
-            await open.DisposeAsync().AsTask().WaitAsync(s_guard);
-        Directory.Delete(_folder, recursive: true);
+        await Disposal.AllAsync(_open);
+        TestFolder.Delete(_folder);
     }
 
     private static int[] FreeUdpPorts()
@@ -255,7 +255,9 @@ public sealed class SsbPeerTests : IAsyncDisposable
         var options = new SsbPeerOptions
         {
             Folder = FolderOf(number),
-            Listen = ["net:127.0.0.1:0~shs", $"unix:{Path.Combine(Directory.CreateDirectory(FolderOf(number)).FullName, "socket")}~noauth"],
+            Listen = Socket.OSSupportsUnixDomainSockets
+                ? ["net:127.0.0.1:0~shs", SocketFolder.AddressIn(Directory.CreateDirectory(FolderOf(number)).FullName)]
+                : ["net:127.0.0.1:0~shs"],
             Conn = new ConnPluginOptions { Autostart = false },
             Limits = s_unhurried,
         };
@@ -267,6 +269,7 @@ public sealed class SsbPeerTests : IAsyncDisposable
     // A program of the peer's own, as the tool is one.
     private async Task<RpcConnection> Control(SsbPeer peer)
     {
+        Needs.UnixSockets();
         var keys = KeyPair.Generate();
         PeerNetwork network = PeerNetwork.Open(new PeerNetworkOptions { Keys = keys, Limits = s_unhurried });
         _open.Insert(0, network);
@@ -276,6 +279,7 @@ public sealed class SsbPeerTests : IAsyncDisposable
     // By the unix socket, with the bounds of any client.
     private static async Task<RpcConnection> OwnerAsync(SsbPeer peer)
     {
+        Needs.UnixSockets();
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await socket.ConnectAsync(new UnixDomainSocketEndPoint(peer.Addresses[1].Routes[0].Path!), Token); // it has one
         return RpcConnection.Start(new NetworkStream(socket, ownsSocket: true));

@@ -99,10 +99,7 @@ public sealed class OriginTests : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _over.CancelAsync();
-        foreach (Stream page in _pages)
-            await page.DisposeAsync();
-        foreach (PeerNetwork network in _networks)
-            await network.DisposeAsync().AsTask().WaitAsync(s_guard);
+        await Disposal.AllAsync([.. _pages, .. _networks]);
         await Task.WhenAll(_accepting).WaitAsync(s_guard).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _keys.ForEach(k => k.Dispose());
         _over.Dispose();

@@ -35,7 +35,7 @@ public sealed class PeerFolderTests : IDisposable
         Assert.NotEmpty(Directory.GetFileSystemEntries(_folder, name));
     }
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => TestFolder.Delete(_folder);
 
     private string Make(string what, string name)
     {

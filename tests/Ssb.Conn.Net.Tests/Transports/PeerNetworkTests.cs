@@ -22,7 +22,9 @@ public sealed class PeerNetworkTests : IAsyncDisposable
     [InlineData("net:127.0.0.1:0~shs"), InlineData("ws:127.0.0.1:0~shs"), InlineData("net:::1:0~shs"), InlineData("unix:SOCKET~shs")]
     public async Task Connect_EachTransport_BothAreWhoTheyAre_AndTalk(string listen)
     {
-        PeerNetwork bob = Open(_bob, listen.Replace("SOCKET", Path.Combine(_folder, "socket"), StringComparison.Ordinal));
+        if (listen.StartsWith("unix:", StringComparison.Ordinal))
+            Needs.UnixSockets();
+        PeerNetwork bob = Open(_bob, listen.Replace("unix:SOCKET~shs", SocketFolder.AddressIn(_folder, "shs"), StringComparison.Ordinal));
         Task<IPeerConnection> called = Accept(bob);
         PeerNetwork alice = Open(_alice);
         PeerConnection connection = await alice.ConnectAsync(Assert.Single(bob.Addresses), Token).WaitAsync(s_guard, Token);
@@ -38,8 +40,9 @@ public sealed class PeerNetworkTests : IAsyncDisposable
     [Fact]
     public async Task Connect_UnixWithoutHandshake_IsOneOfUs_AndNobodyElseSeesIt()
     {
+        Needs.UnixSockets();
         string path = Path.Combine(_folder, "socket");
-        PeerNetwork bob = Open(_bob, $"unix:{path}~noauth");
+        PeerNetwork bob = Open(_bob, SocketFolder.AddressOf(path));
         Task<IPeerConnection> called = Accept(bob);
         if (!OperatingSystem.IsWindows())
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
@@ -136,15 +139,17 @@ public sealed class PeerNetworkTests : IAsyncDisposable
     [Fact]
     public void Open_PlaceIsTaken_SaysSo_AndNothingIsListenedAt()
     {
+        Needs.UnixSockets();
         PeerNetwork bob = Open(_bob, "net:127.0.0.1:0~shs");
         string taken = $"net:127.0.0.1:{bob.Addresses[0].Routes[0].Port}~shs", socket = Path.Combine(_folder, "socket");
-        Assert.Throws<IOException>(() => Open(_alice, $"unix:{socket}~noauth", taken));
+        Assert.Throws<IOException>(() => Open(_alice, SocketFolder.AddressOf(socket), taken));
         Assert.False(File.Exists(socket));
     }
 
     [Fact]
     public void Open_SocketThatADeadProcessLeft_IsReplaced()
     {
+        Needs.UnixSockets();
         string path = Path.Combine(_folder, "socket");
         using (var left = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
         {
@@ -153,17 +158,18 @@ public sealed class PeerNetworkTests : IAsyncDisposable
         }
 
         Assert.True(File.Exists(path));
-        Open(_bob, $"unix:{path}~noauth");
-        Assert.Throws<IOException>(() => Open(_alice, $"unix:{path}~noauth"));
+        Open(_bob, SocketFolder.AddressOf(path));
+        Assert.Throws<IOException>(() => Open(_alice, SocketFolder.AddressOf(path)));
     }
 
     [Theory]
     [InlineData("mine"), InlineData("")]
     public void Open_FileOfSomebody_IsLeftAlone(string text)
     {
+        Needs.UnixSockets();
         string path = Path.Combine(_folder, "notes");
         File.WriteAllText(path, text);
-        Assert.Throws<IOException>(() => Open(_bob, $"unix:{path}~noauth"));
+        Assert.Throws<IOException>(() => Open(_bob, SocketFolder.AddressOf(path)));
         Assert.Equal(text, File.ReadAllText(path));
     }
 
@@ -233,10 +239,9 @@ public sealed class PeerNetworkTests : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _over.CancelAsync();
-        foreach (PeerNetwork network in _networks)
-            await network.DisposeAsync().AsTask().WaitAsync(s_guard);
-        await Task.WhenAll(_accepting).WaitAsync(s_guard);
-        Directory.Delete(_folder, recursive: true);
+        await Disposal.AllAsync(_networks);
+        await Disposal.RunAsync(() => Task.WhenAll(_accepting).WaitAsync(s_guard));
+        TestFolder.Delete(_folder);
         _alice.Dispose();
         _bob.Dispose();
         _over.Dispose();

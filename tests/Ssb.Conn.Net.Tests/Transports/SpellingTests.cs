@@ -156,9 +156,8 @@ public sealed class SpellingTests : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _over.CancelAsync();
-        foreach (PeerNetwork network in _networks)
-            await network.DisposeAsync().AsTask().WaitAsync(s_guard);
-        await Task.WhenAll(_accepting).WaitAsync(s_guard);
+        await Disposal.AllAsync(_networks);
+        await Disposal.RunAsync(() => Task.WhenAll(_accepting).WaitAsync(s_guard));
         _alice.Dispose();
         _bob.Dispose();
         _over.Dispose();

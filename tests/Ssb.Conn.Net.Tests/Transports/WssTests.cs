@@ -59,8 +59,7 @@ public sealed class WssTests : IAsyncDisposable
     {
         await _over.CancelAsync();
         _tls.Stop();
-        foreach (PeerNetwork network in _networks)
-            await network.DisposeAsync().AsTask().WaitAsync(s_guard);
+        await Disposal.AllAsync(_networks);
         await Task.WhenAll(_running).WaitAsync(s_guard).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _alice.Dispose();
         _bob.Dispose();

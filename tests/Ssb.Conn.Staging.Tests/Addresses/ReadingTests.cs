@@ -251,6 +251,7 @@ public class ReadingTests
         Assert.Null(route.Host);
         Assert.Null(route.Problem);
         Assert.NotNull(MultiserverAddress.Parse("unix:").Problem);
+        Assert.NotNull(MultiserverAddress.Parse("unix::~noauth").Problem);
     }
 
     [Fact]
@@ -275,4 +276,12 @@ public class ReadingTests
         Assert.Null(route.TunnelTarget);
         Assert.Contains("tunnel", route.Problem, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("unix:/home/ann/.ssb/socket:~noauth", "/home/ann/.ssb/socket")] // npm ssb-unix-socket
+    [InlineData("unix:/home/ann/.ssb/socket~noauth", "/home/ann/.ssb/socket")]
+    [InlineData("unix:/a!:b/socket~noauth", "/a:b/socket"), InlineData("unix:/a:b/socket~noauth", "/a:b/socket"), InlineData("unix:/a/b!:~noauth", "/a/b:")]
+    [InlineData("unix:C!:\\Users\\ANN!~1\\socket~noauth", "C:\\Users\\ANN~1\\socket"), InlineData("unix:/a!!b!;c/socket:~noauth", "/a!b;c/socket")]
+    public void Path_OfEachSpelling_IsThePath(string address, string path) =>
+        Assert.Equal(path, MultiserverAddress.Parse(address).Routes.Single().Path);
 }

@@ -73,47 +73,33 @@ public class RulesTests : PluginTestBase
     [Fact]
     public async Task Rules_AreKept_AndTheBenchIsNot()
     {
-        string folder = Directory.CreateTempSubdirectory("conn-").FullName;
-        try
-        {
-            DateTimeOffset end = Given.Start.AddDays(1);
-            ConnPlugin conn = await Open(new ConnPluginOptions { Autostart = false, Folder = folder });
-            conn.Stage(Given.Address(5));
-            conn.Dismiss(Given.FeedId(1), end);
-            conn.Block(Given.Address(2).Text);
-            conn.Dismiss(Given.FeedId(3));
-            conn.Undo(Given.FeedId(3));
-            await conn.DisposeAsync();
-            Assert.Equal(["conn-rules.json", "conn.json", "conn.lock"], Directory.GetFiles(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
-            conn = await Open(new ConnPluginOptions { Autostart = false, Folder = folder });
-            Assert.Equal(
-                [new PeerRule(Given.FeedId(1), PeerRuleKind.Dismiss, Given.Start, end), new PeerRule(Given.Address(2).Text, PeerRuleKind.Block, Given.Start, null)],
-                conn.Rules);
-            Assert.Empty(conn.Staging.Entries());
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        string folder = NewFolder();
+        DateTimeOffset end = Given.Start.AddDays(1);
+        ConnPlugin conn = await Open(new ConnPluginOptions { Autostart = false, Folder = folder });
+        conn.Stage(Given.Address(5));
+        conn.Dismiss(Given.FeedId(1), end);
+        conn.Block(Given.Address(2).Text);
+        conn.Dismiss(Given.FeedId(3));
+        conn.Undo(Given.FeedId(3));
+        await conn.DisposeAsync();
+        Assert.Equal(["conn-rules.json", "conn.json", "conn.lock"], Directory.GetFiles(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        conn = await Open(new ConnPluginOptions { Autostart = false, Folder = folder });
+        Assert.Equal(
+            [new PeerRule(Given.FeedId(1), PeerRuleKind.Dismiss, Given.Start, end), new PeerRule(Given.Address(2).Text, PeerRuleKind.Block, Given.Start, null)],
+            conn.Rules);
+        Assert.Empty(conn.Staging.Entries());
     }
 
     [Fact]
     public async Task Rules_DamagedFile_IsKeptBeside_AndWorkGoesOn()
     {
-        string folder = Directory.CreateTempSubdirectory("conn-").FullName;
-        try
-        {
-            string path = Path.Combine(folder, "conn-rules.json");
-            File.WriteAllText(path, """{"version":1,"rules":[{"target":"@x","kind":"dismiss","since":1},{"target":""");
-            ConnPlugin conn = await Open(new ConnPluginOptions { Autostart = false, Folder = folder });
-            Assert.True(File.Exists(path + ".damaged"));
-            conn.Dismiss(Given.FeedId(1));
-            Assert.Contains(Given.FeedId(1), File.ReadAllText(path), StringComparison.Ordinal);
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        string folder = NewFolder();
+        string path = Path.Combine(folder, "conn-rules.json");
+        File.WriteAllText(path, """{"version":1,"rules":[{"target":"@x","kind":"dismiss","since":1},{"target":""");
+        ConnPlugin conn = await Open(new ConnPluginOptions { Autostart = false, Folder = folder });
+        Assert.True(File.Exists(path + ".damaged"));
+        conn.Dismiss(Given.FeedId(1));
+        Assert.Contains(Given.FeedId(1), File.ReadAllText(path), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -168,18 +154,11 @@ public class RulesTests : PluginTestBase
     [InlineData("{}"), InlineData("""{"version":1,"rules":[{"kind":"block"}]}"""), InlineData("[]"), InlineData("nonsense")]
     public void Open_DamagedFile_IsKeptBeside_AndThereAreNoRules(string text)
     {
-        string folder = Directory.CreateTempSubdirectory().FullName;
-        try
-        {
-            string file = Path.Combine(folder, "conn-rules.json");
-            File.WriteAllText(file, text);
-            Assert.Empty(PeerRules.Open(folder, Time, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance).All);
-            Assert.Equal(text, File.ReadAllText(file + ".damaged"));
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        string folder = NewFolder();
+        string file = Path.Combine(folder, "conn-rules.json");
+        File.WriteAllText(file, text);
+        Assert.Empty(PeerRules.Open(folder, Time, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance).All);
+        Assert.Equal(text, File.ReadAllText(file + ".damaged"));
     }
 
     [Fact]

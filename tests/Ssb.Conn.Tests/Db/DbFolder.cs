@@ -27,15 +27,37 @@ internal sealed class DbFolder : IDisposable
     /// <summary>The text of <c>conn.json</c>.</summary>
     public string Text
     {
-        get => File.ReadAllText(Conn);
+        get => System.Text.Encoding.UTF8.GetString(Read());
         set => File.WriteAllText(Conn, value);
+    }
+
+    /// <summary>What is in <c>conn.json</c>, in which the address book may be writing. It is not held open against the book, and where the
+    /// system lets nobody have it at the moment, as Windows does while a file is replaced, this tries again.</summary>
+    public byte[] Read()
+    {
+        byte[] bytes = [];
+        Guards.Until(() =>
+        {
+            try
+            {
+                using var file = new FileStream(Conn, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+                bytes = new byte[file.Length];
+                file.ReadExactly(bytes);
+                return true;
+            }
+            catch (Exception e) when (OperatingSystem.IsWindows() && e is (IOException and not FileNotFoundException) or UnauthorizedAccessException)
+            {
+                return false;
+            }
+        });
+        return bytes;
     }
 
     public string In(string name) => System.IO.Path.Combine(Path, name);
 
     public Task<ConnDb> OpenAsync(ConnDbOptions? options = null) => ConnDb.OpenAsync(Path, options ?? Options).Guarded();
 
-    public void Dispose() => Directory.Delete(Path, recursive: true);
+    public void Dispose() => TestFolder.Delete(Path);
 }
 
 /// <summary>What the tests say often.</summary>

@@ -10,9 +10,9 @@ internal sealed class DbProcess : IDisposable
 
     private DbProcess(Process process) => _process = process;
 
-    private static string Program => Path.Combine(AppContext.BaseDirectory, "Interop.DbWriter.dll");
+    private static string[] Program => BuiltProgram.Command("Interop.DbWriter");
 
-    public static DbProcess Start(string mode, string folder) => Start(["dotnet", Program, mode, folder]);
+    public static DbProcess Start(string mode, string folder) => Start([.. Program, mode, folder]);
 
     /// <summary>Runs it to its end after a script for <c>sh</c>, in mounts of its own. Skips the calling test where there are none.</summary>
     /// <param name="script">What is done first, such as a mount; <c>$1</c> is the folder.</param>
@@ -20,6 +20,16 @@ internal sealed class DbProcess : IDisposable
     /// <param name="folder">The folder.</param>
     /// <returns>The lines that it told.</returns>
     public static async Task<string[]> RunInMountsAsync(string script, string mode, string folder)
+    {
+        using DbProcess process = await StartInMountsAsync(script, mode, folder);
+        (int exitCode, string[] lines) = await process.EndAsync();
+        Assert.True(exitCode == 0, string.Join(Environment.NewLine, lines));
+        return lines;
+    }
+
+    /// <summary>Starts it likewise.</summary>
+    /// <inheritdoc cref="RunInMountsAsync" path="/param"/>
+    public static async Task<DbProcess> StartInMountsAsync(string script, string mode, string folder)
     {
         if (!OperatingSystem.IsLinux())
             Assert.Skip("This is not Linux, the only system where a process can have mounts of its own.");
@@ -32,10 +42,7 @@ internal sealed class DbProcess : IDisposable
                 Assert.Skip($"Nothing can be mounted here, not even for one process alone: {string.Join(' ', said)}");
         }
 
-        using DbProcess process = Start([.. alone, "sh", "-c", script + " && exec \"$2\" \"$3\" \"$4\" \"$1\"", "sh", folder, "dotnet", Program, mode]);
-        (int exitCode, string[] lines) = await process.EndAsync();
-        Assert.True(exitCode == 0, string.Join(Environment.NewLine, lines));
-        return lines;
+        return Start([.. alone, "sh", "-c", script + " && folder=\"$1\" && shift && exec \"$@\" \"$folder\"", "sh", folder, .. Program, mode]);
     }
 
     /// <summary>The next line; null at the end of the process.</summary>

@@ -130,6 +130,16 @@ public class FidelityTests
         Assert.Equal([Known], db.Addresses());
     }
 
+    [Theory] // a host of an old entry is put into an address, of which it must not be more than the host
+    [InlineData("a.example", "net:a.example:8008"), InlineData("fe80::1", "net:fe80::1:8008"), InlineData("ws://a.example", "ws://a.example:8008")]
+    [InlineData("a.example:1~noauth;net:b.example", null), InlineData("a.example:1~shs2", null), InlineData("First Last", null), InlineData("a!;b", null)]
+    public async Task Open_GossipOfAnyHost_TakesHostsOver(string host, string? route)
+    {
+        using var folder = new DbFolder(gossip: $$"""[{"host":"{{host}}","port":8008,"key":"{{Given.FeedId(1)}}"}]""");
+        await using ConnDb db = await folder.OpenAsync();
+        Assert.Equal(route is null ? [] : [$"{route}~shs:{Given.Base64(1)}"], db.Addresses());
+    }
+
     [Theory]
     [InlineData("[{]"), InlineData("{}"), InlineData("null"), InlineData(""), InlineData("7"), InlineData("[7,null,[],{}]")]
     public async Task Open_GossipOfNothing_IsEmpty_AndStaysAsItIs(string gossip)

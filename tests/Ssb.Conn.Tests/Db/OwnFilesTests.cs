@@ -135,7 +135,7 @@ public sealed class OwnFilesTests : IDisposable
                     start.SignalAndWait();
                     try
                     {
-                        return FolderLock.Take(_folder.Path);
+                        return FolderLock.Take(_folder.Path, TimeProvider.System);
                     }
                     catch (IOException)
                     {
@@ -146,7 +146,7 @@ public sealed class OwnFilesTests : IDisposable
             Assert.InRange(taken.Count(l => l is not null), 0, 1);
             foreach (FolderLock? one in taken)
                 one?.Dispose();
-            FolderLock.Take(_folder.Path)!.Dispose(); // null only in a folder that is read-only
+            FolderLock.Take(_folder.Path, TimeProvider.System)!.Dispose(); // null only in a folder that is read-only
         }
     }
 
@@ -187,4 +187,42 @@ public sealed class OwnFilesTests : IDisposable
 
     private async Task<ConnPlugin> OpenAsync(string folder) =>
         await ConnPlugin.OpenAsync(new TestNetwork(), new ConnPluginOptions { Autostart = false, Folder = folder, TimeProvider = _folder.Clock }).Guarded();
+
+    [Theory]
+    [InlineData("nowhere", "there is no folder"), InlineData("file", "is a file, where a folder is expected"), InlineData("", null)]
+    public void FolderProblem_OfWhatIsThere_NamesIt(string name, string? said)
+    {
+        string folder = Directory.CreateTempSubdirectory("ssb-conn-").FullName;
+        try
+        {
+            File.WriteAllText(Path.Combine(folder, "file"), "");
+            string? problem = OwnFiles.FolderProblem(Path.Combine(folder, name));
+            if (said is null)
+                Assert.Null(problem);
+            else
+                Assert.Contains($"'{Path.Combine(folder, name)}'", problem, StringComparison.Ordinal);
+            Assert.Contains(said ?? "", problem ?? "", StringComparison.Ordinal);
+            Assert.Equal(["file"], Directory.GetFileSystemEntries(folder).Select(Path.GetFileName)); // what it tried is gone
+        }
+        finally
+        {
+            TestFolder.Delete(folder);
+        }
+    }
+
+    [Theory]
+    [InlineData("below"), InlineData("further/below")]
+    public void CreateFolder_BelowAFile_NamesTheFile(string below)
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            IOException error = Assert.Throws<IOException>(() => OwnFiles.CreateFolder(Path.Combine(file, below)));
+            Assert.Contains($"'{file}' is a file, where a folder is expected", error.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
 }

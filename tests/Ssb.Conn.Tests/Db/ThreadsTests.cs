@@ -135,7 +135,7 @@ public class ThreadsTests
     }
 
     private static Dictionary<string, int> Read(DbFolder folder) =>
-        JsonElement.Parse(File.ReadAllBytes(folder.Conn)).EnumerateObject()
+        JsonElement.Parse(folder.Read()).EnumerateObject()
             .ToDictionary(e => e.Name, e => e.Value.TryGetProperty("failure", out JsonElement failure) ? failure.GetInt32() : 0);
 
     private static Task Together(int threads, Action<int> run)

@@ -245,5 +245,5 @@ public sealed class WritingTests : IDisposable
     private int InFile() => FailuresInFile().GetValueOrDefault(s_peer.Text);
 
     private Dictionary<string, int> FailuresInFile() =>
-        JsonElement.Parse(File.ReadAllBytes(_folder.Conn)).EnumerateObject().ToDictionary(e => e.Name, e => e.Value.GetProperty("failure").GetInt32());
+        JsonElement.Parse(_folder.Read()).EnumerateObject().ToDictionary(e => e.Name, e => e.Value.GetProperty("failure").GetInt32());
 }

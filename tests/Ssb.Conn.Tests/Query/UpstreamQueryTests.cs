@@ -46,8 +46,7 @@ public class UpstreamQueryTests : IAsyncLifetime
     {
         GC.SuppressFinalize(this);
         _time.RunFor(TimeSpan.FromMinutes(1));
-        await _hub.DisposeAsync();
-        await _db.DisposeAsync();
+        await Disposal.AllAsync([_hub, _db]);
         _staging.Dispose();
     }
 

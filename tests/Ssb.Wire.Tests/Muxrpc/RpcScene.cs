@@ -48,7 +48,7 @@ internal sealed class RpcScene : IAsyncDisposable
             await Task.WhenAny(closing, Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System));
         }
 
-        await closing.Guarded();
+        await Disposal.RunAsync(() => closing.Guarded());
         _streams.Dispose();
     }
 }
@@ -95,6 +95,6 @@ internal sealed class RpcRawPeer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _streams.A.Dispose();
-        await Connection.Completion.Guarded();
+        await Disposal.RunAsync(() => Connection.Completion.Guarded());
     }
 }

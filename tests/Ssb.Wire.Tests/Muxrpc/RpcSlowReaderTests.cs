@@ -583,7 +583,7 @@ public sealed class RpcSlowReaderTests : IDisposable
     {
         public string Path { get; } = Directory.CreateTempSubdirectory("ssb-reserve").FullName;
 
-        public void Dispose() => Directory.Delete(Path, recursive: true);
+        public void Dispose() => TestFolder.Delete(Path);
     }
 
     private static async Task SendItemsAsync(RpcRawPeer peer, int stream, int from, int count)

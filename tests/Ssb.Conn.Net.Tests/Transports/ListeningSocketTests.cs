@@ -1,0 +1,163 @@
+using System.Net.Sockets;
+using Ssb.Wire;
+
+namespace Ssb.Conn.Net.Tests.Transports;
+
+/// <summary>Unix sockets by their paths, whatever those are made of.</summary>
+public sealed class ListeningSocketTests : IDisposable
+{
+    private static readonly TimeSpan s_guard = Patience.Guard;
+
+    private readonly string _folder = SocketFolder.Create("ssb-conn-");
+    private readonly KeyPair _keys = KeyPair.Generate();
+
+    public ListeningSocketTests() => Needs.UnixSockets();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public void Dispose()
+    {
+        _keys.Dispose();
+        TestFolder.Delete(_folder);
+    }
+
+    [Theory]
+    [InlineData("plain", true), InlineData("größe~1", false), InlineData("First Last", false), InlineData("a~b!c;d", true), InlineData("tab\there", false)]
+    [InlineData("'quoted\"", true), InlineData("日本", false)]
+    public async Task Open_FolderOfAnyName_IsListenedAt(string name, bool isHeldByAddresses)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows() && name.AsSpan().ContainsAny("\t\""), "Windows has no files of such a name.");
+        await IsCalledAsync(Path.Combine(Directory.CreateDirectory(Path.Combine(_folder, name)).FullName, "socket"), isHeldByAddresses);
+    }
+
+    [Fact]
+    public async Task Open_NameWithAColon_IsListenedAt()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no files of such a name.");
+        await IsCalledAsync(Path.Combine(_folder, "a:b:"), isHeldByAddresses: true);
+    }
+
+    [Fact]
+    public async Task Open_HandshakeAtAPathThatNoAddressHolds_GivesCallersAnAddress()
+    {
+        string path = Path.Combine(_folder, "First Last");
+        await using PeerNetwork network = Open(new ListeningSocket(path) { HasHandshake = true });
+        await using IAsyncEnumerator<IPeerConnection> callers = network.AcceptAsync(_ => true, Token).GetAsyncEnumerator(Token);
+        ValueTask<bool> called = callers.MoveNextAsync();
+        using var alice = KeyPair.Generate();
+        BoxStream stream = await SecretHandshake.ConnectAsync(await ConnectAsync(path), alice, _keys.Id, new HandshakeOptions { Deadline = s_guard }, Token);
+        await using RpcConnection rpc = RpcConnection.Start(stream);
+        Assert.True(await called.AsTask().WaitAsync(s_guard, Token));
+        Assert.Equal($"unix:{_folder}/First?Last~shs:{alice.Id.ToBase64()}", callers.Current.Address.Text);
+        Assert.False(((PeerConnection)callers.Current).IsOurs);
+    }
+
+    [Fact]
+    public async Task Dial_AsJavaScriptWritesIt_Reaches()
+    {
+        string path = Path.Combine(_folder, "socket");
+        await using PeerNetwork network = Open(new ListeningSocket(path));
+        Task accepting = AcceptAsync(network);
+        using var alice = KeyPair.Generate();
+        await using PeerNetwork other = PeerNetwork.Open(new PeerNetworkOptions { Keys = alice });
+        PeerConnection connection = await other.ConnectAsync(MultiserverAddress.Parse($"unix:{path}:~noauth"), Token).WaitAsync(s_guard, Token);
+        Assert.NotEmpty((await connection.Rpc.GetManifestAsync(Token).WaitAsync(s_guard, Token)).Procedures);
+        await network.DisposeAsync();
+        await accepting.WaitAsync(s_guard, Token);
+    }
+
+    [Fact]
+    public void Open_PathIsTooLong_SaysHowLongItMayBe()
+    {
+        string path = Path.Combine(_folder, new string('ö', 60)); // 120 bytes
+        NoUnixSocketException error = Assert.Throws<NoUnixSocketException>(() => Open(new ListeningSocket(path)));
+        Assert.Contains(path, error.Message, StringComparison.Ordinal);
+        Assert.Contains($"{System.Text.Encoding.UTF8.GetByteCount(path)} bytes", error.Message, StringComparison.Ordinal);
+        Assert.Contains("shorter path", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Open_NoPath_IsRefused() => Assert.Throws<FormatException>(() => Open(new ListeningSocket("")));
+
+    [Fact]
+    public void Open_FolderIsNotThere_SaysSo()
+    {
+        string path = Path.Combine(_folder, "nowhere", "socket");
+        IOException error = Assert.Throws<IOException>(() => Open(new ListeningSocket(path)));
+        Assert.Contains($"there is no folder '{Path.Combine(_folder, "nowhere")}'", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Open_AddressWithABlank_NamesTheOption()
+    {
+        FormatException error = Assert.Throws<FormatException>(() => PeerNetwork.Open(new PeerNetworkOptions { Keys = _keys, Listen = ["unix:/First Last/socket~noauth"] }));
+        Assert.Contains("Sockets", error.Message, StringComparison.Ordinal);
+    }
+
+    private async Task IsCalledAsync(string path, bool isHeldByAddresses)
+    {
+        await using PeerNetwork network = Open(new ListeningSocket(path));
+        Task accepting = AcceptAsync(network);
+        await using (RpcConnection rpc = RpcConnection.Start(await ConnectAsync(path)))
+            Assert.NotEmpty((await rpc.GetManifestAsync(Token).WaitAsync(s_guard, Token)).Procedures);
+        if (isHeldByAddresses)
+            Assert.Equal(path, Assert.Single(Assert.Single(network.Addresses).Routes).Path);
+        else
+            Assert.Empty(network.Addresses);
+        await network.DisposeAsync();
+        await accepting.WaitAsync(s_guard, Token);
+        Assert.False(File.Exists(path));
+    }
+
+    private PeerNetwork Open(ListeningSocket socket) => PeerNetwork.Open(new PeerNetworkOptions
+    {
+        Keys = _keys,
+        Sockets = [socket],
+        Api = new RpcApi().Sync("greet", _ => RpcValue.True),
+        Limits = new PeerNetworkLimits { HandshakeDeadline = s_guard },
+    });
+
+    private static async Task AcceptAsync(PeerNetwork network)
+    {
+        await foreach (IPeerConnection _ in network.AcceptAsync(_ => true, CancellationToken.None))
+        {
+            // Owners alone come by these sockets.
+        }
+    }
+
+    private static async Task<Stream> ConnectAsync(string path)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), Token);
+        return new NetworkStream(socket, ownsSocket: true);
+    }
+}
+
+/// <summary>Without unix sockets, as on older Windows.</summary>
+[Collection(nameof(Alone))]
+public sealed class NoUnixSocketsTests : IDisposable
+{
+    public NoUnixSocketsTests() => AppContext.SetSwitch(UnixSockets.OffSwitch, true);
+
+    public void Dispose() => AppContext.SetSwitch(UnixSockets.OffSwitch, false);
+
+    [Fact]
+    public void Open_NoUnixSockets_SaysSo()
+    {
+        using var keys = KeyPair.Generate();
+        NoUnixSocketException error = Assert.Throws<NoUnixSocketException>(
+            () => PeerNetwork.Open(new PeerNetworkOptions { Keys = keys, Sockets = [new ListeningSocket(Path.Combine(Path.GetTempPath(), "s"))] }));
+        Assert.Contains("this system has no unix sockets", error.Message, StringComparison.Ordinal);
+        Assert.Throws<NoUnixSocketException>(() => PeerNetwork.Open(new PeerNetworkOptions { Keys = keys, Listen = ["unix:/tmp/s~noauth"] }));
+    }
+
+    [Fact]
+    public async Task Dial_NoUnixSockets_FailsAsADialDoes()
+    {
+        using var keys = KeyPair.Generate();
+        await using PeerNetwork network = PeerNetwork.Open(new PeerNetworkOptions { Keys = keys });
+        ConnectFailedException error = await Assert.ThrowsAsync<ConnectFailedException>(
+            () => network.ConnectAsync(MultiserverAddress.Parse("unix:/tmp/s~noauth"), TestContext.Current.CancellationToken));
+        Assert.Contains("no unix sockets", error.Message, StringComparison.Ordinal);
+    }
+}

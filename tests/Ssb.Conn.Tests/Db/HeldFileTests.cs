@@ -1,0 +1,170 @@
+using Ssb.Conn.Staging.Tests;
+
+namespace Ssb.Conn.Tests.Db;
+
+/// <summary>Another program has a file open, as virus scanners, backups and editors do. The errors are those of Windows, by which nobody else can replace it
+/// meanwhile.</summary>
+public sealed class HeldFileTests : IDisposable
+{
+    private const int SharingViolation = unchecked((int)0x80070020), LockViolation = unchecked((int)0x80070021), UserMapped = unchecked((int)0x800704C8);
+
+    private static readonly MultiserverAddress s_peer = Given.Address(1);
+
+    private readonly DbFolder _folder = new("{}");
+    private readonly LogLines _log = new();
+    private volatile int _held; // how many attempts still fail
+    private volatile int _attempts;
+
+    public void Dispose() => _folder.Dispose();
+
+    public static TheoryData<string, int> Errors => new()
+    {
+        { "replace", SharingViolation }, { "replace", LockViolation }, { "replace", UserMapped }, { "replace", 5 }, { "delete", SharingViolation }, { "delete", 5 },
+    };
+
+    [Theory, MemberData(nameof(Errors))]
+    public async Task Flush_FileIsHeldForAMoment_IsWritten(string call, int error)
+    {
+        await using ConnDb db = await OpenAsync(call, error);
+        db.Set(s_peer);
+        (_held, _attempts) = (3, 0);
+        await InTimeAsync(db.FlushAsync());
+        Assert.Contains(s_peer.Text, _folder.Text, StringComparison.Ordinal);
+        Assert.Equal(4, _attempts);
+        Assert.Null(db.LastWriteError);
+        Assert.Equal(0, _log.Count);
+    }
+
+    [Theory, MemberData(nameof(Errors))]
+    public async Task Flush_FileStaysHeld_NamesIt_AndLosesNothing(string call, int error)
+    {
+        await using ConnDb db = await OpenAsync(call, error);
+        db.Set(s_peer);
+        _held = int.MaxValue;
+        IOException failure = await Assert.ThrowsAsync<IOException>(() => InTimeAsync(db.FlushAsync()));
+        Assert.Contains($"'{_folder.Conn}' could not be written", failure.Message, StringComparison.Ordinal);
+        Assert.Equal("{}", _folder.Text);
+        Assert.True(db.Has(s_peer));
+        Assert.False(File.Exists(_folder.In("conn.json.copy")));
+
+        _held = 0; // and the timer of the change writes it, or that of the attempts after it
+        Guards.Until(() => Advance() && _folder.Text.Contains(s_peer.Text, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Dispose_FileIsHeldForAMoment_IsWritten()
+    {
+        ConnDb db = await OpenAsync("replace", SharingViolation);
+        db.Set(s_peer);
+        _held = 3;
+        await InTimeAsync(db.DisposeAsync().AsTask());
+        Assert.Contains(s_peer.Text, _folder.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Open_FileIsHeldForAMoment_IsRead()
+    {
+        var file = new SafeFile(_folder.Clock, Calls("delete", SharingViolation));
+        (_held, _attempts) = (5, 0);
+        await InTimeAsync(Task.Run(() => file.Delete(_folder.Conn)));
+        Assert.False(File.Exists(_folder.Conn));
+        Assert.Equal(6, _attempts);
+
+        await using ConnDb db = await _folder.OpenAsync(); // a new one
+        Assert.Equal(0, db.Count);
+    }
+
+    [Fact]
+    public async Task Rule_FileStaysHeld_Holds_AndIsWrittenLater()
+    {
+        using PeerRules rules = OpenRules("replace", SharingViolation);
+        _held = int.MaxValue;
+        IOException failure = await Assert.ThrowsAsync<IOException>(() => InTimeAsync(Task.Run(() => rules.Set(Rule(1)))));
+        Assert.Contains($"'{_folder.In("conn-rules.json")}' could not be written", failure.Message, StringComparison.Ordinal);
+        Assert.NotNull(rules.Find(null, Given.FeedId(1)));
+        Assert.NotNull(rules.LastWriteError);
+        Assert.Single(_log.All, line => line.StartsWith("Error: ", StringComparison.Ordinal));
+
+        await Assert.ThrowsAsync<IOException>(() => InTimeAsync(Task.Run(() => rules.Set(Rule(2))))); // told to whoever decides, and once in the log
+        Assert.Single(_log.All, line => line.StartsWith("Error: ", StringComparison.Ordinal));
+        _held = 0;
+        _folder.Clock.Advance(PeerRules.RetryDelay);
+        Guards.Until(() => Advance() && rules.LastWriteError is null);
+        AssertWritten(1, 2);
+    }
+
+    [Fact]
+    public async Task Rule_Removed_FileWasHeld_IsWrittenAtTheEnd()
+    {
+        PeerRules rules = OpenRules("replace", SharingViolation);
+        rules.Set(Rule(1));
+        rules.Set(Rule(2));
+        _held = int.MaxValue;
+        await Assert.ThrowsAsync<IOException>(() => InTimeAsync(Task.Run(() => rules.Remove(Given.FeedId(1)))));
+        _held = 3; // at the end, too
+        await InTimeAsync(Task.Run(rules.Dispose));
+        AssertWritten(2);
+    }
+
+    [Fact]
+    public async Task Plugin_EndsWhileBothFilesAreHeld_NamesBoth()
+    {
+        var network = new TestNetwork();
+        ConnPlugin conn = await ConnPlugin.OpenAsync(network, new ConnPluginOptions
+        {
+            Folder = _folder.Path,
+            OwnId = Given.FeedId(0),
+            Autostart = false,
+            TimeProvider = _folder.Clock,
+            Db = new ConnDbOptions { Files = Calls("replace", SharingViolation) },
+        }).Guarded();
+        conn.Remember(s_peer);
+        _held = int.MaxValue;
+        await Assert.ThrowsAsync<IOException>(() => InTimeAsync(Task.Run(() => conn.Block(Given.FeedId(2)))));
+        Assert.NotNull(conn.RulesWriteError);
+        Assert.Single(conn.Rules);
+        IOException failure = await Assert.ThrowsAsync<IOException>(() => InTimeAsync(conn.DisposeAsync().AsTask()));
+        Assert.Contains(_folder.Conn, failure.Message, StringComparison.Ordinal);
+        Assert.Contains(_folder.In("conn-rules.json"), failure.Message, StringComparison.Ordinal);
+    }
+
+    private static PeerRule Rule(int peer) => new(Given.FeedId(peer), PeerRuleKind.Block, Given.Start, null);
+
+    private void AssertWritten(params int[] peers) =>
+        Assert.Equal(peers.Select(Given.FeedId), PeerRules.Open(_folder.Path, _folder.Clock, _log).All.Select(rule => rule.Target));
+
+    private Task<ConnDb> OpenAsync(string call, int error) => _folder.OpenAsync(_folder.Options with { Logger = _log, Files = Calls(call, error) });
+
+    private PeerRules OpenRules(string call, int error) => PeerRules.Open(_folder.Path, _folder.Clock, _log, Calls(call, error));
+
+    // The error 5 stands for ERROR_ACCESS_DENIED, for which .NET has an exception of its own.
+    private FileCalls Calls(string call, int error)
+    {
+        var real = new FileCalls();
+        return call == "replace"
+            ? real with { Replace = (from, to) => Attempt(() => real.Replace(from, to)) }
+            : real with { Delete = path => Attempt(() => real.Delete(path)) };
+
+        void Attempt(Action act)
+        {
+            Interlocked.Increment(ref _attempts);
+            if (Interlocked.Decrement(ref _held) >= 0)
+                throw error == 5 ? new UnauthorizedAccessException("Access to the path is denied.") : new IOException("The process cannot access the file because it is being used by another process.", error);
+            _held = 0;
+            act();
+        }
+    }
+
+    private bool Advance()
+    {
+        _folder.Clock.Advance(TimeSpan.FromMilliseconds(50));
+        return true;
+    }
+
+    // The pauses between attempts are those of the clock.
+    private async Task InTimeAsync(Task task)
+    {
+        Guards.Until(() => Advance() && task.IsCompleted);
+        await task;
+    }
+}
