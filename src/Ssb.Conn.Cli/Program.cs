@@ -3,6 +3,9 @@ using Ssb.Conn.Cli;
 using Ssb.Conn.Cli.Terminals;
 using Ssb.Conn.Cli.View;
 
+// A log that nobody reads must not hold up what runs.
+var errors = new QueuedWriter(Console.Error);
+Console.SetError(errors);
 try
 {
     // For programs UTF-8 everywhere, and a closed pipe that is noticed. Not disposed: nothing is left in it, and a write that nobody reads may still be under way.
@@ -23,4 +26,8 @@ catch (Exception e)
     }
 
     return ExitCode.Failure;
+}
+finally
+{
+    errors.Drain(Together.Patience);
 }

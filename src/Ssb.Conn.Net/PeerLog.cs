@@ -13,7 +13,7 @@ internal sealed class PeerLog
     /// <summary>Begins with the connections that come from now on.</summary>
     public PeerLog(ConnHub hub, ILogger logger)
     {
-        _logger = logger;
+        _logger = SteadyLogger.Of(logger); // else a log that fails would end the following, and be thrown by the peer's end
         _following = FollowAsync(hub.Listen());
     }
 

@@ -19,4 +19,14 @@ public sealed record PeerNetworkCounters(
 {
     /// <summary>Peers, callers and those that we dialled, that were cut off by <see cref="PeerNetworkLimits.MaxUselessBytes"/>.</summary>
     public long CutOffAsUseless { get; init; }
+
+    /// <summary>How many programs are connected by our unix sockets without a handshake.</summary>
+    public int LocalCallers { get; init; }
+
+    /// <summary>Those that were refused as there were <see cref="PeerNetworkLimits.MaxLocalCallers"/>.</summary>
+    public long RefusedLocal { get; init; }
+
+    /// <summary>Callers of every kind that were refused for want of file descriptors, see <see
+    /// cref="PeerNetworkLimits.ReservedDescriptors"/>.</summary>
+    public long RefusedDescriptors { get; init; }
 }

@@ -58,6 +58,6 @@ public sealed record PeerNetworkOptions
         ArgumentNullException.ThrowIfNull(TimeProvider);
         ArgumentNullException.ThrowIfNull(Logger);
         Limits.Check();
-        return this;
+        return this with { Logger = SteadyLogger.Of(Logger) };
     }
 }

@@ -45,6 +45,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         Hub.IsBlocked = (address, identity) => rules.Find(address.Text, identity) is { Kind: PeerRuleKind.Block };
         Hub.KeepsPathOf = address => options.Scheduler.KeepsPathsOfStrangers || Db.Get(address) is not null || SourceOf(address) is null;
         Staging.Left = OnLeft;
+        States = new StateLog(options.Logger, options.TimeProvider);
         _scheduler = options.MakeScheduler?.Invoke(this) ?? new ConnScheduler(this, options.Scheduler);
         _pingTimer = options.TimeProvider.CreateTimer(static plugin => ((ConnPlugin)plugin!).RecordPings(), this, options.PingRecording, options.PingRecording);
     }
@@ -84,6 +85,9 @@ public sealed class ConnPlugin : IAsyncDisposable
     public string? DamagedRulesFile => _rules.DamagedFile;
 
     internal ConnPluginOptions Options => _options;
+
+    /// <summary>Told what does not work at the moment.</summary>
+    internal StateLog States { get; }
 
     /// <summary>What dials are taken from that no person asked for.</summary>
     internal DialBudget Budget { get; }
@@ -403,6 +407,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         await _accepting.WaitAsync(_options.Hub.CloseDeadline, _options.TimeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Staging.Close();
         _closing.Dispose();
+        States.Dispose();
         await Db.DisposeAsync().ConfigureAwait(false);
     }
 
@@ -554,24 +559,22 @@ public sealed class ConnPlugin : IAsyncDisposable
         return address.Text;
     }
 
-    private async Task AcceptAsync(IPeerNetwork network)
+    private Task AcceptAsync(IPeerNetwork network) => SteadyLoop.RunAsync(
+        "letting callers in", "No callers are let in at the moment.", token => AcceptAsync(network, token), States, _options.TimeProvider, _closing.Token);
+
+    private async Task AcceptAsync(IPeerNetwork network, CancellationToken cancellationToken)
     {
-        try
+        await foreach (IPeerConnection caller in network.AcceptAsync(IsWelcome, cancellationToken).ConfigureAwait(false))
         {
-            await foreach (IPeerConnection caller in network.AcceptAsync(IsWelcome, _closing.Token).ConfigureAwait(false))
+            try
+            {
                 Hub.Accept(caller);
-        }
-        catch (OperationCanceledException) when (_closing.IsCancellationRequested)
-        {
-            // As asked.
-        }
-        catch (ObjectDisposedException) when (_closing.IsCancellationRequested)
-        {
-            // A caller came as the hub closed; the network closes what it still has.
-        }
-        catch (Exception e)
-        {
-            _options.Logger.LogError(e, "No callers are let in any more.");
+            }
+            catch (Exception e) when (e is not ObjectDisposedException)
+            {
+                // It must not keep out those behind it. It stands, and is not in the hub: its own timeouts end it.
+                States.Happened("taking callers in", "A caller could not be taken in.", e, LogLevel.Error);
+            }
         }
     }
 
@@ -684,10 +687,15 @@ public sealed class ConnPlugin : IAsyncDisposable
         {
             lock (Hub.Gate)
                 _glue.RecordPings();
+            States.Leave("pings");
         }
         catch (ObjectDisposedException)
         {
             // It closes just now.
+        }
+        catch (Exception e)
+        {
+            States.Enter("pings", "What pings have measured could not be recorded. It is tried again.", e, LogLevel.Error); // of a timer, which would end the process
         }
     }
 

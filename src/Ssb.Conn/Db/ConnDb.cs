@@ -489,7 +489,7 @@ public sealed class ConnDb : IAsyncDisposable
         {
             await WriteAsync(CancellationToken.None).ConfigureAwait(false);
         }
-        catch (IOException e)
+        catch (Exception e)
         {
             TimeSpan delay = _options.WriteDelay; // of a change that came meanwhile
             lock (_gate)
@@ -532,7 +532,7 @@ public sealed class ConnDb : IAsyncDisposable
             lock (_gate)
                 _written = version;
         }
-        catch (IOException e)
+        catch (Exception e)
         {
             LastWriteError = e;
             throw;
