@@ -18,7 +18,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
 {
     private const int CallersWaiting = 64; // for whoever enumerates them
     private const int HandshakeShare = 4, CallerShare = 2; // of the descriptors that are left for them as the network opens
-    private const string OutOfDescriptors = "file descriptors";
+    private const string OutOfDescriptors = "letting callers in"; // in a log
 
     // After callers could not be accepted: no more sockets, say. They wait in the queue of the system meanwhile.
     private static readonly TimeSpan s_pauseAfterError = TimeSpan.FromMilliseconds(100), s_longestPause = TimeSpan.FromSeconds(1);
@@ -366,7 +366,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         {
             try
             {
-                Socket caller = await listener.AcceptAsync(cancellationToken).ConfigureAwait(false);
+                Socket caller = await _options.Accept(listener, cancellationToken).ConfigureAwait(false);
                 _states.Leave(subject);
                 pause = s_pauseAfterError;
                 if (MayEnter(caller, listener))

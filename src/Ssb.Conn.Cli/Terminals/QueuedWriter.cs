@@ -17,6 +17,7 @@ internal sealed class QueuedWriter(TextWriter output) : TextWriter
     private int _characters;
     private long _dropped; // lines
     private bool _isWriting;
+    private long _writingSince;
 
     public override Encoding Encoding => output.Encoding;
 
@@ -59,7 +60,7 @@ internal sealed class QueuedWriter(TextWriter output) : TextWriter
     public override Task FlushAsync() => Task.CompletedTask;
 
     /// <summary>Waits until all is written, for as long as that is worth waiting for.</summary>
-    /// <param name="patience">No longer than this.</param>
+    /// <param name="patience">No longer than this, and not at all if a write has been under way for so long already.</param>
     /// <returns>false if something is left, which the process takes with it when it ends.</returns>
     public bool Drain(TimeSpan patience)
     {
@@ -68,7 +69,7 @@ internal sealed class QueuedWriter(TextWriter output) : TextWriter
         {
             while (_texts.Count > 0 || _isWriting || _dropped > 0)
             {
-                TimeSpan left = patience - TimeProvider.System.GetElapsedTime(start);
+                TimeSpan left = patience - TimeProvider.System.GetElapsedTime(_isWriting && _writingSince < start ? _writingSince : start);
                 if (left <= TimeSpan.Zero || !Monitor.Wait(_gate, left))
                     return false;
             }
@@ -134,7 +135,7 @@ internal sealed class QueuedWriter(TextWriter output) : TextWriter
                 if (_texts.TryDequeue(out string? text))
                 {
                     _characters -= text.Length;
-                    _isWriting = true;
+                    (_isWriting, _writingSince) = (true, TimeProvider.System.GetTimestamp());
                     return text;
                 }
 
@@ -142,7 +143,7 @@ internal sealed class QueuedWriter(TextWriter output) : TextWriter
                 {
                     string told = $"ssb-conn: {_dropped:N0} more {(_dropped == 1 ? "line was" : "lines were")} not written here, since nobody read them.{NewLine}";
                     _dropped = 0;
-                    _isWriting = true;
+                    (_isWriting, _writingSince) = (true, TimeProvider.System.GetTimestamp());
                     return told;
                 }
 

@@ -21,6 +21,7 @@ internal static class FailureText
         SocketException socket => Of(socket),
         IOException { InnerException: SocketException socket } => Of(socket),
         IOException file when IsOutOfDescriptors(file) => NoDescriptors,
+        OutOfMemoryException => "there is not enough memory for it",
         _ => Plain(error),
     };
 
