@@ -29,9 +29,11 @@ public sealed class SteadyLanTests : IDisposable
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     // What systems throw that have no descriptors left, and what nobody thought of.
-    public static TheoryData<Exception> Failures => new(
-        new NetworkInformationException(24), new SocketException((int)SocketError.TooManyOpenSockets), new IOException("Too many open files", 24), new OutOfMemoryException(),
-        new InvalidOperationException("broken"));
+    public static TheoryData<Exception> Failures => new((Exception[])
+    [
+        new NetworkInformationException(24), new SocketException((int)SocketError.TooManyOpenSockets), new IOException("Too many open files", 24),
+        new OutOfMemoryException(), new InvalidOperationException("broken"),
+    ]);
 
     public void Dispose()
     {
