@@ -74,7 +74,8 @@ internal sealed class LanService(LanOptions options, KeyPair keys, PeerNetwork n
         await before.ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // its ports are free again
         // Of a port, or of what the host has to say of peers: without discovery it is still a peer.
         await SteadyLoop.RunAsync(
-            Subject, "There is no LAN discovery.", DiscoverAsync, _states, _options.TimeProvider, stopped, e => Failed(stopping, e)).ConfigureAwait(false);
+            Subject, "There is no LAN discovery.", DiscoverAsync, _states, _options.TimeProvider, stopped,
+            e => Failed(stopping, e)).ConfigureAwait(false);
     }
 
     private async Task DiscoverAsync(CancellationToken stopped)

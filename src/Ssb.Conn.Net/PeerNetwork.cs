@@ -317,7 +317,11 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             if (route.Key is { } key && dial.Address.Key != key) // blocks and permissions are decided by the address's identity
                 throw new ConnectFailedException($"it names another identity than the address it belongs to, which is {dial.Address.Key ?? "none"}.");
             if (route.Transport != "tunnel" && !_descriptors.MayOpen(DescriptorUse.Dial))
-                throw new ConnectFailedException("this process is short of file descriptors (ulimit -n), and keeps the last ones for its files.");
+            {
+                throw new ConnectFailedException(
+                    "this process is short of file descriptors (ulimit -n), and keeps the last ones for its files.");
+            }
+
             raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, dial, _options.SocksProxy, _options.Certificates, NewUseful(), cancellationToken).ConfigureAwait(false)
                 : Transport.ProblemOf(route) is { } senseless ? throw new ConnectFailedException($"{senseless}.")
                 : !dial.TryOpen() ? throw new ConnectFailedException(Transport.TooMany)
@@ -374,7 +378,8 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             }
             catch (Exception e) when (!cancellationToken.IsCancellationRequested)
             {
-                _states.Enter(subject, $"Callers at {listener.Name} cannot be let in at the moment: {FailureText.Of(e)}. It is tried again.", e);
+                _states.Enter(
+                    subject, $"Callers at {listener.Name} cannot be let in at the moment: {FailureText.Of(e)}. It is tried again.", e);
                 await Task.Delay(pause, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
                 pause = pause * 2 < s_longestPause ? pause * 2 : s_longestPause;
             }
@@ -405,7 +410,8 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         if (_listeners.Count > 0 && fitted != limits)
         {
             _options.Logger.LogWarning(
-                "This process may have {Limit:N0} file descriptors (ulimit -n), so {Callers:N0} callers are let in at most, and {Handshakes:N0} may shake hands at a time.",
+                "This process may have {Limit:N0} file descriptors (ulimit -n), so {Callers:N0} callers are let in at most, and " +
+                "{Handshakes:N0} may shake hands at a time.",
                 Descriptors.Limit, fitted.MaxCallers, fitted.MaxHandshakes);
         }
 
@@ -444,16 +450,18 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         if (!_limits.TryEnterLocal())
         {
             caller.Dispose();
+            int most = _options.Limits.MaxLocalCallers;
             _states.Happened(
-                listener.Name,
-                $"Programs of this user have {_options.Limits.MaxLocalCallers:N0} connections at {listener.Name}, the most that may be; more are refused.");
+                $"programs at {listener.Name}",
+                $"Programs of this user have {most:N0} connections by unix sockets, the most that may be; more are refused.");
             return;
         }
 
         try
         {
-            await HoldAsync(
-                new NetworkStream(caller, ownsSocket: true), _options.Keys.Id, listener.AddressOf(from, _options.Keys.Id), cancellationToken).ConfigureAwait(false);
+            FeedId own = _options.Keys.Id;
+            MultiserverAddress address = listener.AddressOf(from, own);
+            await HoldAsync(new NetworkStream(caller, ownsSocket: true), own, address, cancellationToken).ConfigureAwait(false);
         }
         finally
         {

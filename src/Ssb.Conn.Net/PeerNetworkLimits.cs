@@ -39,14 +39,15 @@ public sealed record PeerNetworkLimits
     /// <value>Defaults to 50; must be 0 or more.</value>
     public int MaxBrowserCallers { get; init; } = 50;
 
-    /// <summary>How many connections programs may have by our unix sockets without a handshake, which are those of our own user. One more is
-    /// closed at once. Ours: a JavaScript peer lets any number in.</summary>
+    /// <summary>How many connections programs may have by our unix sockets without a handshake, which are those of our own user. One more
+    /// is closed at once. Ours: a JavaScript peer lets any number in.</summary>
     /// <value>Defaults to 256; must be 1 or more.</value>
     public int MaxLocalCallers { get; init; } = 256;
 
-    /// <summary>How many of the file descriptors of this process callers and dials leave free, for its files and for the runtime, which ends the
-    /// process where it gets none. Programs of our own user may use all others, dials leave a quarter more free, and other callers half
-    /// as much again; <see cref="MaxCallers"/> and <see cref="MaxHandshakes"/> are lowered to what fits. No effect on Windows.</summary>
+    /// <summary>How many of the file descriptors of this process callers and dials leave free, for its files and for the runtime, which
+    /// ends the process where it gets none. Programs of our own user may use all others; dials leave a quarter more free, and other callers
+    /// half as much more. <see cref="MaxCallers"/> and <see cref="MaxHandshakes"/> are lowered to what fits. It has no effect on
+    /// Windows.</summary>
     /// <value>Defaults to null: an eighth of the limit (<c>ulimit -n</c>), at least 16 and at most 256; must be 0 or more.</value>
     public int? ReservedDescriptors { get; init; }
 

@@ -46,7 +46,8 @@ public sealed record PeerNetworkOptions
     internal bool IsServedLater { get; init; }
 
     /// <summary>Waits for a caller at a listener; a test replaces it.</summary>
-    internal Func<Listener, CancellationToken, Task<Socket>> Accept { get; init; } = static (listener, cancellationToken) => listener.AcceptAsync(cancellationToken);
+    internal Func<Listener, CancellationToken, Task<Socket>> Accept { get; init; } =
+        static (listener, cancellationToken) => listener.AcceptAsync(cancellationToken);
 
     /// <summary>Decides about certificates of <c>wss</c> routes, instead of the system. Default null.</summary>
     internal RemoteCertificateValidationCallback? Certificates { get; init; }

@@ -123,7 +123,7 @@ public sealed class ConnPlugin : IAsyncDisposable
             throw;
         }
 
-        plugin._accepting = plugin.AcceptAsync(network);
+        plugin._accepting = plugin.KeepAccepting(network);
         if (options.Autostart)
             plugin.Start();
         return plugin;
@@ -559,8 +559,9 @@ public sealed class ConnPlugin : IAsyncDisposable
         return address.Text;
     }
 
-    private Task AcceptAsync(IPeerNetwork network) => SteadyLoop.RunAsync(
-        "letting callers in", "No callers are let in at the moment.", token => AcceptAsync(network, token), States, _options.TimeProvider, _closing.Token);
+    private Task KeepAccepting(IPeerNetwork network) => SteadyLoop.RunAsync(
+        "letting callers in", "No callers are let in at the moment.", token => AcceptAsync(network, token), States, _options.TimeProvider,
+        _closing.Token);
 
     private async Task AcceptAsync(IPeerNetwork network, CancellationToken cancellationToken)
     {
@@ -598,7 +599,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         catch (Exception error)
         {
             // The hub's own state must not suffer by it.
-            _options.Logger.LogError(error, "The pools could not follow the hub.");
+            States.Happened("pools", "The pools could not follow the hub.", error, LogLevel.Error);
         }
 
         if (e.Type is HubEventType.Disconnected)
@@ -695,7 +696,8 @@ public sealed class ConnPlugin : IAsyncDisposable
         }
         catch (Exception e)
         {
-            States.Enter("pings", "What pings have measured could not be recorded. It is tried again.", e, LogLevel.Error); // of a timer, which would end the process
+            // It must not reach the timer, where it would end the process.
+            States.Enter("pings", "What pings have measured could not be recorded. It is tried again.", e, LogLevel.Error);
         }
     }
 

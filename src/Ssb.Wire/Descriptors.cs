@@ -22,8 +22,8 @@ internal enum DescriptorUse
 /// <remarks>
 /// <para>Thread-safe. Unix gives a new file or socket the lowest number that is free. So the number of a new one says how many are in use,
 /// whatever they are used for, and nothing need be counted. The limit is read each time, since it can be changed from outside.</para>
-/// <para>The runtime raises the limit to the highest that this process may have (the hard limit) as it starts. Windows has no limit worth
-/// mentioning.</para>
+/// <para>The .NET runtime raises the limit to the highest that this process may have (the hard limit) as it starts, so this does not.
+/// Windows has no limit worth mentioning.</para>
 /// </remarks>
 internal sealed partial class Descriptors(int? reserve = null)
 {

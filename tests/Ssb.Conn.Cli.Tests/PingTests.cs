@@ -70,7 +70,7 @@ public class PingTests
         (int code, string output, _) = await Cli.RunAsync([command], "ping", $"net:pub.example:8008~shs:{Other}");
 
         Assert.Equal(1, code);
-        Assert.Contains("the name could not be looked up: the name server (DNS) of this computer does not answer", output, StringComparison.Ordinal);
+        Assert.Contains("the name server (DNS) of this computer does not answer", output, StringComparison.Ordinal);
         Assert.DoesNotContain("no such name", output, StringComparison.Ordinal);
     }
 

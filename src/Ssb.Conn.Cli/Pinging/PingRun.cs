@@ -192,7 +192,8 @@ internal sealed class PingRun
         {
             SocketError.ConnectionRefused => (PingOutcome.Failed, "refused: nobody listens there", IsItRunning),
             SocketError.TryAgain or SocketError.NoRecovery =>
-                (PingOutcome.Failed, FailureText.ResolverIsSilent, "Is this computer in a network, and its name server up? An address with an IP address in it needs none."),
+                (PingOutcome.Failed, FailureText.ResolverIsSilent,
+                    "Is this computer in a network, and its name server up? An address with an IP address in it needs none."),
             SocketError.HostNotFound or SocketError.NoData =>
                 (PingOutcome.Failed, FailureText.NoSuchName, "Is it spelled right, and does this computer find other names?"),
             SocketError.HostUnreachable or SocketError.NetworkUnreachable or SocketError.NetworkDown or SocketError.HostDown =>

@@ -197,7 +197,8 @@ internal sealed class StartRun
     private async Task WriteAsync(WatchSession session, StateLog states, CancellationTokenSource stop)
     {
         ExceptionDispatchInfo? closed = null;
-        await SteadyLoop.RunAsync("JSON lines", "No JSON lines are written at the moment. The peer goes on.", WriteUntilClosedAsync, states, _time, stop.Token);
+        await SteadyLoop.RunAsync(
+            "JSON lines", "No JSON lines are written at the moment. The peer goes on.", WriteUntilClosedAsync, states, _time, stop.Token);
         closed?.Throw();
         stop.Token.ThrowIfCancellationRequested();
 
@@ -223,7 +224,8 @@ internal sealed class StartRun
         catch (Exception e) when (!stop.IsCancellationRequested)
         {
             _isViewGone = true;
-            Complain($"the live view has ended: {FailureText.Of(e)}. The peer goes on: 'ssb-conn watch --path {_options.Folder}' shows it, and Ctrl+C ends it");
+            Complain($"the live view has ended: {FailureText.Of(e)}. The peer goes on: 'ssb-conn watch --path {_options.Folder}' shows it, "
+                + "and Ctrl+C ends it");
             await Task.Delay(Timeout.InfiniteTimeSpan, _time, stop.Token);
         }
     }

@@ -16,7 +16,8 @@ internal sealed class StartTally
             RunAsync("staged peers", token => CountAsync(conn.Staging.Listen(token))));
 
         Task RunAsync(string what, Func<CancellationToken, Task> count) => SteadyLoop.RunAsync(
-            $"counting {what}", $"The summary at the end will be wrong: {what} are not counted at the moment.", count, states, time, cancellationToken);
+            $"counting {what}", $"The summary at the end will be wrong: {what} are not counted at the moment.", count, states, time,
+            cancellationToken);
     }
 
     /// <summary>Writes it as a few lines of plain text.</summary>
@@ -41,8 +42,8 @@ internal sealed class StartTally
     }
 
     private static long Refused(PeerNetworkCounters calls) =>
-        calls.RefusedFull + calls.RefusedSource + calls.RefusedIdentity + calls.RefusedHandshakes + calls.Evicted + calls.FailedHandshakes + calls.Unwelcome
-            + calls.RefusedLocal + calls.RefusedDescriptors;
+        calls.RefusedFull + calls.RefusedSource + calls.RefusedIdentity + calls.RefusedHandshakes + calls.Evicted + calls.FailedHandshakes
+            + calls.Unwelcome + calls.RefusedLocal + calls.RefusedDescriptors;
 
     private async Task CountAsync(IAsyncEnumerable<HubEvent> events)
     {

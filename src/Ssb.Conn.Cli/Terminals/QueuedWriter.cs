@@ -4,22 +4,30 @@ namespace Ssb.Conn.Cli.Terminals;
 
 /// <summary>Hands text to a thread of its own, which writes it: a reader that takes nothing, such as the journal of a service that hangs,
 /// never holds up whoever has something to say.</summary>
-/// <remarks>Thread-safe. Bounded: beyond <see cref="MostTexts"/> texts, or <see cref="MostCharacters"/>, what comes is dropped, and counted; how
-/// many lines that were is told once there is room again. What cannot be written is lost.</remarks>
-internal sealed class QueuedWriter(TextWriter output) : TextWriter
+/// <remarks>Thread-safe. Bounded: beyond <see cref="MostTexts"/> texts, or <see cref="MostCharacters"/>, what comes is dropped. How many
+/// lines that were is told once there is room again. What cannot be written is lost.</remarks>
+internal sealed class QueuedWriter : TextWriter
 {
     public const int MostTexts = 1_000;
     public const int MostCharacters = 256 * 1024;
 
+    private readonly TextWriter _output;
     private readonly object _gate = new(); // a Monitor, since it is waited on
     private readonly Queue<string> _texts = new(); // under _gate, as is what follows
-    private Thread? _thread;
     private int _characters;
     private long _dropped; // lines
     private bool _isWriting;
     private long _writingSince;
 
-    public override Encoding Encoding => output.Encoding;
+    public QueuedWriter(TextWriter output)
+    {
+        _output = output;
+        // Now, since there may be none to be had when there is something to say. As a background thread it ends with the process, even in
+        // the middle of a write.
+        new Thread(WriteAll) { IsBackground = true, Name = "log" }.Start();
+    }
+
+    public override Encoding Encoding => _output.Encoding;
 
     public override void Write(char value) => Add(value.ToString());
 
@@ -92,13 +100,6 @@ internal sealed class QueuedWriter(TextWriter output) : TextWriter
 
             _texts.Enqueue(text);
             _characters += text.Length;
-            if (_thread is null)
-            {
-                // As a background thread it ends with the process, even in the middle of a write.
-                _thread = new Thread(WriteAll) { IsBackground = true, Name = "log" };
-                _thread.Start();
-            }
-
             Monitor.PulseAll(_gate);
         }
     }
@@ -110,12 +111,12 @@ internal sealed class QueuedWriter(TextWriter output) : TextWriter
             string text = Take();
             try
             {
-                output.Write(text);
-                output.Flush();
+                _output.Write(text);
+                _output.Flush();
             }
-            catch (Exception e) when (e is IOException or ObjectDisposedException or UnauthorizedAccessException)
+            catch (Exception)
             {
-                // The terminal is gone, or its disk is full: there is nowhere else to tell it.
+                // The terminal is gone, its disk is full, or there is no memory for it: there is nowhere else to tell it.
             }
 
             lock (_gate)
@@ -141,7 +142,8 @@ internal sealed class QueuedWriter(TextWriter output) : TextWriter
 
                 if (_dropped > 0)
                 {
-                    string told = $"ssb-conn: {_dropped:N0} more {(_dropped == 1 ? "line was" : "lines were")} not written here, since nobody read them.{NewLine}";
+                    string were = _dropped == 1 ? "line was" : "lines were";
+                    string told = $"ssb-conn: {_dropped:N0} more {were} not written here, since nobody read them.{NewLine}";
                     _dropped = 0;
                     (_isWriting, _writingSince) = (true, TimeProvider.System.GetTimestamp());
                     return told;

@@ -85,8 +85,8 @@ internal sealed class HostNetwork
         return new HostNetwork(found);
     }
 
-    /// <summary>May <see cref="Read"/> throw this? What the system throws differs from one to the other, and where it has no descriptors or no
-    /// memory left it can be anything: the next reading may succeed.</summary>
+    /// <summary>May <see cref="Read"/> throw this? What the system throws differs from one to the other, and where it has no descriptors or
+    /// no memory left it can be anything: the next reading may succeed.</summary>
     public static bool IsUnreadable(Exception e) => e is not OperationCanceledException;
 
     private IEnumerable<(string, int, bool, CardAddress)> Judged() =>

@@ -227,7 +227,8 @@ public sealed class LanAnnouncer : IAsyncDisposable
             _signed = signed;
 
         // What is gone has no problems any more.
-        HashSet<string> there = [Cards, Announcing, NetworkChanges.Subject, .. subnets.Select(SubjectOf), .. found.SelectMany(f => f.By).Select(SubjectOf)];
+        HashSet<string> there =
+            [Cards, Announcing, NetworkChanges.Subject, .. subnets.Select(SubjectOf), .. found.SelectMany(f => f.By).Select(SubjectOf)];
         _problems.ClearAllBut(there.Contains);
         return places;
     }

@@ -72,7 +72,8 @@ public sealed class LanDiscovery : IAsyncDisposable
     /// <summary>Begins to listen, and gives every announcement from now on. Announcements of one peer repeat every few seconds.</summary>
     /// <remarks>
     /// The ports are open when this returns. If only one of the two can be had, discovery goes on with the other,
-    /// <see cref="Problems"/> says so, and the first is tried again each second. When the host is slow, what does not fit into its queue is dropped and counted; the next repetition makes up for it.
+    /// <see cref="Problems"/> says so, and the first is tried again each second. When the host is slow, what does not fit into its queue is
+    /// dropped and counted; the next repetition makes up for it.
     /// </remarks>
     /// <param name="cancellationToken">Ends listening and closes the ports at once.</param>
     /// <exception cref="InvalidOperationException">It was called before, or its result is enumerated a second time.</exception>
@@ -112,10 +113,11 @@ public sealed class LanDiscovery : IAsyncDisposable
     private void OpenPorts_NeedsLock()
     {
         LanFormat[] formats = _options.Legacy ? [LanFormat.Normal, LanFormat.Legacy] : [LanFormat.Normal];
-        LanListener[] ports = [.. formats.Select(format => new LanListener(_options, format, _receiver, _problems, Hand, refused => Refused?.Invoke(refused))
-        {
-            OpenSocket = OpenSocket,
-        })];
+        LanListener[] ports = [.. formats.Select(format =>
+            new LanListener(_options, format, _receiver, _problems, Hand, announcement => Refused?.Invoke(announcement))
+            {
+                OpenSocket = OpenSocket,
+            })];
         var errors = new List<SocketException>();
         foreach (LanListener port in ports)
         {
@@ -157,8 +159,8 @@ public sealed class LanDiscovery : IAsyncDisposable
         }
         catch (Exception e) when (HostNetwork.IsUnreadable(e))
         {
-            _problems.Report(
-                Subject, $"The network cards of this machine cannot be read: {FailureText.Of(e)}. What was read before holds; they are read again.");
+            _problems.Report(Subject,
+                $"The network cards of this machine cannot be read: {FailureText.Of(e)}. What was read before holds; they are read again.");
             return null;
         }
     }

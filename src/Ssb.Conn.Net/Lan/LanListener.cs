@@ -4,8 +4,8 @@ using System.Net.Sockets;
 
 namespace Ssb.Conn.Net;
 
-/// <summary>Reads one UDP port until it is disposed, no faster than allowed, and opens it again when the system takes it away. Whatever fails
-/// is a problem, and is tried again each second.</summary>
+/// <summary>Reads one UDP port until it is disposed, no faster than allowed, and opens it again when the system takes it away. Whatever
+/// fails is a problem, and is tried again each second.</summary>
 /// <remarks>
 /// On a thread of its own: in a flood the wake-ups of asynchronous reads, with all the spinning of the thread pool, were measured to
 /// cost half a core, ten times what the reading costs. Time here is the system's: it waits for the system's sockets.
@@ -190,7 +190,8 @@ internal sealed class LanListener : IDisposable
 
     private void Fail(Exception e)
     {
-        _problems.Report(Subject, $"UDP port {Port} ({_format} format) cannot be read: {FailureText.Of(e)}. It is opened again every second.");
+        _problems.Report(
+            Subject, $"UDP port {Port} ({_format} format) cannot be read: {FailureText.Of(e)}. It is opened again every second.");
         lock (_gate)
         {
             _socket?.Dispose();

@@ -13,8 +13,8 @@ internal sealed class NetworkChanges(NetworkAddressChangedEventHandler changed, 
     private readonly Lock _gate = new();
     private bool _isOn, _isOver; // under _gate
 
-    /// <summary>Asks for them, if that has not been done. To be tried again from time to time, since the system may have no descriptors left
-    /// at first.</summary>
+    /// <summary>Asks for them, if that has not been done. To be tried again from time to time, since the system may have no descriptors
+    /// left at first.</summary>
     public void TryBegin()
     {
         lock (_gate)
@@ -28,8 +28,8 @@ internal sealed class NetworkChanges(NetworkAddressChangedEventHandler changed, 
             }
             catch (Exception e) when (HostNetwork.IsUnreadable(e))
             {
-                problems.Report(
-                    Subject, $"This system does not tell of changes of the network: {FailureText.Of(e)}. They are noticed when the cards are read.");
+                problems.Report(Subject,
+                    $"This system does not tell of changes of the network: {FailureText.Of(e)}. They are noticed when the cards are read.");
                 return;
             }
         }
@@ -49,5 +49,6 @@ internal sealed class NetworkChanges(NetworkAddressChangedEventHandler changed, 
     }
 
     /// <summary>Asks the system; a test replaces it.</summary>
-    internal Action<NetworkAddressChangedEventHandler> Subscribe { private get; init; } = static handler => NetworkChange.NetworkAddressChanged += handler;
+    internal Action<NetworkAddressChangedEventHandler> Subscribe { private get; init; } =
+        static handler => NetworkChange.NetworkAddressChanged += handler;
 }

@@ -40,7 +40,8 @@ internal sealed class RoomClient : IAsyncDisposable
         (_network, _conn, _id, _timeProvider, _logger) = (network, conn, id, timeProvider, logger);
         _states = new StateLog(logger, timeProvider);
         _listening = SteadyLoop.RunAsync(
-            "rooms", "Attendants of rooms that leave the hub are not staged at the moment.", ListenAsync(conn.Hub), _states, timeProvider, _closing.Token);
+            "rooms", "Attendants of rooms that leave the hub are not staged at the moment.", ListenAsync(conn.Hub), _states, timeProvider,
+            _closing.Token);
         network.OpenTunnel = OpenTunnelAsync;
     }
 
@@ -125,7 +126,8 @@ internal sealed class RoomClient : IAsyncDisposable
         Task closed = room.Connection.Closed;
         using var over = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token);
         Task following = SteadyLoop.RunAsync(
-            $"room {room.Connection.Id}", $"The room {room.Connection.Id} is not followed at the moment.", FollowUnlessOverAsync, _states, _timeProvider, over.Token);
+            $"room {room.Connection.Id}", $"The room {room.Connection.Id} is not followed at the moment.", FollowUnlessOverAsync, _states,
+            _timeProvider, over.Token);
         await closed.WaitAsync(_closing.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await over.CancelAsync().ConfigureAwait(false);
         await following.ConfigureAwait(false);

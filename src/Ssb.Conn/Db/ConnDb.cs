@@ -42,7 +42,8 @@ public sealed class ConnDb : IAsyncDisposable
 
     private ConnDb(ConnDbOptions options, string? path, FolderLock? folderLock, ConnFileContent content)
     {
-        (_options, _path, _lock, _peers, _others) = (options, path, folderLock, content.Peers, content.Others);
+        _options = options with { Logger = SteadyLogger.Of(options.Logger) };
+        (_path, _lock, _peers, _others) = (path, folderLock, content.Peers, content.Others);
         _events = new EventFeed<DbEvent>(options.ChangeBuffer, missed => new DbEvent(DbEventType.Missed, null, missed));
         _timer = path is null ? null : options.TimeProvider.CreateTimer(static db => ((ConnDb)db!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }

@@ -21,8 +21,8 @@ internal static class SteadyLoop
     /// <param name="cancellationToken">Ends it.</param>
     /// <param name="failed">Told of each failure.</param>
     public static async Task RunAsync(
-        string subject, string problem, Func<CancellationToken, Task> run, StateLog states, TimeProvider time, CancellationToken cancellationToken,
-        Action<Exception>? failed = null)
+        string subject, string problem, Func<CancellationToken, Task> run, StateLog states, TimeProvider time,
+        CancellationToken cancellationToken, Action<Exception>? failed = null)
     {
         TimeSpan pause = ShortestPause;
         while (!cancellationToken.IsCancellationRequested)

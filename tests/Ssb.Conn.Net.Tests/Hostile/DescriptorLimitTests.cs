@@ -38,7 +38,8 @@ public sealed class DescriptorLimitTests : IAsyncDisposable
         }
 
         Assert.Equal((3, 20, 0), (bob.Counters.LocalCallers, bob.Counters.RefusedLocal, bob.Counters.RefusedDescriptors));
-        Assert.Equal([$"Programs of this user have 3 connections at unix:{SocketPath}, the most that may be; more are refused."], _log.All.Select(line => line.Text));
+        const string Told = "Programs of this user have 3 connections by unix sockets, the most that may be; more are refused.";
+        Assert.Equal(Told, Assert.Single(_log.All).Text);
 
         await callers[0].DisposeAsync();
         Assert.True(SpinWait.SpinUntil(() => bob.Counters.LocalCallers == 2, s_guard));
@@ -55,9 +56,11 @@ public sealed class DescriptorLimitTests : IAsyncDisposable
     public async Task Callers_NoDescriptorsToSpare_AreRefusedCountedAndToldOnce(string transport)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no limit of descriptors.");
-        PeerNetwork bob = Accepting(_bob, new PeerNetworkLimits { ReservedDescriptors = int.MaxValue }, "net:127.0.0.1:0~shs", "ws:127.0.0.1:0~shs", $"unix:{SocketPath}~noauth");
-        EndPoint place = transport == "unix" ? new UnixDomainSocketEndPoint(SocketPath)
-            : new IPEndPoint(IPAddress.Loopback, bob.Addresses.Select(address => address.Routes[0]).First(route => route.Transport == transport).Port!.Value); // it listens there
+        var limits = new PeerNetworkLimits { ReservedDescriptors = int.MaxValue };
+        PeerNetwork bob = Accepting(_bob, limits, "net:127.0.0.1:0~shs", "ws:127.0.0.1:0~shs", $"unix:{SocketPath}~noauth");
+        MultiserverRoute route = bob.Addresses.Select(address => address.Routes[0]).First(route => route.Transport == transport);
+        EndPoint place = route.Path is { } path ? new UnixDomainSocketEndPoint(path)
+            : new IPEndPoint(IPAddress.Loopback, route.Port!.Value); // it has a path or a port
         for (int i = 1; i <= 20; i++)
         {
             await using NetworkStream refused = await CallAsync(place);
@@ -66,9 +69,11 @@ public sealed class DescriptorLimitTests : IAsyncDisposable
 
         Assert.Empty(bob.Connections);
         Assert.Equal(0, bob.Counters.Handshakes);
-        Assert.StartsWith($"This process may have {Descriptors.Limit:N0} file descriptors (ulimit -n), so 1 callers", _log.All.First().Text, StringComparison.Ordinal);
+        string limit = $"{Descriptors.Limit:N0}";
+        string lowered = $"This process may have {limit} file descriptors (ulimit -n), so 1 callers";
+        Assert.StartsWith(lowered, _log.All.First().Text, StringComparison.Ordinal);
         Assert.Equal(
-            $"This process is short of file descriptors (its limit is {Descriptors.Limit:N0}: ulimit -n), so callers are refused.",
+            $"This process is short of file descriptors (its limit is {limit}: ulimit -n), so callers are refused.",
             Assert.Single(_log.All.Skip(1)).Text);
         _clock.Advance(StateLog.Settling);
         Assert.StartsWith("letting callers in: it works again. It failed 20 times", _log.All.Last().Text, StringComparison.Ordinal);
@@ -146,7 +151,14 @@ public sealed class DescriptorLimitTests : IAsyncDisposable
 
     private PeerNetwork Open(KeyPair keys, PeerNetworkLimits limits, params string[] listen)
     {
-        var network = PeerNetwork.Open(new PeerNetworkOptions { Keys = keys, Listen = listen, Limits = limits, TimeProvider = _clock, Logger = _log.CreateLogger("") });
+        var network = PeerNetwork.Open(new PeerNetworkOptions
+        {
+            Keys = keys,
+            Listen = listen,
+            Limits = limits,
+            TimeProvider = _clock,
+            Logger = _log.CreateLogger(""),
+        });
         _networks.Add(network);
         return network;
     }

@@ -20,7 +20,8 @@ public sealed class ConfigurationTests : HostTestBase
                        "AnnounceInterval": "00:00:30", "AcceptAnyRoute": true },
               "Masters": ["{{Master}}"], "AllowStrangers": "blobs",
               "Limits": { "MaxCallers": 3, "MaxCallersPerSource": 4, "MaxCallersPerIdentity": 5, "MaxHandshakes": 6, "HandshakeDeadline": "00:00:07", "RouteDeadline": "00:00:08",
-                "MaxBrowserCallers": 9, "MaxUselessBytes": 10, "MaxLocalCallers": 11, "ReservedDescriptors": 12, "LocalOrigins": ["null", "http://localhost:3000"] },
+                "MaxBrowserCallers": 9, "MaxUselessBytes": 10, "MaxLocalCallers": 11, "ReservedDescriptors": 12,
+                "LocalOrigins": ["null", "http://localhost:3000"] },
               "Conn": { "Autostart": false, "DefaultHops": 9, "Scheduler": { "RoomQuota": 10, "PeerQuota": 11, "CallerQuota": 12 } }
             }
             """);

@@ -31,8 +31,8 @@ public sealed class SteadyLanTests : IDisposable
     // What systems throw that have no descriptors left, and what nobody thought of.
     public static TheoryData<Exception> Failures => new((Exception[])
     [
-        new NetworkInformationException(24), new SocketException((int)SocketError.TooManyOpenSockets), new IOException("Too many open files", 24),
-        new OutOfMemoryException(), new InvalidOperationException("broken"),
+        new NetworkInformationException(24), new SocketException((int)SocketError.TooManyOpenSockets),
+        new IOException("Too many open files", 24), new OutOfMemoryException(), new InvalidOperationException("broken"),
     ]);
 
     public void Dispose()
@@ -54,7 +54,7 @@ public sealed class SteadyLanTests : IDisposable
         };
         announcer.Start();
         await Until(() => announcer.Problems.Count == 1 && _log.All.Count == 1);
-        Assert.StartsWith("LAN: The network cards of this machine cannot be read: ", Assert.Single(_log.All).Text, StringComparison.Ordinal);
+        Assert.StartsWith("LAN: The network cards of this machine cannot be read: ", Told(), StringComparison.Ordinal);
         Volatile.Write(ref fails, false);
 
         await Until(() => announcer.Sent >= 2);
@@ -119,7 +119,7 @@ public sealed class SteadyLanTests : IDisposable
         Assert.True(await heard.MoveNextAsync().AsTask().WaitAsync(s_guard, Token));
         Volatile.Read(ref opened)!.Dispose(); // as if the system had taken it: it was opened, or nothing would have been heard
         await Until(() => Volatile.Read(ref times) == 2);
-        Assert.StartsWith($"LAN: UDP port {_options.NormalPort} (Normal format) cannot be read: ", Assert.Single(_log.All).Text, StringComparison.Ordinal);
+        Assert.StartsWith($"LAN: UDP port {_options.NormalPort} (Normal format) cannot be read: ", Told(), StringComparison.Ordinal);
 
         long before = discovery.Counters.Accepted;
         await Until(() => discovery.Counters.Accepted > before);
@@ -175,8 +175,13 @@ public sealed class SteadyLanTests : IDisposable
     {
         var taken = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
         taken.Bind(new IPEndPoint(IPAddress.Loopback, _options.NormalPort));
-        await using SsbPeer peer = await SsbPeer.StartAsync(
-            new SsbPeerOptions { NetworkKey = _options.NetworkKey, Lan = _options, Logger = _log.CreateLogger(""), Conn = new ConnPluginOptions { Autostart = false } }, Token);
+        await using SsbPeer peer = await SsbPeer.StartAsync(new SsbPeerOptions
+        {
+            NetworkKey = _options.NetworkKey,
+            Lan = _options,
+            Logger = _log.CreateLogger(""),
+            Conn = new ConnPluginOptions { Autostart = false },
+        }, Token);
         await Until(() => peer.LanFailure is not null);
         taken.Dispose();
         await Until(() => peer.LanFailure is null);
@@ -186,6 +191,8 @@ public sealed class SteadyLanTests : IDisposable
         await Until(() => peer.Conn.Staging.Count == 1);
         Assert.Single(_log.All, line => line.Text == "There is no LAN discovery.");
     }
+
+    private string Told() => Assert.Single(_log.All).Text;
 
     private static async Task Until(Func<bool> isSo)
     {

@@ -116,7 +116,11 @@ public sealed class RoomClientTests : RoomPeers
         var graph = new FailingGraph();
         var log = new Hosting.LogLines();
         SsbPeer bob = await StartPeer();
-        SsbPeer alice = await StartPeer(options => options with { Conn = options.Conn with { SocialGraph = graph }, Logger = log.CreateLogger("") });
+        SsbPeer alice = await StartPeer(options => options with
+        {
+            Conn = options.Conn with { SocialGraph = graph },
+            Logger = log.CreateLogger(""),
+        });
         await Connect(alice, bob.Addresses[0]);
         await Connect(bob, room.Address);
         Until(() => room.Attendants.Contains(bob.Id));

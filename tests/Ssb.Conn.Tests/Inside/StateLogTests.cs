@@ -101,6 +101,7 @@ internal sealed class FailingLogger : ILogger
 
     public bool IsEnabled(LogLevel logLevel) => throw new IOException("No space left on device");
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
         throw new IOException("No space left on device");
 }

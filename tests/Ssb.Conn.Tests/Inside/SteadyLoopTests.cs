@@ -77,5 +77,6 @@ public sealed class SteadyLoopTests : IDisposable
         Assert.Empty(_lines.All);
     }
 
-    private Task Run(Func<CancellationToken, Task> run) => SteadyLoop.RunAsync("something", "It does not run.", run, _log, _time, _over.Token);
+    private Task Run(Func<CancellationToken, Task> run) =>
+        SteadyLoop.RunAsync("something", "It does not run.", run, _log, _time, _over.Token);
 }
