@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Ssb.Wire;
 
@@ -18,9 +17,6 @@ internal sealed class LanService(LanOptions options, KeyPair keys, PeerNetwork n
     private CancellationTokenSource? _stopping; // under _gate; null: it does not run
     private Task _running = Task.CompletedTask;
     private bool _isClosed;
-
-    /// <summary>Opens a port; a test replaces it.</summary>
-    internal Func<int, bool, Socket> OpenSocket { private get; init; } = LanSocket.Listen;
 
     /// <summary>Why it does not run at the moment, although it was started; null while it runs, and when it was stopped.</summary>
     public Exception? Failure { get; private set; }
@@ -80,7 +76,7 @@ internal sealed class LanService(LanOptions options, KeyPair keys, PeerNetwork n
 
     private async Task DiscoverAsync(CancellationToken stopped)
     {
-        var discovery = new LanDiscovery(_options) { Refused = plugin.NoteRefused, Log = _states, OpenSocket = OpenSocket };
+        var discovery = new LanDiscovery(_options) { Refused = plugin.NoteRefused, Log = _states };
         await using (discovery.ConfigureAwait(false))
         {
             // Who cannot be reached listens only.

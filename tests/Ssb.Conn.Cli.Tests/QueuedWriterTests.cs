@@ -6,15 +6,15 @@ namespace Ssb.Conn.Cli.Tests;
 public class QueuedWriterTests
 {
     [Fact]
-    public void Write_EachWay_IsWrittenInOrder()
+    public async Task Write_EachWay_IsWrittenInOrder()
     {
         var output = new StuckWriter(isStuck: false);
-        using var queue = new QueuedWriter(output) { NewLine = "\n" };
+        await using var queue = new QueuedWriter(output) { NewLine = "\n" };
         queue.Write('a');
         queue.Write("b");
         queue.Write("cd"u8.ToArray().Select(b => (char)b).ToArray(), 0, 2);
         queue.WriteLine("e");
-        queue.WriteLineAsync("f").GetAwaiter().GetResult();
+        await queue.WriteLineAsync("f");
         queue.WriteLine();
 
         Assert.True(queue.Drain(Patience.Guard));

@@ -24,12 +24,13 @@ public sealed partial class ScarceTests : IDisposable
     [InlineData("unix"), InlineData("net"), InlineData("ws"), InlineData("unix net ws")]
     public async Task Start_FloodBeyondItsDescriptors_GoesOn(string transports)
     {
+        CancellationToken token = TestContext.Current.CancellationToken;
         Assert.SkipUnless(OperatingSystem.IsLinux(), "How many descriptors a peer needs was counted on Linux.");
-        using Tool tool = Tool.StartUnder(["sh", "-c", $"ulimit -n {Descriptors} && exec \"$@\"", "sh"], Start, Token);
+        using Tool tool = Tool.StartUnder(["sh", "-c", $"ulimit -n {Descriptors} && exec \"$@\"", "sh"], Start, token);
         JsonElement started = Assert.Single(await tool.ReadUntilAsync(_ => true));
         EndPoint[] places = [.. transports.Split(' ').Select(transport => PlaceOf(started, transport))];
         await using RpcConnection held = await OwnerAsync();
-        await held.CallAsync("whoami", cancellationToken: Token);
+        await held.CallAsync("whoami", cancellationToken: token);
         for (int round = 0; round < 2; round++)
         {
             List<Socket> flood = [];
@@ -39,7 +40,7 @@ public sealed partial class ScarceTests : IDisposable
                     flood.Add(await ConnectAsync(place));
             }
 
-            await held.CallAsync("whoami", cancellationToken: Token); // who was there before is answered
+            await held.CallAsync("whoami", cancellationToken: token); // who was there before is answered
             flood.ForEach(socket => socket.Dispose());
         }
 
@@ -49,13 +50,13 @@ public sealed partial class ScarceTests : IDisposable
             try
             {
                 await using RpcConnection newcomer = await OwnerAsync();
-                await newcomer.CallAsync("whoami", cancellationToken: Token);
+                await newcomer.CallAsync("whoami", cancellationToken: token);
                 break;
             }
             catch (RpcException)
             {
                 // What is closed takes a moment. The time limit of the test ends this.
-                await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, Token);
+                await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, token);
             }
         }
 
@@ -76,26 +77,28 @@ public sealed partial class ScarceTests : IDisposable
     [InlineData(true, true, "--quiet")]
     public async Task Start_FullPipes_DoNotKeepASignalFromEndingIt(bool isOutputFull, bool isErrorFull, string how)
     {
+        CancellationToken token = TestContext.Current.CancellationToken;
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux opens a named pipe for both ends, so that it can be filled.");
-        await File.WriteAllTextAsync(Path.Combine(_folder, "conn.json"), "{damaged", Token);
+        await File.WriteAllTextAsync(Path.Combine(_folder, "conn.json"), "{damaged", token);
         using var pipe = new FullPipe();
         string redirect = $"{(isOutputFull ? $" >'{pipe.Name}'" : " >/dev/null")}{(isErrorFull ? $" 2>'{pipe.Name}'" : " 2>/dev/null")}";
         string arguments = $"start {how} --no-lan --no-dial --host 127.0.0.1 --port 0 --path {_folder}";
-        using Tool tool = Tool.StartUnder(["sh", "-c", $"exec \"$@\"{redirect}", "sh"], arguments, Token);
+        using Tool tool = Tool.StartUnder(["sh", "-c", $"exec \"$@\"{redirect}", "sh"], arguments, token);
         await using RpcConnection owner = await OwnerAsync(); // it runs, and answers, all the same
         const string Friend = "net:127.0.0.1:9~shs:pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=";
-        await owner.CallAsync("conn.remember", [Friend], Token);
+        await owner.CallAsync("conn.remember", [Friend], token);
         tool.Signal("TERM");
 
-        Assert.Equal(RpcEndReason.Goodbye, (await owner.Completion.WaitAsync(Token)).Reason);
+        Assert.Equal(RpcEndReason.Goodbye, (await owner.Completion.WaitAsync(token)).Reason);
         Assert.Equal((0, ""), await tool.EndAsync());
-        Assert.Contains(Friend, await File.ReadAllTextAsync(Path.Combine(_folder, "conn.json"), Token), StringComparison.Ordinal);
+        Assert.Contains(Friend, await File.ReadAllTextAsync(Path.Combine(_folder, "conn.json"), token), StringComparison.Ordinal);
     }
 
     [Fact(Timeout = Patience.WholeTest)]
     public async Task Start_HeapTooSmallForItsView_GoesOnWithoutIt()
     {
-        using TerminalPane pane = await TerminalPane.OpenAsync(200, 12, Token);
+        CancellationToken token = TestContext.Current.CancellationToken;
+        using TerminalPane pane = await TerminalPane.OpenAsync(200, 12, token);
         string folder = Path.Combine(_folder, "p");
         await pane.TypeAsync($"DOTNET_GCHeapHardLimit=0x3C00000 {InTerminal(folder)}", "Enter");
         await using RpcConnection owner = await OwnerAsync(folder);
@@ -103,10 +106,10 @@ public sealed partial class ScarceTests : IDisposable
         {
             string key = Convert.ToBase64String([.. BitConverter.GetBytes(i + 1), .. new byte[28]]);
             RpcValue data = RpcValue.RawJson("""{"type":"pub"}"""u8.ToArray());
-            await owner.CallAsync("conn.stage", [$"net:127.0.0.1:{1_000 + i}~shs:{key}", data], Token);
+            await owner.CallAsync("conn.stage", [$"net:127.0.0.1:{1_000 + i}~shs:{key}", data], token);
         }
 
-        await owner.CallAsync("whoami", cancellationToken: Token);
+        await owner.CallAsync("whoami", cancellationToken: token);
         await pane.TypeAsync("C-c");
         string[] screen = await pane.UntilAsync(rows => rows.Any(row => row.StartsWith("gave ", StringComparison.Ordinal)));
         Assert.Contains(screen, row => row.StartsWith("gave 0", StringComparison.Ordinal));
@@ -116,12 +119,13 @@ public sealed partial class ScarceTests : IDisposable
     [Fact(Timeout = Patience.WholeTest)]
     public async Task Start_ViewThatIsEndedByABound_GoesOnWithoutIt()
     {
-        using TerminalPane pane = await TerminalPane.OpenAsync(200, 12, Token);
-        await File.WriteAllTextAsync(Path.Combine(_folder, "conn.json"), StartTests.BookOf(24_000), Token);
+        CancellationToken token = TestContext.Current.CancellationToken;
+        using TerminalPane pane = await TerminalPane.OpenAsync(200, 12, token);
+        await File.WriteAllTextAsync(Path.Combine(_folder, "conn.json"), StartTests.BookOf(24_000), token);
         await pane.TypeAsync(InTerminal(_folder), "Enter");
         await pane.UntilAsync(rows => rows.Any(row => row.StartsWith("ssb-conn: the live view has ended: ", StringComparison.Ordinal)));
         await using RpcConnection owner = await OwnerAsync();
-        await owner.CallAsync("whoami", cancellationToken: Token);
+        await owner.CallAsync("whoami", cancellationToken: token);
         await pane.TypeAsync("C-c");
 
         await pane.UntilAsync(rows => rows.Any(row => row.StartsWith("gave 0", StringComparison.Ordinal)));
@@ -130,14 +134,15 @@ public sealed partial class ScarceTests : IDisposable
     [Fact(Timeout = Patience.WholeTest)]
     public async Task Start_LinesThatAreEndedByABound_AreToldOnceAndThePeerGoesOn()
     {
+        CancellationToken token = TestContext.Current.CancellationToken;
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows sends no signals to another process.");
-        await File.WriteAllTextAsync(Path.Combine(_folder, "conn.json"), StartTests.BookOf(24_000), Token);
-        using Tool tool = Tool.Start(Start, Token);
+        await File.WriteAllTextAsync(Path.Combine(_folder, "conn.json"), StartTests.BookOf(24_000), token);
+        using Tool tool = Tool.Start(Start, token);
         int attached = 0;
         // They begin again, and again.
         await tool.ReadUntilAsync(line => line.GetProperty("change").GetString() == "attached" && ++attached == 3);
         await using RpcConnection owner = await OwnerAsync();
-        await owner.CallAsync("whoami", cancellationToken: Token);
+        await owner.CallAsync("whoami", cancellationToken: token);
         tool.Signal("TERM");
         await tool.ReadUntilAsync(_ => false);
         (int code, string error) = await tool.EndAsync();
@@ -195,7 +200,8 @@ public sealed partial class ScarceTests : IDisposable
             // Opened for both ends, so that neither waits for the other.
             _both = new FileStream(Name, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
             int file = (int)_both.SafeFileHandle.DangerousGetHandle();
-            Control(file, SetFlags, Control(file, GetFlags, 0) | NonBlocking); // for this one alone: who opens it by its name waits
+            if (Control(file, SetFlags, Control(file, GetFlags, 0) | NonBlocking) != 0) // for this one alone: who opens it by its name waits
+                throw new IOException($"The pipe '{Name}' cannot be filled.");
             byte[] piece = new byte[4_096];
             try
             {

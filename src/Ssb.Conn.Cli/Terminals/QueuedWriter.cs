@@ -108,9 +108,9 @@ internal sealed class QueuedWriter : TextWriter
     {
         while (true)
         {
-            string text = Take();
             try
             {
+                string text = Take();
                 _output.Write(text);
                 _output.Flush();
             }

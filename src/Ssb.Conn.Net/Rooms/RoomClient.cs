@@ -40,7 +40,7 @@ internal sealed class RoomClient : IAsyncDisposable
         (_network, _conn, _id, _timeProvider, _logger) = (network, conn, id, timeProvider, logger);
         _states = new StateLog(logger, timeProvider);
         _listening = SteadyLoop.RunAsync(
-            "rooms", "Attendants of rooms that leave the hub are not staged at the moment.", ListenAsync(conn.Hub), _states, timeProvider,
+            "rooms", "Attendants of rooms that leave the hub are not staged at the moment.", Listening(conn.Hub), _states, timeProvider,
             _closing.Token);
         network.OpenTunnel = OpenTunnelAsync;
     }
@@ -168,7 +168,7 @@ internal sealed class RoomClient : IAsyncDisposable
     }
 
     // Who was in the hub by another way when its room told of it was not staged; when it leaves the hub it is.
-    private Func<CancellationToken, Task> ListenAsync(ConnHub hub)
+    private Func<CancellationToken, Task> Listening(ConnHub hub)
     {
         IAsyncEnumerable<HubEvent>? first = hub.Listen(_closing.Token); // from now on, not from when the loop begins
         return async cancellationToken =>
