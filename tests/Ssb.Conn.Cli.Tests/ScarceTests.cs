@@ -200,7 +200,8 @@ public sealed partial class ScarceTests : IDisposable
             // Opened for both ends, so that neither waits for the other.
             _both = new FileStream(Name, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
             int file = (int)_both.SafeFileHandle.DangerousGetHandle();
-            if (Control(file, SetFlags, Control(file, GetFlags, 0) | NonBlocking) != 0) // for this one alone: who opens it by its name waits
+            // For this descriptor alone: whoever opens the pipe by its name waits.
+            if (Control(file, SetFlags, Control(file, GetFlags, 0) | NonBlocking) != 0)
                 throw new IOException($"The pipe '{Name}' cannot be filled.");
             byte[] piece = new byte[4_096];
             try
