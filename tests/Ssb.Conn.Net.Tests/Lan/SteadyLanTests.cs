@@ -32,7 +32,7 @@ public sealed class SteadyLanTests : IDisposable
     public static TheoryData<Exception> Failures => new((Exception[])
     [
         new NetworkInformationException(24), new SocketException((int)SocketError.TooManyOpenSockets),
-        new IOException("Too many open files", 24), new OutOfMemoryException(), new InvalidOperationException("broken"),
+        new IOException("Too many open files", 24), new InsufficientMemoryException(), new InvalidOperationException("broken"),
     ]);
 
     public void Dispose()
