@@ -4,6 +4,9 @@ using Ssb.Conn.Cli.Terminals;
 using Ssb.Conn.Cli.View;
 
 using ConsoleEncoding encoding = ConsoleEncoding.Use();
+// A log that nobody reads must not hold up what runs.
+var errors = new QueuedWriter(Console.Error);
+Console.SetError(errors);
 try
 {
     // For programs UTF-8 everywhere, and a closed pipe that is noticed. Not disposed: nothing is left in it, and a write that nobody reads may still be under way.
@@ -24,4 +27,8 @@ catch (Exception e)
     }
 
     return ExitCode.Failure;
+}
+finally
+{
+    errors.Drain(Together.Patience);
 }

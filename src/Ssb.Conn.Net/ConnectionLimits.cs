@@ -20,6 +20,8 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
     private int _shaking, _connected;
     private long _accepted, _refusedFull, _refusedSource, _refusedIdentity, _refusedHandshakes, _evicted, _failed, _unwelcome, _refusedOrigins, _refusedBrowsers, _useless;
     private int _browsers; // connected
+    private int _local; // connected by our unix sockets, without a handshake
+    private long _refusedLocal, _refusedDescriptors;
     private long _toldOfOrigin; // a timestamp of the clock; 0: never
 
     public PeerNetworkCounters Counters
@@ -30,6 +32,9 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
                 return new PeerNetworkCounters(_connected, _shaking, _accepted, _refusedFull, _refusedSource, _refusedIdentity, _refusedHandshakes, _evicted, _failed, _unwelcome, _refusedOrigins, _refusedBrowsers)
                 {
                     CutOffAsUseless = _useless,
+                    LocalCallers = _local,
+                    RefusedLocal = _refusedLocal,
+                    RefusedDescriptors = _refusedDescriptors,
                 };
         }
     }
@@ -70,6 +75,37 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
 
         evicted?.Cancel();
         return place;
+    }
+
+    /// <summary>A program of our own user is there, which does not shake hands.</summary>
+    /// <returns>false if there are as many as may be; else <see cref="LeaveLocal"/> is to follow.</returns>
+    public bool TryEnterLocal()
+    {
+        lock (_gate)
+        {
+            if (_local < options.Limits.MaxLocalCallers)
+            {
+                _local++;
+                return true;
+            }
+
+            _refusedLocal++;
+            return false;
+        }
+    }
+
+    /// <summary>It has gone.</summary>
+    public void LeaveLocal()
+    {
+        lock (_gate)
+            _local--;
+    }
+
+    /// <summary>A caller was refused for want of descriptors.</summary>
+    public void CountDescriptors()
+    {
+        lock (_gate)
+            _refusedDescriptors++;
     }
 
     /// <summary>Its handshake failed, or it was not welcome.</summary>

@@ -13,7 +13,7 @@ internal sealed class PeerLog
     /// <summary>Begins with the connections that come from now on.</summary>
     public PeerLog(ConnHub hub, ILogger logger)
     {
-        _logger = logger;
+        _logger = SteadyLogger.Of(logger); // else a log that fails would end the following, and be thrown by the peer's end
         _following = FollowAsync(hub.Listen());
     }
 
@@ -35,14 +35,26 @@ internal sealed class PeerLog
         {
             if (!_logger.IsEnabled(LogLevel.Debug))
                 continue;
-            if (e.Peer is null)
-                _logger.LogDebug("{Missed} changes of connections came too fast to be told of.", e.Missed);
-            else if (e.Error is { } error)
-                _logger.LogDebug("{Change} {Address}: {Reason}. {Error}", Words(e), e.Peer.Address.ToString(), StrangerText.Show(e.Reason),
-                    StrangerText.Show(AddressMask.Hide(error.Message, e.Peer.Address), ConnPlugin.LongestText));
-            else
-                _logger.LogDebug("{Change} {Address}: {Reason}.", Words(e), e.Peer.Address.ToString(), StrangerText.Show(e.Reason));
+            try
+            {
+                Write(e);
+            }
+            catch (Exception error)
+            {
+                _logger.LogDebug(error, "A change of a connection could not be put into words."); // those that follow can
+            }
         }
+    }
+
+    private void Write(HubEvent e)
+    {
+        if (e.Peer is null)
+            _logger.LogDebug("{Missed} changes of connections came too fast to be told of.", e.Missed);
+        else if (e.Error is { } error)
+            _logger.LogDebug("{Change} {Address}: {Reason}. {Error}", Words(e), e.Peer.Address.ToString(), StrangerText.Show(e.Reason),
+                StrangerText.Show(AddressMask.Hide(error.Message, e.Peer.Address), ConnPlugin.LongestText));
+        else
+            _logger.LogDebug("{Change} {Address}: {Reason}.", Words(e), e.Peer.Address.ToString(), StrangerText.Show(e.Reason));
     }
 
     private static string Words(HubEvent e) => e.Type switch

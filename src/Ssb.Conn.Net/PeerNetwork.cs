@@ -17,11 +17,17 @@ namespace Ssb.Conn.Net;
 public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
 {
     private const int CallersWaiting = 64; // for whoever enumerates them
-    private static readonly TimeSpan s_pauseAfterError = TimeSpan.FromMilliseconds(100); // no more sockets, say
+    private const int HandshakeShare = 4, CallerShare = 2; // of the descriptors that are left for them as the network opens
+    private const string OutOfDescriptors = "letting callers in"; // in a log
+
+    // After callers could not be accepted: no more sockets, say. They wait in the queue of the system meanwhile.
+    private static readonly TimeSpan s_pauseAfterError = TimeSpan.FromMilliseconds(100), s_longestPause = TimeSpan.FromSeconds(1);
 
     private readonly PeerNetworkOptions _options;
     private readonly IReadOnlyList<Listener> _listeners;
     private readonly ConnectionLimits _limits;
+    private readonly Descriptors _descriptors;
+    private readonly StateLog _states;
     private readonly HandshakeOptions _handshake;
     private readonly Channel<PeerConnection> _callers = Channel.CreateBounded<PeerConnection>(CallersWaiting);
     private readonly TaskCompletionSource<RpcApi> _api = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -42,7 +48,9 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     private PeerNetwork(PeerNetworkOptions options, IReadOnlyList<Listener> listeners)
     {
         (_options, _listeners) = (options, listeners);
-        _limits = new ConnectionLimits(options);
+        _states = new StateLog(options.Logger, options.TimeProvider);
+        _descriptors = new Descriptors(options.Limits.ReservedDescriptors);
+        _limits = new ConnectionLimits(options with { Limits = Fitted(options.Limits) });
         _handshake = new HandshakeOptions { Network = options.NetworkKey, Deadline = options.Limits.HandshakeDeadline, TimeProvider = options.TimeProvider };
         _onEvent = OnEvent;
         if (!options.IsServedLater)
@@ -226,6 +234,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             running = [.. _running];
         await Task.WhenAll(running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _closing.Dispose();
+        _states.Dispose();
     }
 
     /// <summary>Can we be called by plain TCP? Else there is nothing to announce on a LAN.</summary>
@@ -311,6 +320,12 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
                 throw new ConnectFailedException(refusal);
             }
 
+            if (route.Transport != "tunnel" && !_descriptors.MayOpen(DescriptorUse.Dial))
+            {
+                throw new ConnectFailedException(
+                    "this process is short of file descriptors (ulimit -n), and keeps the last ones for its files.");
+            }
+
             raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, dial, _options.SocksProxy, _options.Certificates, NewUseful(), cancellationToken).ConfigureAwait(false)
                 : !dial.TryOpen() ? throw new ConnectFailedException(Transport.TooMany)
                 : OpenTunnel is { } open ? await open(route, dial, cancellationToken).ConfigureAwait(false)
@@ -355,22 +370,62 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         }
     }
 
+    // Goes on until the network closes, whatever happens to a caller.
     private async Task AcceptAsync(Listener listener, CancellationToken cancellationToken)
     {
         await _api.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        string subject = $"callers at {listener.Name}";
+        TimeSpan pause = s_pauseAfterError;
         while (true)
         {
             try
             {
-                Socket caller = await listener.AcceptAsync(cancellationToken).ConfigureAwait(false);
-                Run(GreetAsync(listener, caller, cancellationToken));
+                Socket caller = await _options.Accept(listener, cancellationToken).ConfigureAwait(false);
+                _states.Leave(subject);
+                pause = s_pauseAfterError;
+                if (MayEnter(caller, listener))
+                    Run(GreetAsync(listener, caller, cancellationToken));
             }
-            catch (SocketException e) when (!cancellationToken.IsCancellationRequested)
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
             {
-                _options.Logger.LogWarning(e, "A caller could not be let in.");
-                await Task.Delay(s_pauseAfterError, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
+                _states.Enter(
+                    subject, $"Callers at {listener.Name} cannot be let in at the moment: {FailureText.Of(e)}. It is tried again.", e);
+                await Task.Delay(pause, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
+                pause = pause * 2 < s_longestPause ? pause * 2 : s_longestPause;
             }
         }
+    }
+
+    private bool MayEnter(Socket caller, Listener listener)
+    {
+        if (_descriptors.MayKeep(caller.SafeHandle, listener.HasHandshake ? DescriptorUse.Caller : DescriptorUse.Owner))
+            return true;
+        caller.Dispose();
+        _limits.CountDescriptors();
+        _states.Happened(
+            OutOfDescriptors,
+            $"This process is short of file descriptors (its limit is {Descriptors.Limit:N0}: ulimit -n), so callers are refused.");
+        return false;
+    }
+
+    // As many as the process has descriptors for, so that a flood does not use up those of others: what is refused is then the flood.
+    private PeerNetworkLimits Fitted(PeerNetworkLimits limits)
+    {
+        int left = _descriptors.LeftFor(DescriptorUse.Caller);
+        PeerNetworkLimits fitted = limits with
+        {
+            MaxCallers = Math.Min(limits.MaxCallers, Math.Max(1, left / CallerShare)),
+            MaxHandshakes = Math.Min(limits.MaxHandshakes, Math.Max(1, left / HandshakeShare)),
+        };
+        if (_listeners.Count > 0 && fitted != limits)
+        {
+            _options.Logger.LogWarning(
+                "This process may have {Limit:N0} file descriptors (ulimit -n), so {Callers:N0} callers are let in at most, and " +
+                "{Handshakes:N0} may shake hands at a time.",
+                Descriptors.Limit, fitted.MaxCallers, fitted.MaxHandshakes);
+        }
+
+        return fitted;
     }
 
     private async Task GreetAsync(Listener listener, Socket caller, CancellationToken cancellationToken)
@@ -389,7 +444,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         if (!listener.HasHandshake)
         {
             // The file system has let it in: it is one of us, whom no stranger may keep out.
-            await HoldAsync(new NetworkStream(caller, ownsSocket: true), _options.Keys.Id, listener.AddressOf(from, _options.Keys.Id), cancellationToken).ConfigureAwait(false);
+            await HoldLocalAsync(listener, caller, from, cancellationToken).ConfigureAwait(false);
             return;
         }
 
@@ -398,6 +453,30 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             caller.Dispose();
         else
             await GreetAsync(place, token => listener.OpenAsync(caller, (origin, called) => Admits(origin, from, called, place), NewUseful(), token), remote => listener.AddressOf(from, remote), cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task HoldLocalAsync(Listener listener, Socket caller, EndPoint? from, CancellationToken cancellationToken)
+    {
+        if (!_limits.TryEnterLocal())
+        {
+            caller.Dispose();
+            int most = _options.Limits.MaxLocalCallers;
+            _states.Happened(
+                $"programs at {listener.Name}",
+                $"Programs of this user have {most:N0} connections by unix sockets, the most that may be; more are refused.");
+            return;
+        }
+
+        try
+        {
+            FeedId own = _options.Keys.Id;
+            MultiserverAddress address = listener.AddressOf(from, own);
+            await HoldAsync(new NetworkStream(caller, ownsSocket: true), own, address, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _limits.LeaveLocal();
+        }
     }
 
     // From the caller's first byte to the end of its connection.
@@ -476,6 +555,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             Permissions = permissions,
             TimeProvider = _options.TimeProvider,
             OnEvent = _onEvent,
+            Descriptors = _descriptors,
         });
         var connection = new PeerConnection(rpc, who, address, isClient, isOurs);
         bool isLate;
@@ -526,6 +606,6 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         lock (_gate)
             _running.Remove(task);
         if (task.Exception is { InnerException: not ObjectDisposedException } e)
-            _options.Logger.LogError(e.InnerException, "What was done with a connection failed.");
+            _states.Happened("connections", "What was done with a connection failed.", e.InnerException, LogLevel.Error);
     }
 }

@@ -23,4 +23,14 @@ public sealed record PeerNetworkCounters(
     /// <summary>Routes that were not dialled for how they are written: they make no sense, do not say whom to expect, have another transform than
     /// exactly <c>shs</c>, or name another identity than their address. The failure of the dial says which.</summary>
     public long RefusedRoutes { get; init; }
+
+    /// <summary>How many programs are connected by our unix sockets without a handshake.</summary>
+    public int LocalCallers { get; init; }
+
+    /// <summary>Those that were refused as there were <see cref="PeerNetworkLimits.MaxLocalCallers"/>.</summary>
+    public long RefusedLocal { get; init; }
+
+    /// <summary>Callers of every kind that were refused for want of file descriptors, see <see
+    /// cref="PeerNetworkLimits.ReservedDescriptors"/>.</summary>
+    public long RefusedDescriptors { get; init; }
 }

@@ -39,6 +39,18 @@ public sealed record PeerNetworkLimits
     /// <value>Defaults to 50; must be 0 or more.</value>
     public int MaxBrowserCallers { get; init; } = 50;
 
+    /// <summary>How many connections programs may have by our unix sockets without a handshake, which are those of our own user. One more
+    /// is closed at once. Ours: a JavaScript peer lets any number in.</summary>
+    /// <value>Defaults to 256; must be 1 or more.</value>
+    public int MaxLocalCallers { get; init; } = 256;
+
+    /// <summary>How many of the file descriptors of this process callers and dials leave free, for its files and for the runtime, which
+    /// ends the process where it gets none. Programs of our own user may use all others; dials leave a quarter more free, and other callers
+    /// half as much more. <see cref="MaxCallers"/> and <see cref="MaxHandshakes"/> are lowered to what fits. It has no effect on
+    /// Windows.</summary>
+    /// <value>Defaults to null: an eighth of the limit (<c>ulimit -n</c>), at least 16 and at most 256; must be 0 or more.</value>
+    public int? ReservedDescriptors { get; init; }
+
     /// <summary>The origins of web pages that may call from this machine by WebSocket, such as <c>http://localhost:3000</c>; <c>*</c> for
     /// all, <c>null</c> for pages without one. A listener's own origin always may, and from other machines every page may.</summary>
     /// <value>Defaults to none: every page that a browser on this machine shows could call otherwise.</value>
@@ -70,6 +82,9 @@ public sealed record PeerNetworkLimits
         ArgumentNullException.ThrowIfNull(LocalOrigins);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxCallers, 0);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxBrowserCallers, 0);
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxLocalCallers, 1);
+        if (ReservedDescriptors is { } reserved)
+            ArgumentOutOfRangeException.ThrowIfNegative(reserved, nameof(ReservedDescriptors));
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxCallersPerSource, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxCallersPerIdentity, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxHandshakes, 1);

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Security;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Ssb.Wire;
@@ -49,6 +50,10 @@ public sealed record PeerNetworkOptions
     /// <summary>Is the api given by <see cref="PeerNetwork.Serve"/>, because it needs the network itself?</summary>
     internal bool IsServedLater { get; init; }
 
+    /// <summary>Waits for a caller at a listener; a test replaces it.</summary>
+    internal Func<Listener, CancellationToken, Task<Socket>> Accept { get; init; } =
+        static (listener, cancellationToken) => listener.AcceptAsync(cancellationToken);
+
     /// <summary>Decides about certificates of <c>wss</c> routes, instead of the system. Default null.</summary>
     internal RemoteCertificateValidationCallback? Certificates { get; init; }
 
@@ -64,6 +69,6 @@ public sealed record PeerNetworkOptions
         ArgumentNullException.ThrowIfNull(TimeProvider);
         ArgumentNullException.ThrowIfNull(Logger);
         Limits.Check();
-        return this;
+        return this with { Logger = SteadyLogger.Of(Logger) };
     }
 }

@@ -50,6 +50,7 @@ public sealed class SsbPeer : IAsyncDisposable
     public static async Task<SsbPeer> StartAsync(SsbPeerOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
+        options = options with { Logger = SteadyLogger.Of(options.Logger) };
         KeyPair? ownKeys = options.Keys is null ? OpenKeys(options.Folder) : null;
         KeyPair keys = options.Keys ?? ownKeys!; // one of the two
         PeerNetwork? network = null;

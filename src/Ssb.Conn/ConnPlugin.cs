@@ -45,6 +45,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         Hub.IsBlocked = (address, identity) => rules.Find(address.Text, identity) is { Kind: PeerRuleKind.Block };
         Hub.KeepsPathOf = address => options.Scheduler.KeepsPathsOfStrangers || Db.Get(address) is not null || SourceOf(address) is null;
         Staging.Left = OnLeft;
+        States = new StateLog(options.Logger, options.TimeProvider);
         _scheduler = options.MakeScheduler?.Invoke(this) ?? new ConnScheduler(this, options.Scheduler);
         _pingTimer = options.TimeProvider.CreateTimer(static plugin => ((ConnPlugin)plugin!).RecordPings(), this, options.PingRecording, options.PingRecording);
     }
@@ -90,6 +91,9 @@ public sealed class ConnPlugin : IAsyncDisposable
 
     internal ConnPluginOptions Options => _options;
 
+    /// <summary>Told what does not work at the moment.</summary>
+    internal StateLog States { get; }
+
     /// <summary>What dials are taken from that no person asked for.</summary>
     internal DialBudget Budget { get; }
 
@@ -124,7 +128,7 @@ public sealed class ConnPlugin : IAsyncDisposable
             throw;
         }
 
-        plugin._accepting = plugin.AcceptAsync(network);
+        plugin._accepting = plugin.KeepAccepting(network);
         if (options.Autostart)
             plugin.Start();
         return plugin;
@@ -411,6 +415,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         await _accepting.WaitAsync(_options.Hub.CloseDeadline, _options.TimeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Staging.Close();
         _closing.Dispose();
+        States.Dispose();
         IOException? unwritten = null;
         try
         {
@@ -582,24 +587,23 @@ public sealed class ConnPlugin : IAsyncDisposable
         return address.Text;
     }
 
-    private async Task AcceptAsync(IPeerNetwork network)
+    private Task KeepAccepting(IPeerNetwork network) => SteadyLoop.RunAsync(
+        "letting callers in", "No callers are let in at the moment.", token => AcceptAsync(network, token), States, _options.TimeProvider,
+        _closing.Token);
+
+    private async Task AcceptAsync(IPeerNetwork network, CancellationToken cancellationToken)
     {
-        try
+        await foreach (IPeerConnection caller in network.AcceptAsync(IsWelcome, cancellationToken).ConfigureAwait(false))
         {
-            await foreach (IPeerConnection caller in network.AcceptAsync(IsWelcome, _closing.Token).ConfigureAwait(false))
+            try
+            {
                 Hub.Accept(caller);
-        }
-        catch (OperationCanceledException) when (_closing.IsCancellationRequested)
-        {
-            // As asked.
-        }
-        catch (ObjectDisposedException) when (_closing.IsCancellationRequested)
-        {
-            // A caller came as the hub closed; the network closes what it still has.
-        }
-        catch (Exception e)
-        {
-            _options.Logger.LogError(e, "No callers are let in any more.");
+            }
+            catch (Exception e) when (e is not ObjectDisposedException)
+            {
+                // It must not keep out those behind it. It stands, and is not in the hub: its own timeouts end it.
+                States.Happened("taking callers in", "A caller could not be taken in.", e, LogLevel.Error);
+            }
         }
     }
 
@@ -623,7 +627,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         catch (Exception error)
         {
             // The hub's own state must not suffer by it.
-            _options.Logger.LogError(error, "The pools could not follow the hub.");
+            States.Happened("pools", "The pools could not follow the hub.", error, LogLevel.Error);
         }
 
         if (e.Type is HubEventType.Disconnected)
@@ -712,10 +716,16 @@ public sealed class ConnPlugin : IAsyncDisposable
         {
             lock (Hub.Gate)
                 _glue.RecordPings();
+            States.Leave("pings");
         }
         catch (ObjectDisposedException)
         {
             // It closes just now.
+        }
+        catch (Exception e)
+        {
+            // It must not reach the timer, where it would end the process.
+            States.Enter("pings", "What pings have measured could not be recorded. It is tried again.", e, LogLevel.Error);
         }
     }
 

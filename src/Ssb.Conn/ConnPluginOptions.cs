@@ -81,10 +81,11 @@ public sealed record ConnPluginOptions
         return this with
         {
             OwnId = ownId,
+            Logger = SteadyLogger.Of(Logger),
             Admission = Admission.Checked(),
             Staging = Staging with { TimeProvider = TimeProvider },
             Hub = Hub with { TimeProvider = TimeProvider, OwnId = ownId },
-            Db = Db with { TimeProvider = TimeProvider, Logger = Logger },
+            Db = Db with { TimeProvider = TimeProvider, Logger = SteadyLogger.Of(Logger) },
         };
     }
 }

@@ -62,6 +62,18 @@ public class PingTests
         Assert.Contains("FAILED", output, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(SocketError.TryAgain), InlineData(SocketError.NoRecovery)]
+    public async Task Ping_ResolverIsDead_SaysSoAndNotThatThereIsNoName(SocketError error)
+    {
+        var command = new PingCommand(new FakeTimeProvider(), (_, _) => throw new SocketException((int)error));
+        (int code, string output, _) = await Cli.RunAsync([command], "ping", $"net:pub.example:8008~shs:{Other}");
+
+        Assert.Equal(1, code);
+        Assert.Contains("the name server (DNS) of this computer does not answer", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("no such name", output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Ping_NobodyListens_StopsAtTcp() =>
         Assert.Equal("It stops at tcp: refused: nobody listens there. Is the peer running, does it listen there, and does no firewall stand between?",

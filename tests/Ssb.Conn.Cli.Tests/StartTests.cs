@@ -258,7 +258,7 @@ public sealed class StartTests : IDisposable
         Assert.NotEqual(NetworkKey.Main, options.NetworkKey);
     }
 
-    private static string BookOf(int peers)
+    internal static string BookOf(int peers)
     {
         string note = new('x', 200);
         return "{" + string.Join(',', Enumerable.Range(0, peers).Select(i =>

@@ -191,12 +191,15 @@ internal sealed class PingRun
         return error switch
         {
             SocketError.ConnectionRefused => (PingOutcome.Failed, "refused: nobody listens there", IsItRunning),
-            SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain =>
-                (PingOutcome.Failed, "there is no such name", "Is it spelled right, and does this computer find other names?"),
+            SocketError.TryAgain or SocketError.NoRecovery =>
+                (PingOutcome.Failed, FailureText.ResolverIsSilent,
+                    "Is this computer in a network, and its name server up? An address with an IP address in it needs none."),
+            SocketError.HostNotFound or SocketError.NoData =>
+                (PingOutcome.Failed, FailureText.NoSuchName, "Is it spelled right, and does this computer find other names?"),
             SocketError.HostUnreachable or SocketError.NetworkUnreachable or SocketError.NetworkDown or SocketError.HostDown =>
                 (PingOutcome.Failed, "there is no way to it from here", "Is this computer in the same network?"),
             SocketError.TimedOut => (PingOutcome.Failed, "no answer", IsItRunning),
-            _ => (PingOutcome.Failed, e.Message.TrimEnd('.'), IsItRunning),
+            _ => (PingOutcome.Failed, FailureText.Of(e), IsItRunning),
         };
     }
 

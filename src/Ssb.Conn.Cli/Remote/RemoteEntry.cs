@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Ssb.Wire;
 
@@ -8,35 +9,50 @@ internal sealed class RemoteEntry
 {
     private const string NoAddress = "not an address"; // nothing in it is known to be public
 
+    private readonly JsonElement _item; // [address, data]
     private readonly JsonElement _data;
 
-    private readonly MultiserverAddress? _parsed; // null if it is not a valid address
+    // Of tens of thousands few are shown: what is made of one is made when it is asked for. Two who ask at once make the same twice.
+    private bool _isParsed;
+    private MultiserverAddress? _parsed; // null if it is not a valid address
+    private string? _json, _shown;
 
-    private RemoteEntry(string address, JsonElement data, string json)
-    {
-        (Address, _data, Json) = (address, data, json);
-        _ = MultiserverAddress.TryParse(address, out _parsed);
-        Shown = _parsed?.ToString() ?? NoAddress;
-        Key = Text("key") ?? _parsed?.Key;
-    }
+    private RemoteEntry(string address, JsonElement item) => (Address, _item, _data) = (address, item, item[1]);
 
     /// <summary>The whole address; it may hold the seed of an invite.</summary>
     public string Address { get; }
 
     /// <summary>The address for people, masked.</summary>
-    public string Shown { get; }
+    public string Shown => _shown ??= Parsed?.ToString() ?? NoAddress;
 
     /// <summary>The peer's feed id, if the data or the address has one.</summary>
-    public string? Key { get; }
+    public string? Key => Text("key") ?? Parsed?.Key;
 
     /// <summary>The entry as JSON, on one line, nothing left out.</summary>
-    public string Json { get; }
+    public string Json => _json ??= JsonText.OneLine(_item);
+
+    /// <summary>Is the other one the same, to the letter?</summary>
+    public bool IsLike(RemoteEntry other) => JsonMarshal.GetRawUtf8Value(_item).SequenceEqual(JsonMarshal.GetRawUtf8Value(other._item));
+
+    private MultiserverAddress? Parsed
+    {
+        get
+        {
+            if (!Volatile.Read(ref _isParsed))
+            {
+                _ = MultiserverAddress.TryParse(Address, out _parsed);
+                Volatile.Write(ref _isParsed, true); // after what it is about
+            }
+
+            return _parsed;
+        }
+    }
 
     /// <summary>A text about the entry, without what its address hides: it may repeat a seed.</summary>
-    public string Hide(string text) => AddressMask.Hide(text.Replace(Address, Shown, StringComparison.Ordinal), _parsed);
+    public string Hide(string text) => AddressMask.Hide(text.Replace(Address, Shown, StringComparison.Ordinal), Parsed);
 
     /// <summary>The entry as JSON, on one line, for logs: what is not known to be public is masked.</summary>
-    public string MaskedJson() => MaskedEntry.Json(_parsed, Shown, _data);
+    public string MaskedJson() => MaskedEntry.Json(Parsed, Shown, _data);
 
     /// <summary>Reads a list of entries; what is none is left out.</summary>
     /// <exception cref="FormatException">It is no list.</exception>
@@ -51,7 +67,7 @@ internal sealed class RemoteEntry
             if (item.ValueKind == JsonValueKind.Array && item.GetArrayLength() == 2
                 && JsonText.Of(item[0]) is { } address && item[1].ValueKind == JsonValueKind.Object)
             {
-                entries.Add(new RemoteEntry(address, item[1], JsonText.OneLine(item)));
+                entries.Add(new RemoteEntry(address, item));
             }
         }
 

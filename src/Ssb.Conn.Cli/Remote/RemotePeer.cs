@@ -7,6 +7,17 @@ namespace Ssb.Conn.Cli.Remote;
 /// <summary>A connection with a running peer, ours or JavaScript, that is asked and told things by the commands.</summary>
 internal sealed class RemotePeer : IAsyncDisposable
 {
+    // Each item of a list is the whole list. One that waits is out of date, and holds as much memory as the newest: the peer, which is not
+    // read meanwhile, skips to that.
+    private static readonly RpcOptions s_bounds = new()
+    {
+        WindowFrames = 16,
+        WindowBytes = 256 * 1024,
+        MaxHeldBytes = 16 * 1024 * 1024,
+        ReserveBytes = 1024 * 1024,
+        ReserveFolder = null,
+    };
+
     private readonly RpcConnection _rpc;
     private readonly RpcManifest _manifest;
 
@@ -145,10 +156,10 @@ internal sealed class RemotePeer : IAsyncDisposable
     {
         Stream stream = await Transport.OpenAsync(route, dial: null, Transport.Tor, certificates: null, new UsefulBytes(TimeProvider.System), cancellationToken);
         if (RemoteTarget.IsOpen(route))
-            return RpcConnection.Start(stream);
+            return RpcConnection.Start(stream, s_bounds);
         FeedId server = FeedId.Parse(route.Key!); // a route that is not open has a key, and then we have one: RemoteTarget sees to both
         var options = new HandshakeOptions { Network = target.Network, Deadline = target.Timeout };
-        return RpcConnection.Start(await SecretHandshake.ConnectAsync(stream, target.Keys!, server, options, cancellationToken));
+        return RpcConnection.Start(await SecretHandshake.ConnectAsync(stream, target.Keys!, server, options, cancellationToken), s_bounds);
     }
 
     private IReadOnlyList<RemoteEntry> Read(string procedure, RpcValue value)

@@ -31,6 +31,9 @@ internal sealed class NeighbourPeers : IDisposable
         }
     }
 
+    /// <summary>Told what goes wrong with one that has lived.</summary>
+    public StateLog? States { private get; set; }
+
     /// <summary>Where they are to be heard.</summary>
     public LanOptions Lan { get; }
 
@@ -70,12 +73,17 @@ internal sealed class NeighbourPeers : IDisposable
         await PauseAsync(index == 0 ? 0.2 : 0.5, index == 0 ? 0.8 : 5);
         for (bool isFirst = true; ; isFirst = false)
         {
-            await using (SsbPeer peer = await StartAsync(_keys[index], port, cancellationToken))
+            try
             {
+                await using SsbPeer peer = await StartAsync(_keys[index], port, cancellationToken);
                 port = peer.Addresses[0].Routes[0].Port!.Value; // it listens at one, which has a port
                 await using var announcer = new LanAnnouncer(Lan, _keys[index], peer.Addresses);
                 announcer.Start();
                 await PauseAsync(isFirst && index == 0 ? 6 : 15, isFirst && index == 0 ? 9 : 60);
+            }
+            catch (Exception e) when (!isFirst && !cancellationToken.IsCancellationRequested)
+            {
+                States?.Happened("neighbours", "A neighbour could not return; it tries again.", e);
             }
 
             await PauseAsync(5, 20);

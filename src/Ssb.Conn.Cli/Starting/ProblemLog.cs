@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Ssb.Conn.Cli.Starting;
 
-/// <summary>Hands warnings and errors to a person, one sentence each.</summary>
+/// <summary>Hands warnings and errors to a person, one sentence each, and that one of them is over.</summary>
 internal sealed class ProblemLog(Action<string> tell) : ILogger
 {
     /// <summary>Hands one over.</summary>
@@ -15,7 +15,7 @@ internal sealed class ProblemLog(Action<string> tell) : ILogger
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
-        if (IsEnabled(logLevel))
-            tell(exception is null ? formatter(state, exception) : $"{formatter(state, exception)} ({exception.Message})");
+        if (IsEnabled(logLevel) || eventId == StateLog.Recovered)
+            tell(exception is null ? formatter(state, exception) : $"{formatter(state, exception)} ({FailureText.Of(exception)})");
     }
 }

@@ -24,6 +24,7 @@ internal sealed class StartRun
     private readonly ProblemLog _log;
     private readonly SafeFile _files;
     private MultiserverRoute? _way; // by which this user's programs reach the peer
+    private volatile bool _isViewGone; // so that nobody sees what the view is told
 
     private StartRun(StartOptions options, CliConsole console, TimeProvider time)
     {
@@ -32,7 +33,7 @@ internal sealed class StartRun
         _state = _isView ? new WatchState(TerminalText.Clean(options.Folder), "start") : null;
         _log = new ProblemLog(problem =>
         {
-            if (_state is not null)
+            if (_state is not null && !_isViewGone)
                 _state.Say(problem, isBad: true);
             else
                 Complain(problem);
@@ -56,9 +57,12 @@ internal sealed class StartRun
         var tally = new StartTally();
         try
         {
-            Task counting = tally.CountAsync(peer.Conn, stop.Token);
+            using var states = new StateLog(_log, _time);
+            if (neighbours is not null)
+                neighbours.States = states;
+            Task counting = tally.CountAsync(peer.Conn, states, _time, stop.Token);
             Task living = neighbours?.LiveAsync(stop.Token) ?? Task.Delay(Timeout.InfiniteTimeSpan, _time, stop.Token);
-            Task showing = Task.Run(() => ShowAsync(peer, stop)); // its writes block when nobody reads
+            Task showing = Task.Run(() => ShowAsync(peer, states, stop)); // its writes block when nobody reads
             Task first = await Task.WhenAny(living, showing);
             await stop.CancelAsync();
             await Together.LeaveAsync(Task.WhenAll(living, showing, counting), _time);
@@ -211,7 +215,7 @@ internal sealed class StartRun
         }
     }
 
-    private async Task ShowAsync(SsbPeer peer, CancellationTokenSource stop)
+    private async Task ShowAsync(SsbPeer peer, StateLog states, CancellationTokenSource stop)
     {
         if (_options.Quiet)
         {
@@ -234,7 +238,45 @@ internal sealed class StartRun
                 _state.Say($"{(_options.Neighbours == 1 ? "One peer lives" : $"{_options.Neighbours} peers live")} on this computer, and nobody else hears of them. The keys below steer.", isBad: false);
         }
 
-        await session.ShowAsync(_state, _console.Output, isMasked: !_options.ShowSecrets, stop);
+        await (_state is null ? WriteAsync(session, states, stop) : ViewAsync(session, stop));
+    }
+
+    // What is shown is not the peer, which goes on whatever becomes of it: a heap that is too small for it, say, or a bound of the
+    // connection that it is shown by. Lines, which a program waits for, begin again.
+    private async Task WriteAsync(WatchSession session, StateLog states, CancellationTokenSource stop)
+    {
+        ExceptionDispatchInfo? closed = null;
+        await SteadyLoop.RunAsync(
+            "JSON lines", "No JSON lines are written at the moment. The peer goes on.", WriteUntilClosedAsync, states, _time, stop.Token);
+        closed?.Throw();
+        stop.Token.ThrowIfCancellationRequested();
+
+        async Task WriteUntilClosedAsync(CancellationToken cancellationToken)
+        {
+            try
+            {
+                await session.ShowAsync(null, _console.Output, isMasked: !_options.ShowSecrets, stop);
+            }
+            catch (IOException e) when (StandardOutput.IsClosedPipe(e))
+            {
+                closed = ExceptionDispatchInfo.Capture(e); // who reads has had enough, which ends the peer
+            }
+        }
+    }
+
+    private async Task ViewAsync(WatchSession session, CancellationTokenSource stop)
+    {
+        try
+        {
+            await session.ShowAsync(_state, _console.Output, isMasked: false, stop);
+        }
+        catch (Exception e) when (!stop.IsCancellationRequested)
+        {
+            _isViewGone = true;
+            Complain($"the live view has ended: {FailureText.Of(e)}. The peer goes on: 'ssb-conn watch --path {_options.Folder}' shows it, "
+                + "and Ctrl+C ends it");
+            await Task.Delay(Timeout.InfiniteTimeSpan, _time, stop.Token);
+        }
     }
 
     private void Complain(string problem) => _console.Error.WriteLine($"ssb-conn: {TerminalText.Clean(problem)}");

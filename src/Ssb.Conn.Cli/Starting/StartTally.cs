@@ -8,12 +8,16 @@ internal sealed class StartTally
     private readonly Distinct _peers = new(); // identities
     private long _connected, _called, _failed, _staged;
 
-    /// <summary>Counts until cancelled.</summary>
-    public Task CountAsync(ConnPlugin conn, CancellationToken cancellationToken)
+    /// <summary>Counts until cancelled, from this call on.</summary>
+    public Task CountAsync(ConnPlugin conn, StateLog states, TimeProvider time, CancellationToken cancellationToken)
     {
-        IAsyncEnumerable<HubEvent> hub = conn.Hub.Listen(cancellationToken);
-        IAsyncEnumerable<StagingEvent> bench = conn.Staging.Listen(cancellationToken);
-        return Task.WhenAll(CountAsync(hub), CountAsync(bench));
+        return Task.WhenAll(
+            RunAsync("connections", token => CountAsync(conn.Hub.Listen(token))),
+            RunAsync("staged peers", token => CountAsync(conn.Staging.Listen(token))));
+
+        Task RunAsync(string what, Func<CancellationToken, Task> count) => SteadyLoop.RunAsync(
+            $"counting {what}", $"The summary at the end will be wrong: {what} are not counted at the moment.", count, states, time,
+            cancellationToken);
     }
 
     /// <summary>Writes it as a few lines of plain text.</summary>
@@ -38,7 +42,8 @@ internal sealed class StartTally
     }
 
     private static long Refused(PeerNetworkCounters calls) =>
-        calls.RefusedFull + calls.RefusedSource + calls.RefusedIdentity + calls.RefusedHandshakes + calls.Evicted + calls.FailedHandshakes + calls.Unwelcome;
+        calls.RefusedFull + calls.RefusedSource + calls.RefusedIdentity + calls.RefusedHandshakes + calls.Evicted + calls.FailedHandshakes
+            + calls.Unwelcome + calls.RefusedLocal + calls.RefusedDescriptors;
 
     private async Task CountAsync(IAsyncEnumerable<HubEvent> events)
     {

@@ -1,3 +1,4 @@
+using System.Text;
 using Ssb.Conn.Cli.Commands;
 using Ssb.Conn.Cli.Remote;
 
@@ -9,6 +10,8 @@ namespace Ssb.Conn.Cli.Watching;
 /// <param name="isMasked">Is what is not known to be public left out, as in the journal of a service?</param>
 internal sealed class WatchLines(TextWriter output, TimeProvider time, bool isMasked = false)
 {
+    private const int Piece = 32 * 1024; // characters
+
     private static readonly string[] s_extras = ["conn.dismiss", "conn.why", "conn.dbPeersLive"];
 
     private readonly Dictionary<Pool, Dictionary<string, RemoteEntry>> _pools = [];
@@ -40,7 +43,7 @@ internal sealed class WatchLines(TextWriter output, TimeProvider time, bool isMa
             now[entry.Address] = entry;
         if (!_pools.TryGetValue(entries.Pool, out Dictionary<string, RemoteEntry>? before))
         {
-            await LineAsync("snapshot", $"\"pool\":\"{pool}\",\"entries\":[{string.Join(',', now.Values.Select(Json))}]");
+            await SnapshotAsync(pool, now.Values);
         }
         else
         {
@@ -53,7 +56,7 @@ internal sealed class WatchLines(TextWriter output, TimeProvider time, bool isMa
             foreach ((string address, RemoteEntry entry) in now)
             {
                 RemoteEntry? old = before.GetValueOrDefault(address);
-                if (old?.Json != entry.Json)
+                if (old is null || !old.IsLike(entry))
                     await LineAsync(old is null ? "added" : "updated", $"\"pool\":\"{pool}\",\"entry\":{Json(entry)}");
             }
         }
@@ -61,8 +64,38 @@ internal sealed class WatchLines(TextWriter output, TimeProvider time, bool isMa
         _pools[entries.Pool] = now;
     }
 
+    // In pieces: as one text, a pool of thousands would be held several times over.
+    private async Task SnapshotAsync(string pool, IEnumerable<RemoteEntry> entries)
+    {
+        var piece = new StringBuilder(Start("snapshot")).Append($"\"pool\":\"{pool}\",\"entries\":[");
+        bool isFirst = true;
+        bool isBegun = false;
+        try
+        {
+            foreach (RemoteEntry entry in entries)
+            {
+                piece.Append(isFirst ? "" : ",").Append(Json(entry));
+                isFirst = false;
+                if (piece.Length < Piece)
+                    continue;
+                isBegun = true;
+                await output.WriteAsync(piece.ToString());
+                piece.Clear();
+            }
+
+            await output.WriteLineAsync(piece.Append("]}").ToString());
+        }
+        catch when (isBegun)
+        {
+            await output.WriteLineAsync(); // what follows is to be a line of its own
+            throw;
+        }
+    }
+
     private string Json(RemoteEntry entry) => isMasked ? entry.MaskedJson() : entry.Json;
 
     private Task LineAsync(string change, string rest) =>
-        output.WriteLineAsync($"{{\"change\":\"{change}\",\"at\":{time.GetUtcNow().ToUnixTimeMilliseconds()},{rest}}}");
+        output.WriteLineAsync($"{Start(change)}{rest}}}");
+
+    private string Start(string change) => $"{{\"change\":\"{change}\",\"at\":{time.GetUtcNow().ToUnixTimeMilliseconds()},";
 }

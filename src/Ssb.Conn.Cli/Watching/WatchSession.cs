@@ -91,8 +91,8 @@ internal sealed class WatchSession(Func<CancellationToken, Task<RemotePeer>> att
     private async IAsyncEnumerable<WatchEvent.Entries> FollowAsync(RemotePeer peer, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         peer.Require("conn.peers"); // a peer that has not even these has nothing to watch
-        // Bounded: who draws is waited for, and the peer's streams skip to the newest state.
-        var events = Channel.CreateBounded<WatchEvent.Entries>(8);
+        // Bounded: who draws is waited for, and the peer's streams skip to the newest state. One, as each holds a whole pool.
+        var events = Channel.CreateBounded<WatchEvent.Entries>(1);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task[] pools =
         [
@@ -161,7 +161,7 @@ internal sealed class WatchSession(Func<CancellationToken, Task<RemotePeer>> att
                 yield break; // Completion says how
             }
 
-            if (isFirst || !now.Select(entry => entry.Json).SequenceEqual(last.Select(entry => entry.Json)))
+            if (isFirst || now.Count != last.Count || !now.Zip(last).All(pair => pair.First.IsLike(pair.Second)))
                 yield return now;
             last = now;
             await ticks.WaitForNextTickAsync(cancellationToken);

@@ -38,6 +38,8 @@ public static class SsbPeerConfiguration
         ["MaxCallers"] = (o, s) => o with { MaxCallers = Number(s) },
         ["MaxCallersPerSource"] = (o, s) => o with { MaxCallersPerSource = Number(s) },
         ["MaxCallersPerIdentity"] = (o, s) => o with { MaxCallersPerIdentity = Number(s) },
+        ["MaxLocalCallers"] = (o, s) => o with { MaxLocalCallers = Number(s) },
+        ["ReservedDescriptors"] = (o, s) => o with { ReservedDescriptors = Number(s) },
         ["MaxBrowserCallers"] = (o, s) => o with { MaxBrowserCallers = Number(s) },
         ["LocalOrigins"] = (o, s) => o with { LocalOrigins = List(s) },
         ["MaxUselessBytes"] = (o, s) => o with { MaxUselessBytes = Number(s) },

@@ -37,6 +37,8 @@ internal sealed class SsbPeerHealthCheck(SsbPeerHost host) : IHealthCheck
             ["evicted"] = counters.Evicted,
             ["failedHandshakes"] = counters.FailedHandshakes,
             ["unwelcome"] = counters.Unwelcome,
+            ["refusedLocal"] = counters.RefusedLocal,
+            ["refusedDescriptors"] = counters.RefusedDescriptors,
         };
     }
 }

@@ -85,9 +85,9 @@ internal sealed class HostNetwork
         return new HostNetwork(found);
     }
 
-    /// <summary>May <see cref="Read"/> throw this? What the system throws differs from one to the other.</summary>
-    public static bool IsUnreadable(Exception e) =>
-        e is NetworkInformationException or SocketException or IOException or UnauthorizedAccessException;
+    /// <summary>May <see cref="Read"/> throw this? What the system throws differs from one to the other, and where it has no descriptors or
+    /// no memory left it can be anything: the next reading may succeed.</summary>
+    public static bool IsUnreadable(Exception e) => e is not OperationCanceledException;
 
     private IEnumerable<(string, int, bool, CardAddress)> Judged() =>
         Cards.SelectMany(card => card.Addresses

@@ -23,7 +23,7 @@ namespace Ssb.Conn.Net;
 /// </remarks>
 public sealed class LanAnnouncer : IAsyncDisposable
 {
-    private const string Cards = "network";
+    private const string Cards = "network", Announcing = "announcements";
 
     /// <summary>Changes of the network come in bursts: several for one card that comes up.</summary>
     private static readonly TimeSpan s_settling = TimeSpan.FromMilliseconds(100);
@@ -31,7 +31,7 @@ public sealed class LanAnnouncer : IAsyncDisposable
     private readonly LanOptions _options;
     private readonly KeyPair? _keys; // of the announcements that are still to be signed
     private readonly Func<LanSubnet, IReadOnlyList<LanSubnet>, MultiserverAddress?> _addressOf;
-    private readonly Func<HostNetwork> _readNetwork;
+    private readonly NetworkChanges _changes;
     private readonly LanRounds _rounds;
     private readonly LanProblems _problems;
     private readonly CancellationTokenSource _stop = new();
@@ -89,13 +89,22 @@ public sealed class LanAnnouncer : IAsyncDisposable
         _options = LanOptions.Checked(options);
         _problems = new LanProblems(options.TimeProvider);
         _rounds = new LanRounds(options.AnnounceInterval);
-        _readNetwork = HostNetwork.Read;
+        _changes = new NetworkChanges(OnNetworkChanged, _problems);
         _addressOf = (_, _) => null; // until the constructor that is called sets it
         _signed = [];
     }
 
     /// <summary>What does not work at the moment, e.g. an interface over which nothing can be sent.</summary>
     public IReadOnlyCollection<LanProblem> Problems => _problems.Now;
+
+    /// <summary>Told when a problem comes, and when it has gone.</summary>
+    internal StateLog? Log { init => _problems.Log = value; }
+
+    /// <summary>Reads the cards of this machine; a test replaces it.</summary>
+    internal Func<HostNetwork> ReadCards { private get; init; } = HostNetwork.Read;
+
+    /// <summary>Opens a socket that sends; a test replaces it.</summary>
+    internal Func<IPAddress, bool, Socket> OpenSocket { private get; init; } = LanSocket.Send;
 
     /// <summary>How many datagrams were sent so far.</summary>
     public long Sent => Interlocked.Read(ref _sent);
@@ -112,7 +121,6 @@ public sealed class LanAnnouncer : IAsyncDisposable
                 throw new InvalidOperationException("It is announcing already.");
 
             _started = true;
-            NetworkChange.NetworkAddressChanged += OnNetworkChanged;
             _announcing = Task.Run(AnnounceAsync);
         }
     }
@@ -127,7 +135,7 @@ public sealed class LanAnnouncer : IAsyncDisposable
             _disposed = true;
         }
 
-        NetworkChange.NetworkAddressChanged -= OnNetworkChanged;
+        _changes.Dispose();
         await _stop.CancelAsync().ConfigureAwait(false);
         await _announcing.ConfigureAwait(false);
         _stop.Dispose();
@@ -138,21 +146,31 @@ public sealed class LanAnnouncer : IAsyncDisposable
         TimeProvider time = _options.TimeProvider;
         long start = time.GetTimestamp();
         bool hasChanged = false;
-        try
+        while (!_stop.IsCancellationRequested)
         {
-            while (true)
+            try
             {
                 TimeSpan now = time.GetElapsedTime(start);
                 if (hasChanged || _rounds.IsOver(now))
+                {
+                    _changes.TryBegin(); // before the cards are read, so that no change is missed in between
                     _rounds.Set(_places = ReadPlaces(), now);
+                }
+
                 while (_rounds.TryTake(time.GetElapsedTime(start), out LanPlace? place))
                     await SendAsync(place).ConfigureAwait(false);
+                _problems.Clear(Announcing);
                 hasChanged = await IsChangedAsync(_rounds.Due - time.GetElapsedTime(start)).ConfigureAwait(false);
             }
-        }
-        catch (OperationCanceledException)
-        {
-            // Stopped.
+            catch (Exception) when (_stop.IsCancellationRequested)
+            {
+                // Stopped, by whatever exception that shows itself.
+            }
+            catch (Exception e)
+            {
+                _problems.Report(Announcing, $"Announcing failed: {FailureText.Of(e)}. It is tried again in the next round.");
+                await Task.Delay(_options.AnnounceInterval, time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
         }
     }
 
@@ -178,13 +196,13 @@ public sealed class LanAnnouncer : IAsyncDisposable
         IReadOnlyList<(LanSubnet Subnet, IReadOnlyList<LanInterface> By)> found;
         try
         {
-            found = LanSubnet.Of([.. LanInterfaces.Of(_readNetwork(), _options)
+            found = LanSubnet.Of([.. LanInterfaces.Of(ReadCards(), _options)
                 .Where(card => _options.Loopback || card.Broadcast is not null)]);
         }
         catch (Exception e) when (HostNetwork.IsUnreadable(e))
         {
             _problems.Report(
-                Cards, $"The network cards of this machine cannot be read: {e.Message} They are read again in the next round.");
+                Cards, $"The network cards of this machine cannot be read: {FailureText.Of(e)}. They are read again in the next round.");
             return _places;
         }
 
@@ -209,7 +227,8 @@ public sealed class LanAnnouncer : IAsyncDisposable
             _signed = signed;
 
         // What is gone has no problems any more.
-        HashSet<string> there = [Cards, .. subnets.Select(SubjectOf), .. found.SelectMany(f => f.By).Select(SubjectOf)];
+        HashSet<string> there =
+            [Cards, Announcing, NetworkChanges.Subject, .. subnets.Select(SubjectOf), .. found.SelectMany(f => f.By).Select(SubjectOf)];
         _problems.ClearAllBut(there.Contains);
         return places;
     }
@@ -240,7 +259,7 @@ public sealed class LanAnnouncer : IAsyncDisposable
             try
             {
                 // A socket for each round: an interface that went and came back needs no care.
-                using Socket socket = LanSocket.Send(card.Address, broadcast: !_options.Loopback);
+                using Socket socket = OpenSocket(card.Address, !_options.Loopback);
                 if (place.Signed.Legacy is { } legacy)
                     await SendAsync(socket, legacy, new IPEndPoint(to, _options.LegacyPort)).ConfigureAwait(false);
                 await SendAsync(socket, place.Signed.Normal, new IPEndPoint(to, _options.NormalPort)).ConfigureAwait(false);
@@ -249,7 +268,7 @@ public sealed class LanAnnouncer : IAsyncDisposable
             }
             catch (SocketException e)
             {
-                _problems.Report(SubjectOf(card), $"Announcing to {to} failed: {e.Message}.");
+                _problems.Report(SubjectOf(card), $"Announcing to {to} failed: {FailureText.Of(e)}.");
             }
         }
     }

@@ -24,6 +24,7 @@ public sealed class LanDiscovery : IAsyncDisposable
     private readonly LanOptions _options;
     private readonly LanReceiver _receiver;
     private readonly LanProblems _problems;
+    private readonly NetworkChanges _changes;
     private readonly Channel<LanAnnouncement> _heard;
     private readonly Meter _meter = new(MeterName);
     private readonly Lock _gate = new();
@@ -39,6 +40,7 @@ public sealed class LanDiscovery : IAsyncDisposable
         _options = LanOptions.Checked(options ?? new LanOptions());
         _receiver = new LanReceiver(_options, ReadNetwork);
         _problems = new LanProblems(_options.TimeProvider);
+        _changes = new NetworkChanges(OnNetworkChanged, _problems);
         _heard = Channel.CreateBounded<LanAnnouncement>(new BoundedChannelOptions(_options.Limits.Queue) { SingleReader = true });
         _meter.CreateObservableCounter("ssb.conn.lan.datagrams", Measure, "{datagram}", "Datagrams by what became of them.");
         _meter.CreateObservableCounter(
@@ -53,6 +55,15 @@ public sealed class LanDiscovery : IAsyncDisposable
     /// <summary>What does not work at the moment, e.g. a port that another program does not share.</summary>
     public IReadOnlyCollection<LanProblem> Problems => _problems.Now;
 
+    /// <summary>Told when a problem comes, and when it has gone.</summary>
+    internal StateLog? Log { init => _problems.Log = value; }
+
+    /// <summary>Opens a port; a test replaces it.</summary>
+    internal Func<int, bool, Socket> OpenSocket { private get; init; } = LanSocket.Listen;
+
+    /// <summary>Reads the cards of this machine; a test replaces it.</summary>
+    internal Func<HostNetwork> ReadCards { private get; init; } = HostNetwork.Read;
+
     /// <summary>Told of announcements that are refused because none of their routes may be dialled; quick, on any thread, and throws
     /// nothing. To be set before
     /// <see cref="DiscoverAsync"/>.</summary>
@@ -60,8 +71,9 @@ public sealed class LanDiscovery : IAsyncDisposable
 
     /// <summary>Begins to listen, and gives every announcement from now on. Announcements of one peer repeat every few seconds.</summary>
     /// <remarks>
-    /// The ports are open when this returns. If only one of the two can be had, discovery goes on with the other, and
-    /// <see cref="Problems"/> says so. When the host is slow, what does not fit into its queue is dropped and counted; the next repetition makes up for it.
+    /// The ports are open when this returns. If only one of the two can be had, discovery goes on with the other,
+    /// <see cref="Problems"/> says so, and the first is tried again each second. When the host is slow, what does not fit into its queue is
+    /// dropped and counted; the next repetition makes up for it.
     /// </remarks>
     /// <param name="cancellationToken">Ends listening and closes the ports at once.</param>
     /// <exception cref="InvalidOperationException">It was called before, or its result is enumerated a second time.</exception>
@@ -80,7 +92,7 @@ public sealed class LanDiscovery : IAsyncDisposable
             cancellationToken.ThrowIfCancellationRequested();
             _begun = true;
             OpenPorts_NeedsLock();
-            NetworkChange.NetworkAddressChanged += OnNetworkChanged;
+            _changes.TryBegin();
         }
 
         // Outside the lock: a token that is cancelled by now runs this at once.
@@ -100,31 +112,31 @@ public sealed class LanDiscovery : IAsyncDisposable
 
     private void OpenPorts_NeedsLock()
     {
+        LanFormat[] formats = _options.Legacy ? [LanFormat.Normal, LanFormat.Legacy] : [LanFormat.Normal];
+        LanListener[] ports = [.. formats.Select(format =>
+            new LanListener(_options, format, _receiver, _problems, Hand, announcement => Refused?.Invoke(announcement))
+            {
+                OpenSocket = OpenSocket,
+            })];
         var errors = new List<SocketException>();
-        TryOpen(LanFormat.Normal, _options.NormalPort);
-        if (_options.Legacy)
-            TryOpen(LanFormat.Legacy, _options.LegacyPort);
-        if (_listeners.Count == 0)
+        foreach (LanListener port in ports)
         {
+            if (!port.TryOpen(out SocketException? error))
+                errors.Add(error);
+        }
+
+        if (errors.Count == ports.Length)
+        {
+            foreach (LanListener port in ports)
+                port.Dispose();
             _ended = true;
             _heard.Writer.TryComplete();
             throw new IOException("LAN discovery has no port to listen on: " + string.Join(" ", _problems.Now.Select(p => p.Message)), errors[0]);
         }
 
-        void TryOpen(LanFormat format, int port)
-        {
-            try
-            {
-                _listeners.Add(new LanListener(
-                    _options, format, _receiver, _problems, Hand, refused => Refused?.Invoke(refused), e => _heard.Writer.TryComplete(e)));
-            }
-            catch (SocketException e)
-            {
-                errors.Add(e);
-                string subject = $"UDP port {port}";
-                _problems.Report(subject, $"{subject} ({format} format) cannot be opened: {PortProblem.Of(subject, port, e)}.");
-            }
-        }
+        _listeners.AddRange(ports);
+        foreach (LanListener port in ports)
+            port.Start(); // one that could not be had is tried again
     }
 
     private void Hand(LanAnnouncement announcement)
@@ -140,14 +152,15 @@ public sealed class LanDiscovery : IAsyncDisposable
         const string Subject = "network cards";
         try
         {
-            HostNetwork network = HostNetwork.Read();
+            HostNetwork network = ReadCards();
             _problems.Clear(Subject);
+            _changes.TryBegin();
             return network;
         }
         catch (Exception e) when (HostNetwork.IsUnreadable(e))
         {
-            _problems.Report(
-                Subject, $"The network cards of this machine cannot be read: {e.Message} What was read before holds; they are read again.");
+            _problems.Report(Subject,
+                $"The network cards of this machine cannot be read: {FailureText.Of(e)}. What was read before holds; they are read again.");
             return null;
         }
     }
@@ -156,7 +169,7 @@ public sealed class LanDiscovery : IAsyncDisposable
     {
         lock (_gate)
             _ended = true;
-        NetworkChange.NetworkAddressChanged -= OnNetworkChanged;
+        _changes.Dispose();
         foreach (LanListener listener in _listeners)
             listener.Stop();
         _heard.Writer.TryComplete();

@@ -1,9 +1,11 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
 
 namespace Ssb.Conn.Net;
 
-/// <summary>Reads one UDP port until it is disposed, no faster than allowed, and opens it again when the system takes it away.</summary>
+/// <summary>Reads one UDP port until it is disposed, no faster than allowed, and opens it again when the system takes it away. Whatever
+/// fails is a problem, and is tried again each second.</summary>
 /// <remarks>
 /// On a thread of its own: in a flood the wake-ups of asynchronous reads, with all the spinning of the thread pool, were measured to
 /// cost half a core, ten times what the reading costs. Time here is the system's: it waits for the system's sockets.
@@ -25,30 +27,62 @@ internal sealed class LanListener : IDisposable
     private readonly LanReceiver _receiver;
     private readonly LanProblems _problems;
     private readonly Action<LanAnnouncement> _announced, _refused;
-    private readonly Action<Exception> _failed;
     private readonly ManualResetEvent _stop = new(initialState: false);
     private readonly Lock _gate = new();
     private readonly Thread _thread;
     private Socket? _socket;
     private volatile bool _stopped;
+    private bool _isStarted;
 
-    /// <summary>Opens the port, and begins to read it.</summary>
-    /// <exception cref="SocketException">The port cannot be had.</exception>
+    /// <summary>Prepares it; opens nothing yet.</summary>
     public LanListener(
         LanOptions options, LanFormat format, LanReceiver receiver, LanProblems problems,
-        Action<LanAnnouncement> announced, Action<LanAnnouncement> refused, Action<Exception> failed)
+        Action<LanAnnouncement> announced, Action<LanAnnouncement> refused)
     {
         (_options, _format, _receiver, _problems) = (options, format, receiver, problems);
-        (_announced, _refused, _failed) = (announced, refused, failed);
-        _socket = LanSocket.Listen(Port, options.Loopback);
-        _socket.ReceiveTimeout = (int)s_wait.TotalMilliseconds;
+        (_announced, _refused) = (announced, refused);
         _thread = new Thread(Read) { IsBackground = true, Name = Subject };
-        _thread.Start();
     }
+
+    /// <summary>Opens a port; a test replaces it.</summary>
+    internal Func<int, bool, Socket> OpenSocket { private get; init; } = LanSocket.Listen;
 
     private int Port => _format == LanFormat.Normal ? _options.NormalPort : _options.LegacyPort;
 
     private string Subject => $"UDP port {Port}";
+
+    /// <summary>Opens the port, unless it is open.</summary>
+    /// <returns>false if it cannot be had, which then is a problem.</returns>
+    public bool TryOpen([NotNullWhen(false)] out SocketException? error)
+    {
+        error = null;
+        try
+        {
+            lock (_gate)
+            {
+                if (_stopped || _socket is not null)
+                    return true;
+                _socket = OpenSocket(Port, _options.Loopback);
+                _socket.ReceiveTimeout = (int)s_wait.TotalMilliseconds;
+            }
+
+            _problems.Clear(Subject);
+            return true;
+        }
+        catch (SocketException e)
+        {
+            error = e;
+            _problems.Report(Subject, $"{Subject} ({_format} format) cannot be opened: {PortProblem.Of(Subject, Port, e)}.");
+            return false;
+        }
+    }
+
+    /// <summary>Begins to read.</summary>
+    public void Start()
+    {
+        _isStarted = true;
+        _thread.Start();
+    }
 
     /// <summary>Closes the port: it is free when this returns. The reading ends soon after.</summary>
     public void Stop()
@@ -67,28 +101,29 @@ internal sealed class LanListener : IDisposable
     public void Dispose()
     {
         Stop();
-        _thread.Join();
+        if (_isStarted)
+            _thread.Join();
         _stop.Dispose();
     }
 
     private void Read()
     {
-        try
+        byte[] buffer = new byte[LanDatagram.MaxLength + 1];
+        while (!_stopped)
         {
-            byte[] buffer = new byte[LanDatagram.MaxLength + 1];
-            while (!_stopped)
+            try
             {
                 if (Open() is { } socket && ReadAll(socket, buffer))
                     _stop.WaitOne(s_rest);
             }
-        }
-        catch (ObjectDisposedException) when (_stopped)
-        {
-            // The socket, closed while it was waited for.
-        }
-        catch (Exception e)
-        {
-            _failed(e); // not lost, and not the end of the process
+            catch (ObjectDisposedException) when (_stopped)
+            {
+                // The socket, closed while it was waited for.
+            }
+            catch (Exception e)
+            {
+                Fail(e); // whatever it is, it is neither lost nor the end of discovery
+            }
         }
     }
 
@@ -117,12 +152,7 @@ internal sealed class LanListener : IDisposable
         {
             // An answer to what another socket on this port has sent, or a datagram that was damaged: nothing to read.
         }
-        catch (SocketException e) when (!_stopped)
-        {
-            _problems.Report(Subject, $"{e.Message}; trying again every second.");
-            Close();
-        }
-        catch (SocketException)
+        catch (SocketException) when (_stopped)
         {
             return false; // closed
         }
@@ -146,29 +176,16 @@ internal sealed class LanListener : IDisposable
     /// <returns>The socket; null if there is none at the moment, after a pause.</returns>
     private Socket? Open()
     {
-        try
-        {
-            lock (_gate)
-            {
-                if (_stopped || _socket is not null)
-                    return _stopped ? null : _socket;
-                _socket = LanSocket.Listen(Port, _options.Loopback);
-                _socket.ReceiveTimeout = (int)s_wait.TotalMilliseconds;
-            }
-
-            _problems.Clear(Subject);
-            return _socket;
-        }
-        catch (SocketException e)
-        {
-            _problems.Report(Subject, $"{PortProblem.Of(Subject, Port, e)}; trying again every second.");
+        if (!TryOpen(out _))
             _stop.WaitOne(s_retry);
-            return null;
-        }
+        lock (_gate)
+            return _stopped ? null : _socket;
     }
 
-    private void Close()
+    private void Fail(Exception e)
     {
+        _problems.Report(
+            Subject, $"UDP port {Port} ({_format} format) cannot be read: {FailureText.Of(e)}. It is opened again every second.");
         lock (_gate)
         {
             _socket?.Dispose();

@@ -19,6 +19,9 @@ internal sealed class LanProblems(TimeProvider time)
 
     private readonly ConcurrentDictionary<string, LanProblem> _problems = new();
 
+    /// <summary>Told when a problem comes, and when it has gone; null for nobody.</summary>
+    public StateLog? Log { get; set; }
+
     public IReadOnlyCollection<LanProblem> Now => [.. _problems.Values.OrderBy(problem => problem.Since)];
 
     public void Report(string subject, string message)
@@ -27,9 +30,14 @@ internal sealed class LanProblems(TimeProvider time)
             _problems[subject] = known with { Message = message };
         else if (_problems.Count < Most)
             _problems[subject] = new LanProblem(subject, message, time.GetUtcNow());
+        Log?.Enter(NameOf(subject), $"LAN: {message}");
     }
 
-    public void Clear(string subject) => _problems.TryRemove(subject, out _);
+    public void Clear(string subject)
+    {
+        _problems.TryRemove(subject, out _);
+        Log?.Leave(NameOf(subject));
+    }
 
     public void ClearAllBut(Func<string, bool> keep)
     {
@@ -39,4 +47,6 @@ internal sealed class LanProblems(TimeProvider time)
                 Clear(subject);
         }
     }
+
+    private static string NameOf(string subject) => $"LAN, {subject}";
 }

@@ -22,6 +22,7 @@ internal sealed class RoomClient : IAsyncDisposable
     private readonly FeedId _id;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger _logger;
+    private readonly StateLog _states;
     private readonly CancellationTokenSource _closing = new();
     private readonly ConcurrentDictionary<FeedId, Room> _rooms = new(); // no more than there are connections
     private readonly Lock _gate = new();
@@ -37,7 +38,10 @@ internal sealed class RoomClient : IAsyncDisposable
     public RoomClient(PeerNetwork network, ConnPlugin conn, FeedId id, TimeProvider timeProvider, ILogger logger)
     {
         (_network, _conn, _id, _timeProvider, _logger) = (network, conn, id, timeProvider, logger);
-        _listening = ListenAsync(conn.Hub.Listen(_closing.Token));
+        _states = new StateLog(logger, timeProvider);
+        _listening = SteadyLoop.RunAsync(
+            "rooms", "Attendants of rooms that leave the hub are not staged at the moment.", Listening(conn.Hub), _states, timeProvider,
+            _closing.Token);
         network.OpenTunnel = OpenTunnelAsync;
     }
 
@@ -84,6 +88,7 @@ internal sealed class RoomClient : IAsyncDisposable
         await _closing.CancelAsync().ConfigureAwait(false);
         await Task.WhenAll([.. following, _listening]).ConfigureAwait(false);
         _closing.Dispose();
+        _states.Dispose();
     }
 
     // One connection of a peer after the other: while one is followed, another with the same room brings nothing new.
@@ -96,8 +101,7 @@ internal sealed class RoomClient : IAsyncDisposable
             {
                 var room = new Room(connection, metadata, _conn, _id, _timeProvider, _logger);
                 _rooms[connection.Remote] = room;
-                await room.FollowAsync(_closing.Token).ConfigureAwait(false);
-                await connection.Closed.WaitAsync(_closing.Token).ConfigureAwait(false); // until then tunnels go through it
+                await FollowAsync(room).ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException) when (_closing.IsCancellationRequested)
@@ -110,10 +114,35 @@ internal sealed class RoomClient : IAsyncDisposable
         }
         catch (Exception e)
         {
-            _logger.LogError(e, "The room {Room} is not followed any more.", connection.Id);
+            _logger.LogError(e, "Whether {Peer} is a room could not be found out.", connection.Id);
         }
 
         _rooms.TryRemove(connection.Remote, out _); // nobody else follows that peer before this ends
+    }
+
+    // Until the connection ends: as long as it stands tunnels go through it.
+    private async Task FollowAsync(Room room)
+    {
+        Task closed = room.Connection.Closed;
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token);
+        Task following = SteadyLoop.RunAsync(
+            $"room {room.Connection.Id}", $"The room {room.Connection.Id} is not followed at the moment.", FollowUnlessOverAsync, _states,
+            _timeProvider, over.Token);
+        await closed.WaitAsync(_closing.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await over.CancelAsync().ConfigureAwait(false);
+        await following.ConfigureAwait(false);
+
+        async Task FollowUnlessOverAsync(CancellationToken cancellationToken)
+        {
+            try
+            {
+                await room.FollowAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is RpcException or ObjectDisposedException)
+            {
+                // The connection, or the manager, has ended.
+            }
+        }
     }
 
     /// <returns>null if the peer is no room.</returns>
@@ -139,28 +168,47 @@ internal sealed class RoomClient : IAsyncDisposable
     }
 
     // Who was in the hub by another way when its room told of it was not staged; when it leaves the hub it is.
-    private async Task ListenAsync(IAsyncEnumerable<HubEvent> events)
+    private Func<CancellationToken, Task> Listening(ConnHub hub)
     {
-        try
+        IAsyncEnumerable<HubEvent>? first = hub.Listen(_closing.Token); // from now on, not from when the loop begins
+        return async cancellationToken =>
         {
-            await foreach (HubEvent e in events.ConfigureAwait(false))
+            try
             {
-                if (e.Type == HubEventType.Missed)
+                IAsyncEnumerable<HubEvent> events = Interlocked.Exchange(ref first, null) ?? Again();
+                await foreach (HubEvent e in events.ConfigureAwait(false))
                 {
-                    foreach (Room room in _rooms.Values)
-                        room.RestageAll();
-                }
-                else if (e.Type is HubEventType.Disconnected or HubEventType.ConnectingFailed && FeedId.TryParse(e.Key, out FeedId id))
-                {
-                    foreach (Room room in _rooms.Values)
-                        room.Restage(id);
+                    if (e.Type == HubEventType.Missed)
+                        RestageAll();
+                    else if (e.Type is HubEventType.Disconnected or HubEventType.ConnectingFailed && FeedId.TryParse(e.Key, out FeedId id))
+                        Restage(id);
                 }
             }
-        }
-        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
-        {
-            // As asked, or the manager has ended.
-        }
+            catch (ObjectDisposedException)
+            {
+                // The manager has ended.
+            }
+
+            // After a failure: what came meanwhile was missed.
+            IAsyncEnumerable<HubEvent> Again()
+            {
+                IAsyncEnumerable<HubEvent> again = hub.Listen(cancellationToken);
+                RestageAll();
+                return again;
+            }
+        };
+    }
+
+    private void RestageAll()
+    {
+        foreach (Room room in _rooms.Values)
+            room.RestageAll();
+    }
+
+    private void Restage(FeedId id)
+    {
+        foreach (Room room in _rooms.Values)
+            room.Restage(id);
     }
 
     private async Task<Stream> OpenTunnelAsync(MultiserverRoute route, PeerDial dial, CancellationToken cancellationToken)

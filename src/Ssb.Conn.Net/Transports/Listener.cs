@@ -27,6 +27,9 @@ internal sealed class Listener : IDisposable
     /// <summary>Do callers shake hands? Else they are trusted, as whoever may open the file is.</summary>
     public bool HasHandshake { get; }
 
+    /// <summary>What it is called in a log.</summary>
+    public string Name => _path is null ? $"{_transport}:{Place!.Bound}" : $"unix:{_path}"; // bound to an IP address, or to a path
+
     /// <summary>Is it a socket of the file system?</summary>
     public bool IsUnix => _path is not null;
 
@@ -61,7 +64,7 @@ internal sealed class Listener : IDisposable
         }
         catch (Exception e) when (e is SocketException or UnauthorizedAccessException) // of an address family that is switched off, or a folder
         {
-            throw new IOException($"'{listen}' cannot be listened at: {e.Message}", e);
+            throw new IOException($"'{listen}' cannot be listened at: {FailureText.Of(e)}.", e);
         }
     }
 

@@ -12,7 +12,7 @@ internal static class PortProblem
     /// <param name="number">Its number.</param>
     /// <param name="e">What the system said.</param>
     /// <returns>A clause without a full stop.</returns>
-    public static string Of(string port, int number, SocketException e) => Of(port, number, e.SocketErrorCode, e.Message, OperatingSystem.IsWindows());
+    public static string Of(string port, int number, SocketException e) => Of(port, number, e.SocketErrorCode, FailureText.Of(e), OperatingSystem.IsWindows());
 
     /// <param name="port">The port, such as <c>TCP port 8008</c>.</param>
     /// <param name="number">Its number.</param>

@@ -61,12 +61,15 @@ internal static class Transport
     };
 
     // A failed WebSocket keeps its cause inside.
-    private static string ReasonOf(Exception e) => e is not WebSocketException ? e.Message : e.GetBaseException() switch
+    private static string ReasonOf(Exception e) => e is not WebSocketException ? Sentence(FailureText.Of(e)) : e.GetBaseException() switch
     {
-        SocketException or ConnectFailedException => e.GetBaseException().Message,
+        ConnectFailedException cause => cause.Message,
+        SocketException cause => Sentence(FailureText.Of(cause)),
         AuthenticationException cause => $"its certificate is not trusted here. {cause.Message}",
         _ => e.Message,
     };
+
+    private static string Sentence(string clause) => $"{clause}.";
 
     /// <summary>Opens a TCP connection for a dial: each address of the host in order that the dial may reach, until one works. Every
     /// transport that goes over TCP by itself comes
@@ -95,7 +98,7 @@ internal static class Transport
             }
             catch (SocketException e)
             {
-                (failure, cause) = (e.Message, e);
+                (failure, cause) = (Sentence(FailureText.Of(e)), e);
             }
         }
 

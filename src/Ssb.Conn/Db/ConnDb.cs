@@ -43,7 +43,8 @@ public sealed class ConnDb : IAsyncDisposable
 
     private ConnDb(ConnDbOptions options, string? path, FolderLock? folderLock, ConnFileContent content)
     {
-        (_options, _path, _lock, _peers, _others) = (options, path, folderLock, content.Peers, content.Others);
+        _options = options with { Logger = SteadyLogger.Of(options.Logger) };
+        (_path, _lock, _peers, _others) = (path, folderLock, content.Peers, content.Others);
         _file = FileOf(options);
         _events = new EventFeed<DbEvent>(options.ChangeBuffer, missed => new DbEvent(DbEventType.Missed, null, missed));
         _timer = path is null ? null : options.TimeProvider.CreateTimer(static db => ((ConnDb)db!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -495,7 +496,7 @@ public sealed class ConnDb : IAsyncDisposable
         {
             await WriteAsync(CancellationToken.None).ConfigureAwait(false);
         }
-        catch (IOException e)
+        catch (Exception e)
         {
             TimeSpan delay = _options.WriteDelay; // of a change that came meanwhile
             lock (_gate)
@@ -538,7 +539,7 @@ public sealed class ConnDb : IAsyncDisposable
             lock (_gate)
                 _written = version;
         }
-        catch (IOException e)
+        catch (Exception e)
         {
             LastWriteError = e;
             throw;

@@ -22,6 +22,8 @@ public sealed class ConnScheduler : IConnScheduler
     private readonly ITimer _timer;
     private readonly ITimer _soonTimer;
 
+    private const string Looking = "scheduler"; // in a log
+
     private readonly Lock _gate = new();
     private bool _isRunning;
     private bool _isSoon;
@@ -185,12 +187,15 @@ public sealed class ConnScheduler : IConnScheduler
             if (wokeUp)
                 _ = _plugin.NotifyWakeUpAsync(); // events tell how it goes
             NoticeRecovery(now);
-            if (IsPaused(out _))
-                return;
-            HubPeer[] inHub = _plugin.Hub.Snapshot();
-            DropBlocked(inHub);
-            StageByHand();
-            Maintain(inHub, now);
+            if (!IsPaused(out _))
+            {
+                HubPeer[] inHub = _plugin.Hub.Snapshot();
+                DropBlocked(inHub);
+                StageByHand();
+                Maintain(inHub, now);
+            }
+
+            _plugin.States.Leave(Looking);
         }
         catch (ObjectDisposedException)
         {
@@ -198,7 +203,7 @@ public sealed class ConnScheduler : IConnScheduler
         }
         catch (Exception e)
         {
-            _plugin.Options.Logger.LogError(e, "The scheduler could not look; it looks again in {Interval}.", _options.Interval);
+            _plugin.States.Enter(Looking, $"The scheduler could not look; it looks again every {_options.Interval}.", e, LogLevel.Error);
         }
         finally
         {

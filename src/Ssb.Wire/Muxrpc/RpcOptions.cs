@@ -102,6 +102,9 @@ public sealed record RpcOptions
     /// <summary>The bounds over all connections; tests have their own.</summary>
     internal RpcReserveSpace ReserveSpace { get; init; } = RpcReserveSpace.OfProcess;
 
+    /// <summary>Which file descriptors files of the reserve leave free.</summary>
+    internal Descriptors Descriptors { get; init; } = Descriptors.Usual;
+
     internal void Validate()
     {
         ArgumentNullException.ThrowIfNull(Api);

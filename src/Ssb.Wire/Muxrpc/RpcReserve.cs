@@ -28,10 +28,14 @@ internal sealed class RpcReserve(RpcOptions options)
     // Waking up more often than that for a few bytes each would cost more than it gives.
     private static readonly TimeSpan s_shortestWait = TimeSpan.FromMilliseconds(100);
 
+    // How long it does without files once there were no descriptors for one.
+    private static readonly TimeSpan s_withoutFiles = TimeSpan.FromSeconds(10);
+
     private readonly double _bytesPerSecond = options.ReserveBytes / options.SlowReaderDeadline.TotalSeconds;
     private long _bytes;
     private long _fileBytes;
     private Exception? _failure; // why there are no more files
+    private long _shortSince; // of descriptors; a timestamp, 0 for never
     private bool _isFailureTold;
     private double _turn; // so many bytes may be read on; negative after a body that was larger
     private long _since = options.TimeProvider.GetTimestamp();
@@ -45,7 +49,11 @@ internal sealed class RpcReserve(RpcOptions options)
     /// <summary>The bounds of files over all connections.</summary>
     public RpcReserveSpace Space => options.ReserveSpace;
 
-    private bool HasFiles => options.ReserveFolder is not null && options.ReserveBytes > 0 && Volatile.Read(ref _failure) is null;
+    /// <summary>Which file descriptors files leave free.</summary>
+    public Descriptors Descriptors => options.Descriptors;
+
+    private bool HasFiles => options.ReserveFolder is not null && options.ReserveBytes > 0 && Volatile.Read(ref _failure) is null
+        && (Volatile.Read(ref _shortSince) is var since && (since == 0 || options.TimeProvider.GetElapsedTime(since) >= s_withoutFiles));
 
     /// <summary>Whether a body has room.</summary>
     /// <param name="length">Its length.</param>
@@ -94,6 +102,9 @@ internal sealed class RpcReserve(RpcOptions options)
 
     /// <summary>A file could not be written: there are no more of them, so that a full disk is not asked for each frame.</summary>
     public void Fail(Exception error) => Interlocked.CompareExchange(ref _failure, error, null);
+
+    /// <summary>A file could not be had for want of descriptors: only memory holds what comes, for a while.</summary>
+    public void FailForAWhile() => Volatile.Write(ref _shortSince, Math.Max(1, options.TimeProvider.GetTimestamp()));
 
     /// <returns>Why there are no more files, if that was not told yet.</returns>
     public Exception? TakeFailure()

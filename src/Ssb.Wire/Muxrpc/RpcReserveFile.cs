@@ -39,6 +39,13 @@ internal sealed class RpcReserveFile(RpcReserve reserve, string folder)
         {
             if (_file is null || _end / DiskStep != (_end + length) / DiskStep)
                 reserve.Space.CheckDisk(folder);
+            if (_file is null && !reserve.Descriptors.MayOpen(DescriptorUse.Owner))
+            {
+                reserve.GiveFile(length);
+                reserve.FailForAWhile();
+                return false;
+            }
+
             _file ??= Open();
             _header[0] = (byte)value.Kind;
             BinaryPrimitives.WriteInt32LittleEndian(_header.AsSpan(1), value.Bytes.Length);

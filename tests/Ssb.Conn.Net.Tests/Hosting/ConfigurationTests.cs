@@ -20,7 +20,8 @@ public sealed class ConfigurationTests : HostTestBase
                        "AnnounceInterval": "00:00:30", "AcceptAnyRoute": true },
               "Masters": ["{{Master}}"], "AllowStrangers": "blobs",
               "Limits": { "MaxCallers": 3, "MaxCallersPerSource": 4, "MaxCallersPerIdentity": 5, "MaxHandshakes": 6, "HandshakeDeadline": "00:00:07", "RouteDeadline": "00:00:08",
-                "MaxBrowserCallers": 9, "MaxUselessBytes": 10, "LocalOrigins": ["null", "http://localhost:3000"] },
+                "MaxBrowserCallers": 9, "MaxUselessBytes": 10, "MaxLocalCallers": 11, "ReservedDescriptors": 12,
+                "LocalOrigins": ["null", "http://localhost:3000"] },
               "Conn": { "Autostart": false, "DefaultHops": 9, "Scheduler": { "RoomQuota": 10, "PeerQuota": 11, "CallerQuota": 12 } }
             }
             """);
@@ -36,6 +37,7 @@ public sealed class ConfigurationTests : HostTestBase
         PeerNetworkLimits limits = options.Limits;
         Assert.Equal((3, 4, 5, 6, 7, 8), (limits.MaxCallers, limits.MaxCallersPerSource, limits.MaxCallersPerIdentity, limits.MaxHandshakes, limits.HandshakeDeadline.TotalSeconds, limits.RouteDeadline.TotalSeconds));
         Assert.Equal((9, 10), (limits.MaxBrowserCallers, limits.MaxUselessBytes));
+        Assert.Equal((11, 12), (limits.MaxLocalCallers, limits.ReservedDescriptors));
         Assert.Equal(["null", "http://localhost:3000"], limits.LocalOrigins);
         Assert.Equal((false, 9), (options.Conn.Autostart, options.Conn.DefaultHops));
         Assert.Equal((10, 11, 12), (options.Conn.Scheduler.RoomQuota, options.Conn.Scheduler.PeerQuota, options.Conn.Scheduler.CallerQuota));

@@ -107,6 +107,42 @@ public sealed class RoomClientTests : RoomPeers
         UntilStaged(alice, id, bob.Id);
     }
 
+    // Once: what the host has to say of a peer failed as that peer left the hub, and nobody was staged again after that.
+    [Fact]
+    public async Task Attend_SocialGraphFailsOnce_IsStagedAllTheSame()
+    {
+        TestRoom room = OpenRoom();
+        FeedId id = KeyOf(room.Address);
+        var graph = new FailingGraph();
+        var log = new Hosting.LogLines();
+        SsbPeer bob = await StartPeer();
+        SsbPeer alice = await StartPeer(options => options with
+        {
+            Conn = options.Conn with { SocialGraph = graph },
+            Logger = log.CreateLogger(""),
+        });
+        await Connect(alice, bob.Addresses[0]);
+        await Connect(bob, room.Address);
+        Until(() => room.Attendants.Contains(bob.Id));
+        await Connect(alice, room.Address);
+        Until(() => DataOf(alice, room.Address).TryGetProperty("onlineCount", out JsonElement count) && count.GetInt32() == 2);
+        graph.FailsFor = bob.Id.ToString();
+        await alice.Conn.DisconnectAsync(bob.Addresses[0]).WaitAsync(Guard, Token);
+        Until(() => log.All.Any(line => line.Text == "Attendants of rooms that leave the hub are not staged at the moment."));
+        graph.FailsFor = null;
+
+        UntilStaged(alice, id, bob.Id);
+    }
+
+    private sealed class FailingGraph : ISocialGraph
+    {
+        public string? FailsFor { get; set; }
+
+        public bool IsLoaded => true;
+
+        public int? HopsTo(string feedId) => feedId == FailsFor ? throw new InvalidOperationException("broken") : 1;
+    }
+
     [Fact]
     public async Task Connect_RoomIsRemembered_IsDialledFirst()
     {
