@@ -417,7 +417,7 @@ public sealed class ConnHub : IAsyncDisposable
             return refusal;
         if (!isRequested && Budget?.TryTake() == false)
             return "As many connections were opened in the last minute as may be.";
-        var view = new HubPeer(address, HubState.Connecting, key, data ?? PeerData.Empty, isCaller: false, Now())
+        var view = new HubPeer(address, HubState.Connecting, key, data ?? PeerData.Empty, isCaller: false, Now(), Timestamp())
         {
             IsRequested = isRequested,
         };
@@ -572,7 +572,7 @@ public sealed class ConnHub : IAsyncDisposable
             if (_entries.Count >= _options.Capacity || _entries.TryGet(connection.Address, out _))
                 return null;
             dropped = null;
-            entry = new Entry(new HubPeer(connection.Address, HubState.Connected, connection.Id, Inferred(connection.Address, PeerData.Empty), isCaller: true, Now())) { HasDialled = true, Incoming = connection };
+            entry = new Entry(new HubPeer(connection.Address, HubState.Connected, connection.Id, Inferred(connection.Address, PeerData.Empty), isCaller: true, Now(), Timestamp())) { HasDialled = true, Incoming = connection };
             Add_NeedsLock(entry);
             Tell_NeedsLock(new HubEvent(HubEventType.Connected, entry.View, ConnReason.Called) { Connection = connection });
             return entry;
@@ -791,7 +791,7 @@ public sealed class ConnHub : IAsyncDisposable
 
     private void Update_NeedsLock(Entry entry, PeerData data)
     {
-        entry.View = entry.View with { Data = data, HubUpdated = Now() };
+        entry.View = entry.View with { Data = data, HubUpdated = Now(), UpdatedAt = Timestamp() };
         Changed_NeedsLock();
     }
 
@@ -799,6 +799,7 @@ public sealed class ConnHub : IAsyncDisposable
     {
         State = state,
         HubUpdated = Now(),
+        UpdatedAt = Timestamp(),
         Data = state == HubState.Connected ? Inferred(entry.View.Address, entry.View.Data) : entry.View.Data,
     };
 
@@ -829,6 +830,8 @@ public sealed class ConnHub : IAsyncDisposable
     private HubPeer[] Snapshot_NeedsLock() => _snapshot ??= [.. _entries.All.Select(e => e.View)];
 
     private DateTimeOffset Now() => _options.TimeProvider.GetUtcNow();
+
+    private long Timestamp() => _options.TimeProvider.GetTimestamp();
 
     private void CheckLength(PeerData? data)
     {
