@@ -17,6 +17,7 @@ namespace Ssb.Conn.Net;
 public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
 {
     private const int CallersWaiting = 64; // for whoever enumerates them
+    private static readonly TimeSpan s_probe = TimeSpan.FromSeconds(10); // of a connection whose peer has come by another
     private static readonly TimeSpan s_pauseAfterError = TimeSpan.FromMilliseconds(100); // no more sockets, say
 
     private readonly PeerNetworkOptions _options;
@@ -87,11 +88,13 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     }
 
     /// <summary>Opens the raw stream of a <c>tunnel</c> route; whoever knows the rooms sets it.</summary>
-    internal Func<MultiserverRoute, PeerDial, CancellationToken, Task<Stream>>? OpenTunnel { get; set; }
+    internal Func<MultiserverRoute, PeerDial, DialTime, CancellationToken, Task<Stream>>? OpenTunnel { get; set; }
 
     /// <summary>Told of a connection that we ended because of what the peer sent, with the reason. Quick, on any thread, and throws
     /// nothing.</summary>
     internal Action<PeerConnection, string>? CutOff { private get; set; }
+
+    internal PeerNetworkLimits Limits => _options.Limits;
 
     /// <summary>Asked, beside the manager, whether a caller is let in.</summary>
     internal Func<FeedId, bool>? IsWelcome { get; set; }
@@ -137,15 +140,15 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         ObjectDisposedException.ThrowIf(_isClosed, this);
         IReadOnlyList<MultiserverRoute> routes = address.Routes;
         var failures = new List<ConnectFailedException>();
-        long start = _options.TimeProvider.GetTimestamp();
+        var time = new DialTime(_options.TimeProvider, dial.Deadline);
         for (int i = 0; i < routes.Count; i++)
         {
-            TimeSpan limit = LimitOf(dial, routes.Count - i, _options.TimeProvider.GetElapsedTime(start));
-            using var deadline = new CancellationTokenSource(limit, _options.TimeProvider);
+            TimeSpan limit = time.ShareOf(routes.Count - i, _options.Limits.RouteDeadline);
+            using CancellationTokenSource deadline = time.Limit(limit);
             using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token, _closing.Token);
             try
             {
-                return await ConnectAsync(dial, routes[i], ended.Token).ConfigureAwait(false);
+                return await ConnectAsync(dial, routes[i], time.Within(limit), ended.Token).ConfigureAwait(false);
             }
             catch (ConnectFailedException e)
             {
@@ -158,15 +161,6 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         }
 
         throw failures.Count == 1 ? failures[0] : new ConnectFailedException(string.Join(' ', failures.Select(f => f.Message)), failures[^1]);
-    }
-
-    // A route that does not answer must leave time for those behind it.
-    private TimeSpan LimitOf(PeerDial dial, int left, TimeSpan elapsed)
-    {
-        if (left == 1)
-            return Timeout.InfiniteTimeSpan; // whoever dials ends it
-        TimeSpan share = dial.Deadline is { } deadline ? (deadline - elapsed) / left : TimeSpan.MaxValue;
-        return share >= _options.Limits.RouteDeadline ? _options.Limits.RouteDeadline : share > TimeSpan.Zero ? share : TimeSpan.Zero;
     }
 
     /// <inheritdoc/>
@@ -298,7 +292,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         }
     }
 
-    private async Task<PeerConnection> ConnectAsync(PeerDial dial, MultiserverRoute route, CancellationToken cancellationToken)
+    private async Task<PeerConnection> ConnectAsync(PeerDial dial, MultiserverRoute route, DialTime time, CancellationToken cancellationToken)
     {
         Stream raw;
         try
@@ -307,10 +301,10 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
                 throw new ConnectFailedException("'noauth' (no handshake) is dialled at 'unix' sockets only, which the file system guards.");
             if (route.Key is { } key && dial.Address.Key != key) // blocks and permissions are decided by the address's identity
                 throw new ConnectFailedException($"it names another identity than the address it belongs to, which is {dial.Address.Key ?? "none"}.");
-            raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, dial, _options.SocksProxy, _options.Certificates, NewUseful(), cancellationToken).ConfigureAwait(false)
+            raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, dial, HowToOpen(time), cancellationToken).ConfigureAwait(false)
                 : Transport.ProblemOf(route) is { } senseless ? throw new ConnectFailedException($"{senseless}.")
                 : !dial.TryOpen() ? throw new ConnectFailedException(Transport.TooMany)
-                : OpenTunnel is { } open ? await open(route, dial, cancellationToken).ConfigureAwait(false)
+                : OpenTunnel is { } open ? await open(route, dial, time, cancellationToken).ConfigureAwait(false)
                 : throw new ConnectFailedException("nobody here knows rooms, through which a tunnel goes.");
         }
         catch (ConnectFailedException e)
@@ -318,10 +312,25 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             throw new ConnectFailedException($"{route} could not be reached: {e.Message}", e.InnerException);
         }
 
+        bool isRelayed = IsRelayed(route);
         return route.Transform == "shs"
-            ? Start(await ShakeAsync(raw, route, FeedId.Parse(route.Key!), cancellationToken).ConfigureAwait(false), null, dial.Address, isClient: true) // it could be dialled: it has one
-            : Start(raw, _options.Keys.Id, dial.Address, isClient: true);
+            ? Start(await ShakeAsync(raw, route, FeedId.Parse(route.Key!), cancellationToken).ConfigureAwait(false), null, dial.Address, isClient: true, isRelayed) // it could be dialled: it has one
+            : Start(raw, _options.Keys.Id, dial.Address, isClient: true, isRelayed);
     }
+
+    private RouteOpening HowToOpen(DialTime time) => new()
+    {
+        SocksProxy = _options.SocksProxy,
+        Certificates = _options.Certificates,
+        Useful = NewUseful(),
+        Time = time,
+        LongestShare = _options.Limits.RouteDeadline,
+        Silence = _options.Limits.Silence,
+        Resolve = _options.Resolve,
+    };
+
+    // TCP ends at a room, or at Tor, which may be there when the peer behind it is not.
+    private static bool IsRelayed(MultiserverRoute route) => route.Transport is "tunnel" or "onion";
 
     private async Task<BoxStream> ShakeAsync(Stream raw, MultiserverRoute route, FeedId server, CancellationToken cancellationToken)
     {
@@ -369,6 +378,8 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         try
         {
             from = caller.RemoteEndPoint;
+            if (!listener.IsUnix)
+                _options.Limits.Silence.Apply(caller);
         }
         catch (SocketException)
         {
@@ -437,7 +448,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
 
     private async Task HoldAsync(Stream stream, FeedId? remote, MultiserverAddress address, CancellationToken cancellationToken)
     {
-        PeerConnection connection = Start(stream, remote, address, isClient: false);
+        PeerConnection connection = Start(stream, remote, address, isClient: false, IsRelayed(address.Routes[0]));
         try
         {
             if (!connection.IsOurs)
@@ -451,7 +462,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         await connection.Closed.ConfigureAwait(false);
     }
 
-    private PeerConnection Start(Stream stream, FeedId? remote, MultiserverAddress address, bool isClient)
+    private PeerConnection Start(Stream stream, FeedId? remote, MultiserverAddress address, bool isClient, bool isRelayed)
     {
         FeedId who = remote ?? ((BoxStream)stream).Remote;
         bool isOurs = who == _options.Keys.Id;
@@ -466,8 +477,9 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             Permissions = permissions,
             TimeProvider = _options.TimeProvider,
             OnEvent = _onEvent,
+            AnswerDeadline = isRelayed && _options.Limits.Rpc.AnswerDeadline == Timeout.InfiniteTimeSpan ? _options.Limits.SilenceDeadline : _options.Limits.Rpc.AnswerDeadline,
         });
-        var connection = new PeerConnection(rpc, who, address, isClient, isOurs);
+        var connection = new PeerConnection(rpc, who, address, isClient, isOurs) { ProbeDeadline = s_probe < _options.Limits.SilenceDeadline || _options.Limits.SilenceDeadline == Timeout.InfiniteTimeSpan ? s_probe : _options.Limits.SilenceDeadline, Probing = Run };
         bool isLate;
         lock (_gate)
         {
