@@ -113,6 +113,8 @@ public sealed class ConnScheduler : IConnScheduler
         if (Obstacle(peer) is { } obstacle)
             return new SchedulerOutlook(obstacle);
         HubPeer[] inHub = _plugin.Hub.Snapshot();
+        if (peer.Identity is { } key && Array.Find(inHub, p => p.Key == key && p.Address != peer.Address) is { } other)
+            return new SchedulerOutlook($"It is {HubPeer.NameOf(other.State)} at another address, and waits until that has ended");
         bool isRoom = peer.Kind == PeerKind.Room;
         if (isRoom && peer.Pool == PeerPool.Staging)
             return new SchedulerOutlook("A room that is not remembered is dialled by a person");

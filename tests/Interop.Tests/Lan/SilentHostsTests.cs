@@ -7,6 +7,8 @@ namespace Interop.Tests.Lan;
 /// <summary>Peers on hosts of their own whose cables are pulled: nothing says that they are gone.</summary>
 public class SilentHostsTests
 {
+    private const string Patient = "2m"; // a loaded machine answers late
+
     [Fact]
     public async Task CablesPulled_AfterIdling_AreNoticedAsSilence_AndPluggedInAgainAllReturn()
     {
@@ -18,8 +20,8 @@ public class SilentHostsTests
         await hosts.StartToolAsync(3, "--no-lan", "--no-dial");
         PeerProcess four = await hosts.StartToolAsync(4, "--no-lan");
         foreach (int host in (int[])[2, 3]) // we dial them, and the fourth dials us
-            await hosts.TellToolAsync(1, "remember", LanHosts.Address(host, host), "--type", "pub");
-        await hosts.TellToolAsync(4, "remember", LanHosts.Address(1, 1), "--type", "pub");
+            await hosts.TellToolAsync(1, "remember", LanHosts.Address(host, host), "--type", "pub", "--timeout", Patient);
+        await hosts.TellToolAsync(4, "remember", LanHosts.Address(1, 1), "--type", "pub", "--timeout", Patient);
         foreach (int host in (int[])[2, 3, 4])
             await one.ConnectedAsync(LanHosts.Id(host));
         await four.ConnectedAsync(LanHosts.Id(1));
@@ -29,14 +31,14 @@ public class SilentHostsTests
         foreach (int host in (int[])[2, 3, 4])
         {
             await hosts.Network.LinkAsync(host, up: false);
-            string why = await hosts.AskToolAsync(1, "why", LanHosts.Id(host));
+            string why = await hosts.AskToolAsync(1, "why", LanHosts.Id(host), "--timeout", Patient);
             Assert.DoesNotContain("disconnected", why, StringComparison.Ordinal);
         }
 
         foreach (int host in (int[])[2, 3, 4])
         {
             await one.DisconnectedAsync(LanHosts.Id(host), seen);
-            string why = await hosts.AskToolAsync(1, "why", LanHosts.Id(host));
+            string why = await hosts.AskToolAsync(1, "why", LanHosts.Id(host), "--timeout", Patient);
             Assert.Contains("disconnected: the other side went silent", why, StringComparison.Ordinal);
         }
 
@@ -54,14 +56,14 @@ public class SilentHostsTests
         await using LanHosts hosts = await LanHosts.CreateAsync(1, 2);
         PeerProcess one = await hosts.StartToolAsync(1, "--no-lan", "--no-dial");
         PeerProcess two = await hosts.StartToolAsync(2, "--no-lan");
-        await hosts.TellToolAsync(2, "remember", LanHosts.Address(1, 1), "--type", "pub");
+        await hosts.TellToolAsync(2, "remember", LanHosts.Address(1, 1), "--type", "pub", "--timeout", Patient);
         await one.ConnectedAsync(LanHosts.Id(2));
         await hosts.Network.LinkAsync(2, up: false);
         await two.DisposeAsync(); // killed, and its last words do not get through
         await hosts.Network.LinkAsync(2, up: true);
         PeerProcess again = await hosts.StartToolAsync(2, "--no-lan");
         await again.ConnectedAsync(LanHosts.Id(1));
-        JsonElement hub = JsonElement.Parse((await hosts.AskToolAsync(1, "peers", "--json")).Trim().Split('\n')[^1]);
+        JsonElement hub = JsonElement.Parse((await hosts.AskToolAsync(1, "peers", "--json", "--timeout", Patient)).Trim().Split('\n')[^1]);
         Assert.Contains(LanHosts.Id(2), hub.GetRawText(), StringComparison.Ordinal);
     }
 }
