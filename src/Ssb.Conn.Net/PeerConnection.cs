@@ -7,6 +7,7 @@ namespace Ssb.Conn.Net;
 public sealed class PeerConnection : IPeerConnection
 {
     private PeerPing? _ping;
+    private bool _isProbed;
 
     internal PeerConnection(RpcConnection rpc, FeedId remote, MultiserverAddress address, bool isClient, bool isOurs)
     {
@@ -36,6 +37,16 @@ public sealed class PeerConnection : IPeerConnection
     public Task Closed => Rpc.Completion;
 
     /// <inheritdoc/>
+    public string? EndReason => !Rpc.Completion.IsCompletedSuccessfully ? null : Rpc.Completion.Result switch
+    {
+        { Reason: RpcEndReason.Silent } => ConnReason.Silent,
+        { Reason: RpcEndReason.Idle } => ConnReason.Idle,
+        { Reason: RpcEndReason.Closed } => ConnReason.EndedHere,
+        { Reason: RpcEndReason.Violation } => ConnReason.CutOff,
+        { Error: var error } => UsefulBytes.CauseOf(error) is null ? null : ConnReason.CutOff,
+    };
+
+    /// <inheritdoc/>
     public PeerPing? Ping => Volatile.Read(ref _ping);
 
     /// <inheritdoc/>
@@ -46,11 +57,24 @@ public sealed class PeerConnection : IPeerConnection
     /// <see cref="SchedulerOptions.DownloadPause"/>. Cheap; to be called for each. Does nothing for a <see cref="PeerNetwork"/> alone.</summary>
     public void NotifyDownload() => Downloading?.Invoke();
 
+    /// <inheritdoc/>
+    public void Probe()
+    {
+        if (!Interlocked.Exchange(ref _isProbed, true)) // one at a time, however often the peer comes
+            Probing?.Invoke(ProbeAsync());
+    }
+
     /// <summary>The identity, and whether we dialled.</summary>
     public override string ToString() => $"{Id} ({(IsClient ? "dialled" : "called")})";
 
     /// <summary>Who is told of a download.</summary>
     internal Action? Downloading { private get; set; }
+
+    /// <summary>How long the peer may take to show that it is there.</summary>
+    internal TimeSpan ProbeDeadline { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Waits for a probe that was begun.</summary>
+    internal Action<Task>? Probing { private get; init; }
 
     // pull-ping of ssb-conn's glue: a peer that has no gossip.ping is marked so.
     internal async Task PingAsync()
@@ -71,5 +95,11 @@ public sealed class PeerConnection : IPeerConnection
 
         static PeerStatistics Add(PeerStatistics? series, TimeSpan value) =>
             series?.Add(value.TotalMilliseconds) ?? PeerStatistics.Of(value.TotalMilliseconds);
+    }
+
+    private async Task ProbeAsync()
+    {
+        await Rpc.ProbeAsync(ProbeDeadline).ConfigureAwait(false); // it ends the connection, if it is to be ended
+        Volatile.Write(ref _isProbed, false);
     }
 }

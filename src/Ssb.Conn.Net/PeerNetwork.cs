@@ -20,6 +20,8 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     private const int HandshakeShare = 4, CallerShare = 2; // of the descriptors that are left for them as the network opens
     private const string OutOfDescriptors = "letting callers in"; // in a log
 
+    private static readonly TimeSpan s_probe = TimeSpan.FromSeconds(10); // of a connection whose peer has come by another
+
     // After callers could not be accepted: no more sockets, say. They wait in the queue of the system meanwhile.
     private static readonly TimeSpan s_pauseAfterError = TimeSpan.FromMilliseconds(100), s_longestPause = TimeSpan.FromSeconds(1);
 
@@ -96,11 +98,13 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     }
 
     /// <summary>Opens the raw stream of a <c>tunnel</c> route; whoever knows the rooms sets it.</summary>
-    internal Func<MultiserverRoute, PeerDial, CancellationToken, Task<Stream>>? OpenTunnel { get; set; }
+    internal Func<MultiserverRoute, PeerDial, DialTime, CancellationToken, Task<Stream>>? OpenTunnel { get; set; }
 
     /// <summary>Told of a connection that we ended because of what the peer sent, with the reason. Quick, on any thread, and throws
     /// nothing.</summary>
     internal Action<PeerConnection, string>? CutOff { private get; set; }
+
+    internal PeerNetworkLimits Limits => _options.Limits;
 
     /// <summary>Asked, beside the manager, whether a caller is let in.</summary>
     internal Func<FeedId, bool>? IsWelcome { get; set; }
@@ -147,15 +151,15 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         ObjectDisposedException.ThrowIf(_isClosed, this);
         IReadOnlyList<MultiserverRoute> routes = address.Routes;
         var failures = new List<ConnectFailedException>();
-        long start = _options.TimeProvider.GetTimestamp();
+        var time = new DialTime(_options.TimeProvider, dial.Deadline);
         for (int i = 0; i < routes.Count; i++)
         {
-            TimeSpan limit = LimitOf(dial, routes.Count - i, _options.TimeProvider.GetElapsedTime(start));
-            using var deadline = new CancellationTokenSource(limit, _options.TimeProvider);
+            TimeSpan limit = time.ShareOf(routes.Count - i, _options.Limits.RouteDeadline);
+            using CancellationTokenSource deadline = time.Limit(limit);
             using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token, _closing.Token);
             try
             {
-                return await ConnectAsync(dial, routes[i], ended.Token).ConfigureAwait(false);
+                return await ConnectAsync(dial, routes[i], time.Within(limit), ended.Token).ConfigureAwait(false);
             }
             catch (ConnectFailedException e)
             {
@@ -168,15 +172,6 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         }
 
         throw failures.Count == 1 ? failures[0] : new ConnectFailedException(string.Join(' ', failures.Select(f => f.Message)), failures[^1]);
-    }
-
-    // A route that does not answer must leave time for those behind it.
-    private TimeSpan LimitOf(PeerDial dial, int left, TimeSpan elapsed)
-    {
-        if (left == 1)
-            return Timeout.InfiniteTimeSpan; // whoever dials ends it
-        TimeSpan share = dial.Deadline is { } deadline ? (deadline - elapsed) / left : TimeSpan.MaxValue;
-        return share >= _options.Limits.RouteDeadline ? _options.Limits.RouteDeadline : share > TimeSpan.Zero ? share : TimeSpan.Zero;
     }
 
     /// <inheritdoc/>
@@ -309,7 +304,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         }
     }
 
-    private async Task<PeerConnection> ConnectAsync(PeerDial dial, MultiserverRoute route, CancellationToken cancellationToken)
+    private async Task<PeerConnection> ConnectAsync(PeerDial dial, MultiserverRoute route, DialTime time, CancellationToken cancellationToken)
     {
         Stream raw;
         try
@@ -326,9 +321,9 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
                     "this process is short of file descriptors (ulimit -n), and keeps the last ones for its files.");
             }
 
-            raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, dial, _options.SocksProxy, _options.Certificates, NewUseful(), cancellationToken).ConfigureAwait(false)
+            raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, dial, HowToOpen(time), cancellationToken).ConfigureAwait(false)
                 : !dial.TryOpen() ? throw new ConnectFailedException(Transport.TooMany)
-                : OpenTunnel is { } open ? await open(route, dial, cancellationToken).ConfigureAwait(false)
+                : OpenTunnel is { } open ? await open(route, dial, time, cancellationToken).ConfigureAwait(false)
                 : throw new ConnectFailedException("nobody here knows rooms, through which a tunnel goes.");
         }
         catch (ConnectFailedException e)
@@ -336,9 +331,10 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             throw new ConnectFailedException($"{route} could not be reached: {e.Message}", e.InnerException);
         }
 
+        bool isRelayed = IsRelayed(route);
         return route.Transform == "shs"
-            ? Start(await ShakeAsync(raw, route, FeedId.Parse(route.Key!), cancellationToken).ConfigureAwait(false), null, dial.Address, isClient: true) // it could be dialled: it has one
-            : Start(raw, _options.Keys.Id, dial.Address, isClient: true);
+            ? Start(await ShakeAsync(raw, route, FeedId.Parse(route.Key!), cancellationToken).ConfigureAwait(false), null, dial.Address, isClient: true, isRelayed) // it could be dialled: it has one
+            : Start(raw, _options.Keys.Id, dial.Address, isClient: true, isRelayed);
     }
 
     private static string? RefusalOf(MultiserverRoute route, MultiserverAddress address) =>
@@ -347,6 +343,20 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         : route.Key is { } key && address.Key != key ? $"it names another identity than the address it belongs to, which is {address.Key ?? "none"}."
         : Transport.ProblemOf(route) is { } problem ? $"{problem}."
         : null;
+
+    private RouteOpening HowToOpen(DialTime time) => new()
+    {
+        SocksProxy = _options.SocksProxy,
+        Certificates = _options.Certificates,
+        Useful = NewUseful(),
+        Time = time,
+        LongestShare = _options.Limits.RouteDeadline,
+        Silence = _options.Limits.Silence,
+        Resolve = _options.Resolve,
+    };
+
+    // TCP ends at a room, or at Tor, which may be there when the peer behind it is not.
+    private static bool IsRelayed(MultiserverRoute route) => route.Transport is "tunnel" or "onion";
 
     private async Task<BoxStream> ShakeAsync(Stream raw, MultiserverRoute route, FeedId server, CancellationToken cancellationToken)
     {
@@ -434,6 +444,8 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         try
         {
             from = caller.RemoteEndPoint;
+            if (!listener.IsUnix)
+                _options.Limits.Silence.Apply(caller);
         }
         catch (SocketException)
         {
@@ -526,7 +538,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
 
     private async Task HoldAsync(Stream stream, FeedId? remote, MultiserverAddress address, CancellationToken cancellationToken)
     {
-        PeerConnection connection = Start(stream, remote, address, isClient: false);
+        PeerConnection connection = Start(stream, remote, address, isClient: false, IsRelayed(address.Routes[0]));
         try
         {
             if (!connection.IsOurs)
@@ -540,7 +552,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         await connection.Closed.ConfigureAwait(false);
     }
 
-    private PeerConnection Start(Stream stream, FeedId? remote, MultiserverAddress address, bool isClient)
+    private PeerConnection Start(Stream stream, FeedId? remote, MultiserverAddress address, bool isClient, bool isRelayed)
     {
         FeedId who = remote ?? ((BoxStream)stream).Remote;
         bool isOurs = who == _options.Keys.Id;
@@ -556,8 +568,9 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             TimeProvider = _options.TimeProvider,
             OnEvent = _onEvent,
             Descriptors = _descriptors,
+            AnswerDeadline = isRelayed && _options.Limits.Rpc.AnswerDeadline == Timeout.InfiniteTimeSpan ? _options.Limits.SilenceDeadline : _options.Limits.Rpc.AnswerDeadline,
         });
-        var connection = new PeerConnection(rpc, who, address, isClient, isOurs);
+        var connection = new PeerConnection(rpc, who, address, isClient, isOurs) { ProbeDeadline = s_probe < _options.Limits.SilenceDeadline || _options.Limits.SilenceDeadline == Timeout.InfiniteTimeSpan ? s_probe : _options.Limits.SilenceDeadline, Probing = Run };
         bool isLate;
         lock (_gate)
         {

@@ -6,6 +6,7 @@ namespace Ssb.Conn.Net;
 public sealed record PeerNetworkLimits
 {
     private static readonly TimeSpan s_longest = TimeSpan.FromHours(1);
+    private static readonly TimeSpan s_shortestSilence = TimeSpan.FromSeconds(2);
 
     /// <summary>The bounds of each connection; its api, its permissions and its clock come from here. Default: those of <see
     /// cref="RpcOptions"/>, with bodies of up to 1 MiB, 256 open requests, windows of 1,024 frames and 2 MiB, 8 MiB held in all and 16 MiB
@@ -71,9 +72,21 @@ public sealed record PeerNetworkLimits
     /// s.</summary>
     public TimeSpan HandshakeDeadline { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long an attempt at one of several routes of an address may take, and no longer than its share of the dial's time; the
-    /// last has what is left of that. At most an hour. Default: 10 s.</summary>
+    /// <summary>How long an attempt at one of several routes of an address may take, or at one of several addresses of a name, and no longer
+    /// than its share of the dial's time; the last has what is left of that. At most an hour. Default: 10 s.</summary>
     public TimeSpan RouteDeadline { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long the other side may answer nothing until its connection ends as one that went silent: its cable was pulled, or its
+    /// power is gone. Over TCP it is the other machine that has to answer, by keep-alive, whatever its program does; what was sent must be
+    /// acknowledged in that time, or in <see cref="RpcOptions.SendTimeout"/> if that is longer. Through a room or Tor the peer is asked by
+    /// <c>gossip.ping</c> after half of that, and one that never answers such a question stays; <see cref="RpcOptions.AnswerDeadline"/> is
+    /// set so, unless it is set already. Ours: ssb-conn has a ping each 5 minutes, whose answer has no deadline.</summary>
+    /// <value>Defaults to 60 seconds; must be between 2 seconds and an hour; <see cref="Timeout.InfiniteTimeSpan"/> for as long as the system
+    /// likes.</value>
+    public TimeSpan SilenceDeadline { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>The same, for TCP.</summary>
+    internal SilenceLimits Silence => SilenceLimits.Of(SilenceDeadline, Rpc.SendTimeout);
 
     internal void Check()
     {
@@ -93,5 +106,9 @@ public sealed record PeerNetworkLimits
         ArgumentOutOfRangeException.ThrowIfGreaterThan(HandshakeDeadline, s_longest, nameof(HandshakeDeadline));
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(RouteDeadline, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(RouteDeadline, s_longest, nameof(RouteDeadline));
+        if (SilenceDeadline == Timeout.InfiniteTimeSpan)
+            return;
+        ArgumentOutOfRangeException.ThrowIfLessThan(SilenceDeadline, s_shortestSilence, nameof(SilenceDeadline));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(SilenceDeadline, s_longest, nameof(SilenceDeadline));
     }
 }

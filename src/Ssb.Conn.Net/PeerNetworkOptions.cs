@@ -57,6 +57,9 @@ public sealed record PeerNetworkOptions
     /// <summary>Decides about certificates of <c>wss</c> routes, instead of the system. Default null.</summary>
     internal RemoteCertificateValidationCallback? Certificates { get; init; }
 
+    /// <summary>Finds the addresses of a name, instead of the system.</summary>
+    internal Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; init; } = Dns.GetHostAddressesAsync;
+
     internal PeerNetworkOptions Checked()
     {
         ArgumentNullException.ThrowIfNull(Keys);

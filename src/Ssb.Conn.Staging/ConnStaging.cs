@@ -313,6 +313,14 @@ public sealed class ConnStaging : IDisposable
             return _bench.Sources.CountOf(source);
     }
 
+    /// <summary>How long ago there was news of a peer, whatever became of the time of day; zero if it does not age, or is not there.</summary>
+    internal TimeSpan AgeOf(MultiserverAddress address)
+    {
+        (_, long now) = _clock.Read();
+        lock (Gate)
+            return _bench.TryFind(address.Text, address.GetHashCode(), out int slot) ? TimeSpan.FromMilliseconds(_bench.AgeOf(slot, now)) : TimeSpan.Zero;
+    }
+
     /// <summary>Puts a peer back that had left: it keeps its birth and its source, and its time to live starts anew. It does not have to find
     /// room: it had a place, and has been away for a moment.</summary>
     /// <param name="peer">The peer as it was.</param>

@@ -38,9 +38,10 @@ public sealed class ConnPlugin : IAsyncDisposable
         Query = new ConnQuery(Db, Hub, Staging);
         _history = new PeerHistory(options.HistoryPeers, options.HistoryNotes);
         _failures = new FailureMemory(options.FailuresRemembered);
+        StateTimes = new StateTimes(options.FailuresRemembered, options.TimeProvider);
         _admission = new Admission(options.Admission, Staging, Hub, rules, options);
         Hub.ReachOf = address => _admission.LeastOf(_glue!.SourceOf(address)); // the glue is there before anybody can dial
-        _glue = new InterpoolGlue(Db, Hub, Staging, rules, _failures, options, Note);
+        _glue = new InterpoolGlue(Db, Hub, Staging, rules, _failures, StateTimes, options, Note);
         Hub.Glue = OnHub;
         Hub.IsBlocked = (address, identity) => rules.Find(address.Text, identity) is { Kind: PeerRuleKind.Block };
         Hub.KeepsPathOf = address => options.Scheduler.KeepsPathsOfStrangers || Db.Get(address) is not null || SourceOf(address) is null;
@@ -96,6 +97,9 @@ public sealed class ConnPlugin : IAsyncDisposable
 
     /// <summary>What dials are taken from that no person asked for.</summary>
     internal DialBudget Budget { get; }
+
+    /// <summary>How long ago peers changed their state.</summary>
+    internal StateTimes StateTimes { get; }
 
     /// <summary>Counts peers that left the bench.</summary>
     internal long Left => Volatile.Read(ref _left);
@@ -311,7 +315,8 @@ public sealed class ConnPlugin : IAsyncDisposable
         return Hub.ResetAsync();
     }
 
-    /// <summary>The machine has slept: likewise. The scheduler notices by itself when its clock jumps.</summary>
+    /// <summary>The machine has slept: likewise. The scheduler notices by itself when its clock jumps ahead. When the clock was set back, it
+    /// tries peers again whose dials failed, and connections stand.</summary>
     public Task NotifyWakeUpAsync() => NotifyNetworkChangeAsync();
 
     /// <summary>Takes a peer off the bench and keeps it off, however often it is met again. It may call, and may be dialled by a person.</summary>

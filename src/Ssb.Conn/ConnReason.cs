@@ -39,6 +39,18 @@ public static class ConnReason
     /// <summary>The other side, or the network, ended the connection.</summary>
     public const string Ended = "ended by the other side";
 
+    /// <summary>The other side was gone without a word: it answered nothing any more, and we ended the connection.</summary>
+    public const string Silent = "the other side went silent";
+
+    /// <summary>Nothing had come or gone for so long that we ended the connection.</summary>
+    public const string Idle = "idle for too long";
+
+    /// <summary>The other side sent what it must not, and was cut off.</summary>
+    public const string CutOff = "cut off for what it sent";
+
+    /// <summary>This program ended the connection itself, and not through the hub.</summary>
+    public const string EndedHere = "ended by this side";
+
     /// <summary>It did not answer within its deadline.</summary>
     public const string TimedOut = "timed out";
 }

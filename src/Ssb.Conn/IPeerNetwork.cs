@@ -31,8 +31,19 @@ public interface IPeerConnection
     /// <summary>Completes when the connection has ended, for whatever reason; it never fails.</summary>
     Task Closed { get; }
 
+    /// <summary>Once it has ended: why, in a few words such as <see cref="ConnReason.Silent"/>; null if the other side, or the network, ended it, or
+    /// if that is not known. Asked when <see cref="Closed"/> has completed. Quick, and throws nothing.</summary>
+    string? EndReason => null;
+
     /// <summary>What pinging has shown so far; null before the first answer.</summary>
     PeerPing? Ping { get; }
+
+    /// <summary>The same peer, as its handshake has proven, has just connected in another way: this connection may be one that it has lost. Finds
+    /// out whether the peer still answers, and ends the connection if it does not. Returns at once, and throws nothing. Does nothing unless an
+    /// implementation has a way to find out.</summary>
+    void Probe()
+    {
+    }
 
     /// <summary>Says goodbye and ends the connection. Calling it again does nothing.</summary>
     /// <param name="cancellationToken">Ends the goodbye; the connection is dropped then.</param>

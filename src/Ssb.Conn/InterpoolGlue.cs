@@ -9,7 +9,7 @@ namespace Ssb.Conn;
 /// it: with the failure if the dial failed, and only those that still live. Thus a peer is at each moment in one place.</para>
 /// <para>Told of each event by the hub, under its lock; everything here is guarded by that.</para>
 /// </remarks>
-internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging, PeerRules rules, FailureMemory failures, ConnPluginOptions options, Action<string, MultiserverAddress, string?, string, string?> note)
+internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging, PeerRules rules, FailureMemory failures, StateTimes times, ConnPluginOptions options, Action<string, MultiserverAddress, string?, string, string?> note)
 {
     private readonly Dictionary<MultiserverAddress, Away> _away = [];
 
@@ -35,14 +35,14 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
             case HubEventType.DisconnectingFailed:
                 break;
             case HubEventType.Disconnected:
-                OnDisconnected(peer);
+                OnDisconnected(peer, e.Reason);
                 break;
         }
 
         if (e.Type != HubEventType.ConnectingFailed)
             Note(HubEvent.NameOf(e.Type), e.Reason);
         if (e.Type is HubEventType.Disconnecting or HubEventType.DisconnectingFailed)
-            UpdateDb(peer.Address, StateChanged);
+            ChangeState(peer, Now());
 
         void Note(string what, string reason) => note(what, peer.Address, peer.Key, reason, null);
     }
@@ -56,7 +56,7 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
             if (away.Key != identity && away.Address != address)
                 continue;
             if (away.Routes.Find(r => r.Peer.Address == address) is { } route)
-                (route.Heard, route.Data) = (now, staging.Merge(address.Text, route.Data, data));
+                (route.Heard, route.HeardAt, route.Age, route.Data) = (now, Timestamp(), TimeSpan.Zero, staging.Merge(address.Text, route.Data, data));
         }
     }
 
@@ -94,12 +94,13 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
             using IDisposable batch = staging.Batch();
             foreach (StagedPeer route in others.Where(r => r.Text != peer.Address.Text).Prepend(dialled).OfType<StagedPeer>())
             {
+                TimeSpan age = staging.AgeOf(route.Address);
                 staging.Unstage(route.Address, UnstageReason.Promoted);
-                away.Routes.Add(new Route(route));
+                away.Routes.Add(new Route(route, age, Timestamp()));
             }
         }
 
-        UpdateDb(peer.Address, peer.State == HubState.Connected ? data => StateChanged(data).With(PeerField.Of("failure", 0)) : StateChanged);
+        ChangeState(peer, Now(), peer.State == HubState.Connected ? static data => data.With(PeerField.Of("failure", 0)) : null);
         PeerData known = db.Get(peer.Address) ?? PeerData.Empty;
         if (dialled is not null) // as there: once it is connected, the book has the last word
             known = known.Merge(PeerData.Of(dialled));
@@ -111,37 +112,39 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
     {
         DateTimeOffset now = options.TimeProvider.GetUtcNow();
         Failure failure = failures.Add(peer.Address, error, now);
-        UpdateDb(peer.Address, data => StateChanged(data.With(PeerField.Of("failure", data.Failure + 1)))
+        ChangeState(peer, now.ToUnixTimeMilliseconds(), data => data.With(PeerField.Of("failure", data.Failure + 1))
             .With("duration", (data.Duration?.Add(0) ?? PeerStatistics.Of(0)).ToElement()));
-        Return(peer, route => route.Peer.Text == peer.Address.Text ? With(route.Data, failure) : route.Data);
+        Return(peer, $"its dial failed: {error}", route => route.Peer.Text == peer.Address.Text ? With(route.Data, failure) : route.Data);
     }
 
     private void OnConnected(HubPeer peer, IPeerConnection connection)
     {
         failures.Forget(peer.Address);
         Away away = _away[peer.Address]; // it was promoted just now
-        (away.Connection, away.ConnectedAt) = (connection, options.TimeProvider.GetTimestamp());
+        (away.Connection, away.ConnectedAt) = (connection, Timestamp());
     }
 
-    private void OnDisconnected(HubPeer peer)
+    private void OnDisconnected(HubPeer peer, string reason)
     {
+        long now = Now();
+        string why = $"its dial was given up: {reason}";
         // Since it stood. (There: since it began to end, if we ended it.)
         if (_away.TryGetValue(peer.Address, out Away? away) && away.Connection is not null)
         {
             double lasted = Math.Floor(options.TimeProvider.GetElapsedTime(away.ConnectedAt).TotalMilliseconds);
-            UpdateDb(peer.Address, data => StateChanged(data).With("duration", (data.Duration?.Add(lasted) ?? PeerStatistics.Of(lasted)).ToElement()));
+            ChangeState(peer, now, data => data.With("duration", (data.Duration?.Add(lasted) ?? PeerStatistics.Of(lasted)).ToElement()));
             RecordPing(away);
+            why = $"its connection ended: {reason}";
         }
         else
         {
-            UpdateDb(peer.Address, StateChanged);
+            ChangeState(peer, now);
         }
 
-        double now = Now();
-        Return(peer, route => route.Peer.Text == peer.Address.Text ? route.Data.With("stateChange", now) : route.Data);
+        Return(peer, why, route => route.Peer.Text == peer.Address.Text ? route.Data.With("stateChange", (double)now) : route.Data);
     }
 
-    private void Return(HubPeer peer, Func<Route, StagedData> data)
+    private void Return(HubPeer peer, string why, Func<Route, StagedData> data)
     {
         if (!_away.Remove(peer.Address, out Away? away) || away.Routes.Count == 0)
             return;
@@ -153,17 +156,25 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
             return;
         }
 
-        long now = Now();
         using IDisposable batch = staging.Batch();
         foreach (Route route in away.Routes)
         {
             StagedPeer staged = route.Peer;
-            bool hasExpired = staged.Type is { } type && options.Staging.TimeToLive.TryGetValue(type, out TimeSpan life) && now - route.Heard >= life.TotalMilliseconds;
+            bool hasExpired = staged.Type is { } type && options.Staging.TimeToLive.TryGetValue(type, out TimeSpan life)
+                && route.Age + options.TimeProvider.GetElapsedTime(route.HeardAt) >= life;
             if (hasExpired)
                 note("expired", staged.Address, staged.Identity, "not heard of while it was connected", staged.Source);
             else if (rules.Find(staged.Text, staged.Identity) is null && staging.Return(staged, data(route), route.Heard))
-                note("returned", staged.Address, staged.Identity, "its connection ended", staged.Source);
+                note("returned", staged.Address, staged.Identity, why, staged.Source);
         }
+    }
+
+    // Stored is the time of day, for people and other programs; how long it is ago is told by StateTimes.
+    private void ChangeState(HubPeer peer, long now, Func<PeerData, PeerData>? change = null)
+    {
+        if (!peer.IsCaller || db.Find(peer.Address) is not null) // nobody waits for the address that a call came from
+            times.Set(peer.Address, now);
+        UpdateDb(peer.Address, data => (change?.Invoke(data) ?? data).With(PeerField.Of("stateChange", now)));
     }
 
     // What is in the book may be at its limit, or beyond it if another program wrote it; then its statistics stay as they are.
@@ -203,9 +214,9 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
         .With("lastError", failure.LastError)
         .With("retryAt", failure.RetryAt.ToUnixTimeMilliseconds());
 
-    private PeerData StateChanged(PeerData data) => data.With(PeerField.Of("stateChange", Now()));
-
     private long Now() => options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
+
+    private long Timestamp() => options.TimeProvider.GetTimestamp();
 
     /// <summary>A peer that is in the hub, and what it left on the bench's side.</summary>
     private sealed class Away(MultiserverAddress address)
@@ -226,7 +237,10 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
     }
 
     /// <summary>A route that is away.</summary>
-    private sealed class Route(StagedPeer peer)
+    /// <param name="peer">The peer as it was on the bench.</param>
+    /// <param name="age">How long it had not been told of when it left.</param>
+    /// <param name="now">When it left, as a timestamp of the clock.</param>
+    private sealed class Route(StagedPeer peer, TimeSpan age, long now)
     {
         public StagedPeer Peer { get; } = peer;
 
@@ -234,5 +248,10 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
 
         /// <summary>When it was last told of, in Unix milliseconds.</summary>
         public long Heard { get; set; } = peer.Updated;
+
+        /// <summary>How long it had not been told of at <see cref="HeardAt"/>, a timestamp of the clock.</summary>
+        public TimeSpan Age { get; set; } = age;
+
+        public long HeardAt { get; set; } = now;
     }
 }

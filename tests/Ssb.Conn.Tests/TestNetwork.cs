@@ -102,6 +102,12 @@ internal sealed class TestConnection(string id, MultiserverAddress address) : IP
     /// <summary>What asking for the ping throws.</summary>
     public Exception? PingError { get; set; }
 
+    /// <summary>Why it ended, once it has.</summary>
+    public string? EndReason { get; set; }
+
+    /// <summary>How often it was asked whether the peer is still there.</summary>
+    public int Probes { get; private set; }
+
     public bool HasCloseBeenCalled { get; private set; }
 
     /// <summary>What closing throws; then the connection stands.</summary>
@@ -109,6 +115,8 @@ internal sealed class TestConnection(string id, MultiserverAddress address) : IP
 
     /// <summary>Closing waits for it.</summary>
     public Task? CloseTakes { get; set; }
+
+    public void Probe() => Probes++;
 
     public async Task CloseAsync(CancellationToken cancellationToken)
     {

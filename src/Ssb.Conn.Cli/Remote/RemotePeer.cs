@@ -154,7 +154,13 @@ internal sealed class RemotePeer : IAsyncDisposable
 
     private static async Task<RpcConnection> ConnectAsync(MultiserverRoute route, RemoteTarget target, CancellationToken cancellationToken)
     {
-        Stream stream = await Transport.OpenAsync(route, dial: null, Transport.Tor, certificates: null, new UsefulBytes(TimeProvider.System), cancellationToken);
+        var how = new RouteOpening
+        {
+            Useful = new UsefulBytes(TimeProvider.System),
+            Time = new DialTime(TimeProvider.System, target.Timeout),
+            Silence = new PeerNetworkLimits().Silence,
+        };
+        Stream stream = await Transport.OpenAsync(route, dial: null, how, cancellationToken);
         if (RemoteTarget.IsOpen(route))
             return RpcConnection.Start(stream, s_bounds);
         FeedId server = FeedId.Parse(route.Key!); // a route that is not open has a key, and then we have one: RemoteTarget sees to both

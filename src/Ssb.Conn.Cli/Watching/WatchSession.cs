@@ -172,6 +172,7 @@ internal sealed class WatchSession(Func<CancellationToken, Task<RemotePeer>> att
     {
         RpcEndReason.Goodbye => "it said goodbye",
         RpcEndReason.Idle => "the connection was idle",
+        RpcEndReason.Silent => "it went silent",
         RpcEndReason.Violation => $"it broke the rules of the connection: {end.Error?.Message}",
         _ => "the connection broke",
     };

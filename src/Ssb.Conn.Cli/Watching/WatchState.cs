@@ -50,6 +50,7 @@ internal sealed class WatchState
     private string _where;
     private string _gone = "";
     private DateTimeOffset _retryAt;
+    private TimeSpan _pause; // no more is left of it, if the clock is set back meanwhile
     private Pool _focus = Pool.Bench;
     private string _message = "";
     private bool _isBad, _isBusy;
@@ -87,7 +88,7 @@ internal sealed class WatchState
                     (_peer, _where, _gone) = (attached, Title ?? attached.Where, "");
                     break;
                 case WatchEvent.Gone gone:
-                    (_peer, _gone, _retryAt) = (null, gone.Reason, now + gone.Pause);
+                    (_peer, _gone, _retryAt, _pause) = (null, gone.Reason, now + gone.Pause, gone.Pause);
                     break;
                 case WatchEvent.Entries entries:
                     _panes[(int)entries.Pool].Take(entries.Peers, now);
@@ -164,7 +165,7 @@ internal sealed class WatchState
     {
         lock (_gate)
         {
-            TimeSpan left = _retryAt - now;
+            TimeSpan left = TimeSpan.FromTicks(Math.Min((_retryAt - now).Ticks, _pause.Ticks));
             foreach (Pane pane in _panes)
                 pane.Shown(now);
             return new WatchModel
@@ -285,7 +286,7 @@ internal sealed class WatchState
         /// <summary>A frame was drawn: who looks at it for long enough knows who left.</summary>
         public void Shown(DateTimeOffset now)
         {
-            if (now - _lostAt >= s_toNotice)
+            if (now - _lostAt >= s_toNotice || now < _lostAt) // a clock that was set back does not hold up the keys
                 Lost = null;
         }
 

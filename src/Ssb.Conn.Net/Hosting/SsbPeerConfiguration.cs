@@ -46,6 +46,7 @@ public static class SsbPeerConfiguration
         ["MaxHandshakes"] = (o, s) => o with { MaxHandshakes = Number(s) },
         ["HandshakeDeadline"] = (o, s) => o with { HandshakeDeadline = Duration(s) },
         ["RouteDeadline"] = (o, s) => o with { RouteDeadline = Duration(s) },
+        ["SilenceDeadline"] = (o, s) => o with { SilenceDeadline = Duration(s) },
     };
 
     private static readonly Settings<SsbPeerOptions> s_peer = new()

@@ -211,10 +211,10 @@ internal sealed class RoomClient : IAsyncDisposable
             room.Restage(id);
     }
 
-    private async Task<Stream> OpenTunnelAsync(MultiserverRoute route, PeerDial dial, CancellationToken cancellationToken)
+    private async Task<Stream> OpenTunnelAsync(MultiserverRoute route, PeerDial dial, DialTime time, CancellationToken cancellationToken)
     {
         FeedId portal = FeedId.Parse(route.TunnelPortal), target = FeedId.Parse(route.TunnelTarget); // the network asked for no route with a problem
-        PeerConnection room = Find(portal) ?? await ReachAsync(portal, target, dial, cancellationToken).ConfigureAwait(false);
+        PeerConnection room = Find(portal) ?? await ReachAsync(portal, target, dial, time, cancellationToken).ConfigureAwait(false);
         try
         {
             return new TunnelStream(room.Rpc.Duplex("tunnel.connect", [ConnBodies.Object(writer =>
@@ -236,7 +236,7 @@ internal sealed class RoomClient : IAsyncDisposable
     // Whoever tells of a tunnel names its room. So what is dialled for it is not what anybody told, but what a person remembered; and if
     // nobody asked for the tunnel, only what the
     // scheduler would dial by itself. Else a claim could have us dial any route that was staged for that key, or show whom we know.
-    private async Task<PeerConnection> ReachAsync(FeedId portal, FeedId target, PeerDial dial, CancellationToken cancellationToken)
+    private async Task<PeerConnection> ReachAsync(FeedId portal, FeedId target, PeerDial dial, DialTime time, CancellationToken cancellationToken)
     {
         string id = portal.ToString();
         bool isRequested = dial.IsRequested;
@@ -247,20 +247,29 @@ internal sealed class RoomClient : IAsyncDisposable
         ];
 
         ConnectFailedException? failure = null;
-        foreach ((MultiserverAddress address, bool isInHub) in ways.Take(MaxAddresses))
+        (MultiserverAddress Address, bool IsInHub)[] tried = [.. ways.Take(MaxAddresses)];
+        for (int i = 0; i < tried.Length; i++)
         {
+            (MultiserverAddress address, bool isInHub) = tried[i];
+            TimeSpan share = time.ShareOf(tried.Length - i, _network.Limits.RouteDeadline);
+            using CancellationTokenSource limit = time.Limit(share);
+            using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
             try
             {
                 Task<IPeerConnection>? connecting = null;
                 if (isInHub && !_conn.Hub.TryJoin(address, out connecting))
                     continue; // it has just ended
-                connecting ??= _conn.ConnectForTunnelAsync(address, isRequested, cancellationToken);
-                if (await connecting.WaitAsync(cancellationToken).ConfigureAwait(false) is PeerConnection connection && connection.Remote == portal)
+                connecting ??= _conn.ConnectForTunnelAsync(address, isRequested, ended.Token);
+                if (await connecting.WaitAsync(ended.Token).ConfigureAwait(false) is PeerConnection connection && connection.Remote == portal)
                     return connection;
             }
             catch (ConnectFailedException e)
             {
                 failure = e;
+            }
+            catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+            {
+                failure = new ConnectFailedException($"{address} did not answer within {share.TotalSeconds:0.###} s.");
             }
         }
 

@@ -25,9 +25,23 @@ internal static class Transport
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <exception cref="ConnectFailedException">It cannot be reached, or not in this way. The message says why, without the
     /// route.</exception>
-    public static async Task<Stream> OpenAsync(
+    public static Task<Stream> OpenAsync(
         MultiserverRoute route, PeerDial? dial, EndPoint socksProxy, RemoteCertificateValidationCallback? certificates, UsefulBytes useful,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken) => OpenAsync(route, dial, new RouteOpening
+        {
+            SocksProxy = socksProxy,
+            Certificates = certificates,
+            Useful = useful,
+            Time = new DialTime(TimeProvider.System, null),
+        }, cancellationToken);
+
+    /// <param name="route">Where to. A <c>tunnel</c> has no stream of its own: the room's connection gives it.</param>
+    /// <param name="dial">What it may reach and open; null: everything, as a tool asks that a person runs.</param>
+    /// <param name="how">How it is opened.</param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    /// <exception cref="ConnectFailedException">It cannot be reached, or not in this way. The message says why, without the
+    /// route.</exception>
+    public static async Task<Stream> OpenAsync(MultiserverRoute route, PeerDial? dial, RouteOpening how, CancellationToken cancellationToken)
     {
         if (ProblemOf(route) is { } problem)
             throw new ConnectFailedException($"{problem}.");
@@ -35,10 +49,10 @@ internal static class Transport
         {
             return route.Transport switch
             {
-                "net" => await OpenTcpAsync(route.Host!, route.Port!.Value, dial, cancellationToken).ConfigureAwait(false), // no problem: it has both
+                "net" => await OpenTcpAsync(route.Host!, route.Port!.Value, dial, how, cancellationToken).ConfigureAwait(false), // no problem: it has both
                 "unix" => await OpenUnixAsync(route.Path!, dial, cancellationToken).ConfigureAwait(false), // no problem: it has one
-                "ws" or "wss" => await OpenWebSocketAsync(route, dial, certificates, useful, cancellationToken).ConfigureAwait(false),
-                "onion" => await OpenOnionAsync(route, dial, socksProxy, cancellationToken).ConfigureAwait(false),
+                "ws" or "wss" => await OpenWebSocketAsync(route, dial, how, cancellationToken).ConfigureAwait(false),
+                "onion" => await OpenOnionAsync(route, dial, how.SocksProxy, cancellationToken).ConfigureAwait(false),
                 _ => throw new ConnectFailedException($"'{route.Protocols[0]}' is no transport that can be dialled here."),
             };
         }
@@ -71,18 +85,19 @@ internal static class Transport
 
     private static string Sentence(string clause) => $"{clause}.";
 
-    /// <summary>Opens a TCP connection for a dial: each address of the host in order that the dial may reach, until one works. Every
-    /// transport that goes over TCP by itself comes
-    /// through here, after names are resolved, so that a name cannot lead where an address may not.</summary>
-    private static async Task<Stream> OpenTcpAsync(string host, int port, PeerDial? dial, CancellationToken cancellationToken)
+    /// <summary>Opens a TCP connection for a dial: each address of the host in order that the dial may reach, until one works, each with its
+    /// share of the time. Every transport that goes over TCP by itself comes through here, after names are resolved, so that a name cannot
+    /// lead where an address may not.</summary>
+    private static async Task<Stream> OpenTcpAsync(string host, int port, PeerDial? dial, RouteOpening how, CancellationToken cancellationToken)
     {
         IPAddress[] addresses = IPAddress.TryParse(host, out IPAddress? literal) ? [Unmapped(literal)]
-            : [.. (await Dns.GetHostAddressesAsync(host, cancellationToken).ConfigureAwait(false)).Select(Unmapped)];
+            : [.. (await how.Resolve(host, cancellationToken).ConfigureAwait(false)).Select(Unmapped)];
         string? failure = null;
         Exception? cause = null;
         HostNetwork? network = null;
-        foreach (IPAddress address in addresses)
+        for (int i = 0; i < addresses.Length; i++)
         {
+            IPAddress address = addresses[i];
             if (RefusalOf(address, dial, ref network) is { } refusal)
             {
                 failure ??= refusal;
@@ -91,14 +106,21 @@ internal static class Transport
 
             if (dial?.TryOpen() == false)
                 throw new ConnectFailedException(TooMany, cause);
+            TimeSpan share = how.Time.ShareOf(addresses.Length - i, how.LongestShare);
+            using CancellationTokenSource limit = how.Time.Limit(share);
+            using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
             var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
             try
             {
-                return await OpenSocketAsync(socket, new IPEndPoint(address, port), cancellationToken).ConfigureAwait(false);
+                return await OpenSocketAsync(socket, new IPEndPoint(address, port), how.Silence, ended.Token).ConfigureAwait(false);
             }
             catch (SocketException e)
             {
                 (failure, cause) = (Sentence(FailureText.Of(e)), e);
+            }
+            catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+            {
+                failure = $"{address} did not answer within {share.TotalSeconds:0.###} s.";
             }
         }
 
@@ -147,15 +169,19 @@ internal static class Transport
         dial?.MayReach(IPAddress.Loopback) == false ? throw new ConnectFailedException("a socket of this machine is more local than what the source of this peer may tell of, so only a person dials it.")
         : UnixSockets.ProblemOf(path) is { } problem ? throw new ConnectFailedException(problem)
         : dial?.TryOpen() == false ? throw new ConnectFailedException(TooMany)
-        : OpenSocketAsync(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified), new UnixDomainSocketEndPoint(path), cancellationToken);
+        : OpenSocketAsync(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified), new UnixDomainSocketEndPoint(path), SilenceLimits.None, cancellationToken);
 
-    private static async Task<Stream> OpenSocketAsync(Socket socket, EndPoint to, CancellationToken cancellationToken)
+    private static async Task<Stream> OpenSocketAsync(Socket socket, EndPoint to, SilenceLimits silence, CancellationToken cancellationToken)
     {
         try
         {
             await socket.ConnectAsync(to, cancellationToken).ConfigureAwait(false);
             if (socket.ProtocolType == ProtocolType.Tcp)
+            {
                 SocketTuning.Apply(socket);
+                silence.Apply(socket);
+            }
+
             return new NetworkStream(socket, ownsSocket: true);
         }
         catch
@@ -165,8 +191,7 @@ internal static class Transport
         }
     }
 
-    private static async Task<Stream> OpenWebSocketAsync(
-        MultiserverRoute route, PeerDial? dial, RemoteCertificateValidationCallback? certificates, UsefulBytes useful, CancellationToken cancellationToken)
+    private static async Task<Stream> OpenWebSocketAsync(MultiserverRoute route, PeerDial? dial, RouteOpening how, CancellationToken cancellationToken)
     {
         if (OpenSsl.Problem is { } problem)
             throw new ConnectFailedException(problem);
@@ -181,7 +206,7 @@ internal static class Transport
         }
 
         var socket = new ClientWebSocket();
-        var invoker = new HttpMessageInvoker(HandlerFor(dial, certificates, useful));
+        var invoker = new HttpMessageInvoker(HandlerFor(dial, how));
         try
         {
             socket.Options.KeepAliveInterval = TimeSpan.Zero;
@@ -193,7 +218,7 @@ internal static class Transport
 
             socket.Options.CollectHttpResponseDetails = true;
             await socket.ConnectAsync(uri, invoker, cancellationToken).ConfigureAwait(false);
-            return new WebSocketByteStream(socket, useful, invoker);
+            return new WebSocketByteStream(socket, how.Useful, invoker);
         }
         catch (Exception e)
         {
@@ -221,18 +246,18 @@ internal static class Transport
 
     // What is at an address that a stranger told must not choose what else we ask for: it cannot send us elsewhere, nor have us tell or
     // keep anything.
-    private static SocketsHttpHandler HandlerFor(PeerDial? dial, RemoteCertificateValidationCallback? certificates, UsefulBytes useful) => new()
+    private static SocketsHttpHandler HandlerFor(PeerDial? dial, RouteOpening how) => new()
     {
         AllowAutoRedirect = false,
         UseCookies = false,
         UseProxy = false, // the proxy would resolve the name, and what it reaches is out of our sight
         Credentials = null,
         PreAuthenticate = false,
-        SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = certificates },
+        SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = how.Certificates },
         MaxResponseDrainSize = 0, // of an answer that is none, nothing more is read
         // Below TLS and HTTP, each of which can be sent what it throws away.
         ConnectCallback = async (context, token) =>
-            new TakingTurnsStream(await OpenTcpAsync(context.DnsEndPoint.Host, context.DnsEndPoint.Port, dial, token).ConfigureAwait(false), useful),
+            new TakingTurnsStream(await OpenTcpAsync(context.DnsEndPoint.Host, context.DnsEndPoint.Port, dial, how, token).ConfigureAwait(false), how.Useful),
     };
 
     private static async Task<Stream> OpenOnionAsync(MultiserverRoute route, PeerDial? dial, EndPoint socksProxy, CancellationToken cancellationToken)
@@ -245,7 +270,7 @@ internal static class Transport
             throw new ConnectFailedException(TooMany);
         // The proxy is the operator's choice, and resolves the name in a network of its own, where nothing is local.
         Stream stream = await OpenSocketAsync(
-            new Socket(SocketType.Stream, ProtocolType.Tcp), socksProxy, cancellationToken).ConfigureAwait(false);
+            new Socket(SocketType.Stream, ProtocolType.Tcp), socksProxy, SilenceLimits.None, cancellationToken).ConfigureAwait(false);
         try
         {
             await Socks5.ConnectAsync(stream, route.Host!, route.Port!.Value, cancellationToken).ConfigureAwait(false); // no problem: it has both

@@ -83,6 +83,9 @@ internal sealed class AgeQueues
         return true;
     }
 
+    /// <summary>How many milliseconds ago there was news of a peer; 0 if it does not age. Up to 49.7 days, like <see cref="TryPeek"/>.</summary>
+    public long AgeOf(Slot[] slots, int slot, long now) => slots[slot].AgeQueue == 0 ? 0 : (uint)Forward(now) - slots[slot].News;
+
     /// <summary>Makes the same queues of the same peers, which have other slots now.</summary>
     public void MoveTo(Slot[] target, Slot[] slots, int[] moved)
     {

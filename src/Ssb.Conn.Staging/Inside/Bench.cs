@@ -139,6 +139,9 @@ internal sealed class Bench(StagingOptions options)
     public bool TryPeekAge(AgeQueue queue, long now, out int slot, out long dueIn) =>
         _ages.TryPeek(_slots, queue, now, out slot, out dueIn);
 
+    /// <summary>How many milliseconds ago there was news of a peer; 0 if it does not age.</summary>
+    public long AgeOf(int slot, long now) => _ages.AgeOf(_slots, slot, now);
+
     /// <summary>The routes to an identity. The index is built when it is first asked for.</summary>
     public IReadOnlyList<StagedPeer> RoutesTo(string feedId)
     {

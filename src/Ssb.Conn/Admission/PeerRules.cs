@@ -5,8 +5,10 @@ namespace Ssb.Conn;
 /// <summary>What people decided about peers, kept in the file <c>conn-rules.json</c>.</summary>
 /// <remarks>
 /// <para>Thread-safe. Bounded: beyond <see cref="Capacity"/> a decision is refused; a file that has more is read whole. A rule that has
-/// ended counts no more,
-/// and goes with the next write.</para>
+/// ended counts no more. It stays in the file for another 30 days, or until there are too many, so that a clock that was ahead for a while
+/// has ended nothing for good.</para>
+/// <para>A rule lasts until the time of day that it names. One that was made later than now was made by a clock that was ahead: it lasts as
+/// long as it was meant to, from when it was made or read.</para>
 /// <para>A rule that cannot be written holds all the same. Its file is tried again every <see cref="RetryDelay"/>, with the next decision, and
 /// at the end.</para>
 /// <para>It fails closed: a damaged file is healed rule by rule, a rule of an unknown kind blocks whom it names, of several rules about
@@ -21,6 +23,9 @@ internal sealed class PeerRules : IDisposable
     public static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(10);
 
     private const string FileName = "conn-rules.json";
+
+    private static readonly TimeSpan s_keptAfterEnd = TimeSpan.FromDays(30);
+    private static readonly TimeSpan s_isAhead = TimeSpan.FromSeconds(10); // less is a clock that was corrected
 
     private readonly TimeProvider _time;
     private readonly string? _path;
@@ -41,7 +46,11 @@ internal sealed class PeerRules : IDisposable
         _retry = path is null ? null : time.CreateTimer(static rules => ((PeerRules)rules!).OnRetry(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
-    private sealed record Entry(PeerRule Rule, LinkedListNode<RuleItem> Item, Entry? Next);
+    /// <param name="Rule">The rule.</param>
+    /// <param name="Item">Where it stands in the file.</param>
+    /// <param name="Next">Another one about the same target.</param>
+    /// <param name="At">When it was made or read, as a timestamp of the clock.</param>
+    private sealed record Entry(PeerRule Rule, LinkedListNode<RuleItem> Item, Entry? Next, long At);
 
     /// <summary>Where the damaged file was kept; null if it was not damaged.</summary>
     public string? DamagedFile { get; private set; }
@@ -118,7 +127,7 @@ internal sealed class PeerRules : IDisposable
         {
             if (_byTarget.Count >= Capacity && !_byTarget.ContainsKey(rule.Target))
             {
-                DropEnded_NeedsLock();
+                DropEnded_NeedsLock(TimeSpan.Zero);
                 if (_byTarget.Count >= Capacity)
                     throw new InvalidOperationException($"There are {_byTarget.Count:N0} dismissals and blocks, the most that are kept.");
             }
@@ -167,7 +176,8 @@ internal sealed class PeerRules : IDisposable
         }
     }
 
-    private static bool IsInForce(PeerRule rule, DateTimeOffset now) => rule.Until is not { } end || now < end;
+    private bool IsInForce(Entry entry, DateTimeOffset now) => entry.Rule is not { Until: { } end, Since: var since }
+        || (now < end && (since - now <= s_isAhead || _time.GetElapsedTime(entry.At) < end - since));
 
     // The strictest that is in force.
     private PeerRule? Find_NeedsLock(string target, DateTimeOffset now)
@@ -175,7 +185,7 @@ internal sealed class PeerRules : IDisposable
         PeerRule? found = null;
         for (Entry? entry = _byTarget.GetValueOrDefault(target); entry is not null; entry = entry.Next)
         {
-            if (IsInForce(entry.Rule, now) && (found is null || (found.Kind != PeerRuleKind.Block && entry.Rule.Kind == PeerRuleKind.Block)))
+            if (IsInForce(entry, now) && (found is null || (found.Kind != PeerRuleKind.Block && entry.Rule.Kind == PeerRuleKind.Block)))
                 found = entry.Rule;
         }
 
@@ -185,7 +195,7 @@ internal sealed class PeerRules : IDisposable
     private void Index_NeedsLock(LinkedListNode<RuleItem> node)
     {
         foreach (PeerRule rule in node.Value.Rules)
-            _byTarget[rule.Target] = new Entry(rule, node, _byTarget.GetValueOrDefault(rule.Target));
+            _byTarget[rule.Target] = new Entry(rule, node, _byTarget.GetValueOrDefault(rule.Target), _time.GetTimestamp());
     }
 
     // An element about others, too, cannot stay as it is: each of those gets an element of its own in its place.
@@ -213,7 +223,7 @@ internal sealed class PeerRules : IDisposable
         for (Entry? entry = _byTarget.GetValueOrDefault(target); entry is not null; entry = entry.Next)
         {
             if (entry.Item != node)
-                kept = new Entry(entry.Rule, entry.Item, kept);
+                kept = new Entry(entry.Rule, entry.Item, kept, entry.At);
         }
 
         if (kept is null)
@@ -222,13 +232,13 @@ internal sealed class PeerRules : IDisposable
             _byTarget[target] = kept;
     }
 
-    private void DropEnded_NeedsLock()
+    private void DropEnded_NeedsLock(TimeSpan kept)
     {
         DateTimeOffset now = _time.GetUtcNow();
         for (LinkedListNode<RuleItem>? node = _items.First, next; node is not null; node = next)
         {
             next = node.Next;
-            if (!node.Value.IsUnderstood || node.Value.Rules.Any(r => IsInForce(r, now)))
+            if (!node.Value.IsUnderstood || node.Value.Rules.Any(r => r.Until is not { } end || now - end < kept))
                 continue;
             foreach (PeerRule rule in node.Value.Rules)
                 Unindex_NeedsLock(rule.Target, node);
@@ -310,7 +320,7 @@ internal sealed class PeerRules : IDisposable
         RulesContent content;
         lock (_gate)
         {
-            DropEnded_NeedsLock();
+            DropEnded_NeedsLock(s_keptAfterEnd);
             content = _file with { Items = [.. _items] };
         }
 

@@ -140,11 +140,14 @@ public sealed class ConnHub : IAsyncDisposable
         {
             ThrowIfClosed();
             entry = Refusal_NeedsLock(connection.Address, connection.Id) is null ? TakeCaller_NeedsLock(connection, out dropped) : null;
+            if (entry is not null)
+                ProbeOthers_NeedsLock(connection);
         }
 
         if (entry is not null)
             Watch(WatchAsync(entry, connection));
         Drop(dropped);
+        RunDeferred();
         return entry is not null;
     }
 
@@ -417,7 +420,7 @@ public sealed class ConnHub : IAsyncDisposable
             return refusal;
         if (!isRequested && Budget?.TryTake() == false)
             return "As many connections were opened in the last minute as may be.";
-        var view = new HubPeer(address, HubState.Connecting, key, data ?? PeerData.Empty, isCaller: false, Now())
+        var view = new HubPeer(address, HubState.Connecting, key, data ?? PeerData.Empty, isCaller: false, Now(), Timestamp())
         {
             IsRequested = isRequested,
         };
@@ -515,6 +518,7 @@ public sealed class ConnHub : IAsyncDisposable
                 isWanted = true;
                 entry.Outgoing = connection;
                 SetKey_NeedsLock(entry, connection.Id);
+                ProbeOthers_NeedsLock(connection);
                 if (entry.View.State == HubState.Connecting)
                 {
                     Become_NeedsLock(entry, HubState.Connected);
@@ -531,6 +535,7 @@ public sealed class ConnHub : IAsyncDisposable
         }
 
         Watch(WatchAsync(entry, connection));
+        RunDeferred();
         entry.Dialled.TrySetResult(connection);
     }
 
@@ -572,7 +577,7 @@ public sealed class ConnHub : IAsyncDisposable
             if (_entries.Count >= _options.Capacity || _entries.TryGet(connection.Address, out _))
                 return null;
             dropped = null;
-            entry = new Entry(new HubPeer(connection.Address, HubState.Connected, connection.Id, Inferred(connection.Address, PeerData.Empty), isCaller: true, Now())) { HasDialled = true, Incoming = connection };
+            entry = new Entry(new HubPeer(connection.Address, HubState.Connected, connection.Id, Inferred(connection.Address, PeerData.Empty), isCaller: true, Now(), Timestamp())) { HasDialled = true, Incoming = connection };
             Add_NeedsLock(entry);
             Tell_NeedsLock(new HubEvent(HubEventType.Connected, entry.View, ConnReason.Called) { Connection = connection });
             return entry;
@@ -592,11 +597,20 @@ public sealed class ConnHub : IAsyncDisposable
         return entry;
     }
 
+    // A peer that connects again may have lost what stands with it, and may not have been able to say so. Who it is was proven: nobody
+    // else can put its connections to the test.
+    private void ProbeOthers_NeedsLock(IPeerConnection connection)
+    {
+        foreach (IPeerConnection other in EntriesOf_NeedsLock(connection.Id).SelectMany(e => e.All).Where(c => !ReferenceEquals(c, connection)))
+            _deferred.Enqueue(other.Probe);
+    }
+
     // Waits for the end of a connection, whoever ends it.
     private async Task WatchAsync(Entry entry, IPeerConnection connection)
     {
         // Once the hub closes, nobody waits for a connection that does not end when it is told to.
         await connection.Closed.WaitAsync(_closingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        string reason = (connection.Closed.IsCompleted ? connection.EndReason : null) ?? ConnReason.Ended; // foreign code, and so not under the lock
         lock (Gate)
         {
             if (ReferenceEquals(entry.Outgoing, connection))
@@ -604,7 +618,7 @@ public sealed class ConnHub : IAsyncDisposable
             else if (ReferenceEquals(entry.Incoming, connection))
                 entry.Incoming = null;
             if (entry.Primary is null && IsThere_NeedsLock(entry))
-                Leave_NeedsLock(entry, entry.LeavesBecause ?? ConnReason.Ended);
+                Leave_NeedsLock(entry, entry.LeavesBecause ?? reason);
         }
 
         RunDeferred();
@@ -791,7 +805,7 @@ public sealed class ConnHub : IAsyncDisposable
 
     private void Update_NeedsLock(Entry entry, PeerData data)
     {
-        entry.View = entry.View with { Data = data, HubUpdated = Now() };
+        entry.View = entry.View with { Data = data, HubUpdated = Now(), UpdatedAt = Timestamp() };
         Changed_NeedsLock();
     }
 
@@ -799,6 +813,7 @@ public sealed class ConnHub : IAsyncDisposable
     {
         State = state,
         HubUpdated = Now(),
+        UpdatedAt = Timestamp(),
         Data = state == HubState.Connected ? Inferred(entry.View.Address, entry.View.Data) : entry.View.Data,
     };
 
@@ -829,6 +844,8 @@ public sealed class ConnHub : IAsyncDisposable
     private HubPeer[] Snapshot_NeedsLock() => _snapshot ??= [.. _entries.All.Select(e => e.View)];
 
     private DateTimeOffset Now() => _options.TimeProvider.GetUtcNow();
+
+    private long Timestamp() => _options.TimeProvider.GetTimestamp();
 
     private void CheckLength(PeerData? data)
     {

@@ -22,8 +22,8 @@ public enum HubState
 /// times in Unix milliseconds.</remarks>
 public sealed record HubPeer
 {
-    internal HubPeer(MultiserverAddress address, HubState state, string? key, PeerData data, bool isCaller, DateTimeOffset birth) =>
-        (Address, State, Key, Data, IsCaller, HubBirth, HubUpdated) = (address, state, key, data, isCaller, birth, birth);
+    internal HubPeer(MultiserverAddress address, HubState state, string? key, PeerData data, bool isCaller, DateTimeOffset birth, long bornAt) =>
+        (Address, State, Key, Data, IsCaller, HubBirth, HubUpdated, BornAt, UpdatedAt) = (address, state, key, data, isCaller, birth, birth, bornAt, bornAt);
 
     /// <summary>Where the peer is; the entry is known by it.</summary>
     public MultiserverAddress Address { get; }
@@ -48,6 +48,12 @@ public sealed record HubPeer
 
     /// <summary>When it last changed here.</summary>
     public DateTimeOffset HubUpdated { get; internal init; }
+
+    /// <summary>When it came into the hub, as a timestamp of the clock: how long ago that is does not depend on the time of day.</summary>
+    internal long BornAt { get; }
+
+    /// <summary>When it last changed here, likewise.</summary>
+    internal long UpdatedAt { get; init; }
 
     /// <summary>The entry as JSON. It holds the whole address, a seed included.</summary>
     public string ToJson()

@@ -9,14 +9,16 @@ namespace Ssb.Conn;
 /// options; with a seed it decides the same again. Expiry on the bench and the deadlines of dials are the business of bench and hub.</remarks>
 public sealed class ConnScheduler : IConnScheduler
 {
+    private const long Never = long.MinValue / 4;
     private const int UnevenHaste = 60; // so much shorter is the turn of one that is too many of its source: 2 minutes instead of 2 hours
 
-    private static readonly TimeSpan s_wokeUp = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_jump = TimeSpan.FromSeconds(30); // of the clock; less is a correction, and no news
     private static readonly TimeSpan s_outage = TimeSpan.FromMinutes(10); // without any connection that we dialled
 
     private readonly ConnPlugin _plugin;
     private readonly SchedulerOptions _options;
     private readonly TimeProvider _time;
+    private readonly long _start; // all times below are in milliseconds since it, whatever becomes of the time of day
     private readonly Random _random;
     private readonly double _spread; // so that many peers do not rotate in step
     private readonly ITimer _timer;
@@ -33,11 +35,14 @@ public sealed class ConnScheduler : IConnScheduler
     private readonly DialTurns _roomTurns = new();
     private readonly DialTurns _peerTurns = new();
     private readonly Excess _roomExcess = new(), _peerExcess = new(), _roomCallerExcess = new(), _peerCallerExcess = new();
-    private long _lastRotation;
+    private long _lastRotation = Never;
     private long _lastLook;
+    private long _lastTimeOfDay; // at the last look, in Unix milliseconds
+    private long _timeOfDay; // at this look
+    private double _fresh; // for how long the network is what it is, at this look
     private (long, long, long) _staged = (-1, -1, -1); // of which versions the peers for people are staged
-    private long _lastUp; // when somebody was connected
-    private long _freshSince; // since when the network is another, or works again: what failed before says little
+    private long _lastUp = Never; // when somebody was connected
+    private long _freshSince = Never; // since when the network is another, or works again: what failed before says little
     private long _sinceLastLook;
 
     /// <summary>A scheduler for a plugin, which starts it.</summary>
@@ -50,6 +55,7 @@ public sealed class ConnScheduler : IConnScheduler
         _plugin = plugin;
         _options = (options ?? new SchedulerOptions()).Checked();
         _time = plugin.Options.TimeProvider;
+        _start = _time.GetTimestamp();
 #pragma warning disable CA5394 // chance, not secrecy
         _random = _options.Seed is { } seed ? new Random(seed) : new Random();
         _spread = 0.8 + (_random.NextDouble() * 0.4);
@@ -81,7 +87,7 @@ public sealed class ConnScheduler : IConnScheduler
         CleanUpDb();
         _plugin.News = OnNews;
         lock (_looking)
-            _lastLook = Now();
+            (_lastLook, _lastTimeOfDay) = (Now(), _plugin.StateTimes.Read());
         _timer.Change(TimeSpan.Zero, _options.Interval);
     }
 
@@ -109,21 +115,24 @@ public sealed class ConnScheduler : IConnScheduler
         if (Obstacle(peer) is { } obstacle)
             return new SchedulerOutlook(obstacle);
         HubPeer[] inHub = _plugin.Hub.Snapshot();
+        if (peer.Identity is { } key && Array.Find(inHub, p => p.Key == key && p.Address != peer.Address) is { } other)
+            return new SchedulerOutlook($"It is {HubPeer.NameOf(other.State)} at another address, and waits until that has ended");
         bool isRoom = peer.Kind == PeerKind.Room;
         if (isRoom && peer.Pool == PeerPool.Staging)
             return new SchedulerOutlook("A room that is not remembered is dialled by a person");
         int quota = isRoom ? _options.RoomQuota : _options.PeerQuota;
         int up = inHub.Count(p => p.State == HubState.Connected && _plugin.CountsAsRoom(p) == isRoom
             && (_options.CountsCallers || !p.IsCaller));
-        double cooldown = CooldownOf(peer, Fullness(quota, up), isLucky: false);
-        double retryAt = Math.Max((peer.StateChangeMs ?? 0) + cooldown, RetryAtOf(peer));
+        long timeOfDay = _plugin.StateTimes.Read();
+        double left = LeftOf(peer, Fullness(quota, up), isLucky: false, timeOfDay);
         bool isPaused = IsPaused(out string why);
         bool isFull = up >= quota;
         string text = isPaused ? why
             : isFull ? $"All {quota} slots for {(isRoom ? "rooms" : "peers")} are taken; it waits for its turn"
             : _plugin.Budget.IsExhausted ? $"{_options.DialsPerMinute:N0} connections were opened in the last minute, the most that may be; it waits for the next"
-            : retryAt > Now() ? "It is left alone for a while" : "To be dialled next";
-        return new SchedulerOutlook(text, retryAt > Now() && retryAt < StagingJson.LatestTime ? DateTimeOffset.FromUnixTimeMilliseconds((long)retryAt) : null);
+            : left > 0 ? "It is left alone for a while" : "To be dialled next";
+        double retryAt = timeOfDay + left;
+        return new SchedulerOutlook(text, left > 0 && Math.Abs(retryAt) < StagingJson.LatestTime ? DateTimeOffset.FromUnixTimeMilliseconds((long)retryAt) : null);
     }
 
     /// <summary>Why a remembered room is not dialled at this moment, for a tunnel that no person asked for; null if it may be.</summary>
@@ -139,8 +148,8 @@ public sealed class ConnScheduler : IConnScheduler
             && p.State != HubState.Disconnecting && (_options.CountsCallers || !p.IsCaller))];
         if (rooms.Length >= _options.RoomQuota)
             return $"all {_options.RoomQuota} slots for rooms are taken";
-        double cooldown = CooldownOf(room, Fullness(_options.RoomQuota, rooms.Length), isLucky: true);
-        return Math.Max((room.StateChangeMs ?? 0) + cooldown, RetryAtOf(room)) > Now() ? "it is left alone for a while" : null;
+        double left = LeftOf(room, Fullness(_options.RoomQuota, rooms.Length), isLucky: true, _plugin.StateTimes.Read());
+        return left > 0 ? "it is left alone for a while" : null;
     }
 
     /// <summary>Looks once, now; for tests and benchmarks.</summary>
@@ -181,12 +190,9 @@ public sealed class ConnScheduler : IConnScheduler
             if (!IsRunning)
                 return;
             long now = Now();
-            _sinceLastLook = now - _lastLook;
-            bool wokeUp = _sinceLastLook > Math.Max(s_wokeUp.TotalMilliseconds, 10 * _options.Interval.TotalMilliseconds);
-            _lastLook = now;
-            if (wokeUp)
-                _ = _plugin.NotifyWakeUpAsync(); // events tell how it goes
+            NoticeClock(now);
             NoticeRecovery(now);
+            _fresh = Fresh();
             if (!IsPaused(out _))
             {
                 HubPeer[] inHub = _plugin.Hub.Snapshot();
@@ -209,6 +215,26 @@ public sealed class ConnScheduler : IConnScheduler
         {
             _looking.Exit();
         }
+    }
+
+    // Most clocks stand while a machine sleeps, and the time of day does not: it is ahead then, as when it was set. Either way what
+    // was known of the network is old. A clock that was set back says nothing against connections that stand, and they stay.
+    private void NoticeClock(long now)
+    {
+        _timeOfDay = _plugin.StateTimes.Read();
+        _sinceLastLook = now - _lastLook;
+        long byTimeOfDay = _timeOfDay - _lastTimeOfDay;
+        bool wokeUp = Math.Max(_sinceLastLook, byTimeOfDay) > Math.Max(s_jump.TotalMilliseconds, 10 * _options.Interval.TotalMilliseconds);
+        var setBack = TimeSpan.FromMilliseconds(_sinceLastLook - byTimeOfDay);
+        (_lastLook, _lastTimeOfDay) = (now, _timeOfDay);
+        if (setBack > s_jump)
+        {
+            _plugin.Options.Logger.LogInformation("The clock of this machine was set back by {Time}. Peers whose dials failed before are tried again.", setBack);
+            Volatile.Write(ref _freshSince, now);
+        }
+
+        if (wokeUp)
+            _ = _plugin.NotifyWakeUpAsync(); // events tell how it goes
     }
 
     private void NoticeRecovery(long now)
@@ -280,7 +306,7 @@ public sealed class ConnScheduler : IConnScheduler
                 bool isRoom = kind == PeerKind.Room;
                 Slots slots = isRoom ? rooms : others;
                 if (slots.NeedsWaiting && !(isRoom && peer.Pool == PeerPool.Staging))
-                    Weigh(peer, kind, slots, taken, now);
+                    Weigh(peer, kind, slots, taken);
             }
         }
 
@@ -302,7 +328,7 @@ public sealed class ConnScheduler : IConnScheduler
         HubPeer[] all = [.. ofKind.Where(p => p.State == HubState.Connected).OrderBy(SinceOf)];
         HubPeer[] up = _options.CountsCallers ? all : Array.FindAll(all, p => !p.IsCaller);
         int dialling = !_options.CountsDials ? 0 : ofKind.Count(p => p.State == HubState.Connecting
-            && now - p.HubBirth.ToUnixTimeMilliseconds() < _plugin.Options.Hub.DialDeadline.TotalMilliseconds);
+            && now - TimeOf(p.BornAt) < _plugin.Options.Hub.DialDeadline.TotalMilliseconds);
         int quota = isRoom ? _options.RoomQuota : _options.PeerQuota;
         TimeSpan rotation = (isRoom ? _options.RoomRotation : _options.PeerRotation) * _spread;
         int free = Math.Max(0, quota - up.Length - dialling);
@@ -324,7 +350,7 @@ public sealed class ConnScheduler : IConnScheduler
     }
 
     // Hot: of thousands of peers nearly all have not cooled down, which is asked first.
-    private void Weigh(ConnPeer peer, PeerKind kind, Slots slots, HashSet<string> taken, long now)
+    private void Weigh(ConnPeer peer, PeerKind kind, Slots slots, HashSet<string> taken)
     {
         if (slots.Free == 0)
         {
@@ -335,22 +361,23 @@ public sealed class ConnScheduler : IConnScheduler
                 return;
         }
 
-        double since = peer.StateChangeMs ?? 0;
-        if (peer.Db is { } known && now <= since + (known.LeastCooldown * Cooldown.AtFullness(slots.Fullness)) && !IsStale(since))
+        double waited = WaitedOf(peer, _timeOfDay);
+        bool isStale = IsStale(waited, _fresh);
+        if (peer.Db is { } known && waited <= known.LeastCooldown * Cooldown.AtFullness(slots.Fullness) && !isStale)
             return;
-        int failures = IsStale(since) ? Math.Min(1, peer.Failure) : peer.Failure;
-        bool isNew = since == 0, neverWorked = !isNew && peer.MeanDurationMs == 0;
-        if (now <= since + Cooldown.Of(kind, 0, failures, isNew, neverWorked, slots.Fullness, isLucky: true) || !IsCandidate(peer, kind, taken))
+        int failures = isStale ? Math.Min(1, peer.Failure) : peer.Failure;
+        bool isNew = ConnQuery.HasNoAttempts(peer), neverWorked = !isNew && peer.MeanDurationMs == 0;
+        if (waited <= Cooldown.Of(kind, 0, failures, isNew, neverWorked, slots.Fullness, isLucky: true) || !IsCandidate(peer, kind, taken))
             return;
 #pragma warning disable CA5394
         bool isLucky = _random.NextDouble() < 0.3;
 #pragma warning restore CA5394
         double cooldown = Cooldown.Of(kind, HopsOf(peer), failures, isNew, neverWorked, slots.Fullness, isLucky);
-        if (now <= since + cooldown || now < RetryAtOf(peer))
+        if (waited <= cooldown || waited < LeastWaitOf(peer, isStale))
             return;
         // Luck says who may, and with fairness not who goes first: of equals, who waited longest.
         if (_options.IsFairToSources)
-            slots.Waiting.Offer(peer, isLucky ? cooldown * 2 : cooldown, since);
+            slots.Waiting.Offer(peer, isLucky ? cooldown * 2 : cooldown, -waited);
         else
             slots.Waiting.Offer(peer, cooldown, 0);
     }
@@ -460,7 +487,6 @@ public sealed class ConnScheduler : IConnScheduler
         if (chosen.Identity is not { } key)
             return chosen;
         ConnPeer best = chosen;
-        long now = Now();
         foreach (MultiserverAddress address in _plugin.Db.GetAddressesForId(key))
         {
             if (_plugin.Db.Find(address) is { } known)
@@ -473,7 +499,8 @@ public sealed class ConnScheduler : IConnScheduler
 
         void Offer(ConnPeer other)
         {
-            if (IsBetter(other, best) && other.Kind != PeerKind.Room && Obstacle(other) is null && now >= RetryAtOf(other))
+            if (IsBetter(other, best) && other.Kind != PeerKind.Room && Obstacle(other) is null
+                && WaitedOf(other, _timeOfDay) is var waited && waited >= LeastWaitOf(other, IsStale(waited, _fresh)))
                 best = other;
         }
     }
@@ -527,23 +554,34 @@ public sealed class ConnScheduler : IConnScheduler
 
     private int? HopsOf(ConnPeer peer) => peer.Identity is { } key ? _plugin.HopsTo(key) : _plugin.Options.SocialGraph is null ? _plugin.Options.DefaultHops : null;
 
-    private double CooldownOf(ConnPeer peer, double fullness, bool isLucky)
+    /// <summary>How many milliseconds a peer is left alone yet; 0 or less: it may be dialled.</summary>
+    private double LeftOf(ConnPeer peer, double fullness, bool isLucky, long timeOfDay)
     {
-        int failures = IsStale(peer.StateChangeMs ?? 0) ? Math.Min(1, peer.Failure) : peer.Failure;
-        return Cooldown.Of(peer.Kind, HopsOf(peer), failures, ConnQuery.HasNoAttempts(peer), ConnQuery.HasOnlyFailedAttempts(peer), fullness, isLucky);
+        double waited = WaitedOf(peer, timeOfDay);
+        bool isStale = IsStale(waited, Fresh());
+        int failures = isStale ? Math.Min(1, peer.Failure) : peer.Failure;
+        double cooldown = Cooldown.Of(peer.Kind, HopsOf(peer), failures, ConnQuery.HasNoAttempts(peer), ConnQuery.HasOnlyFailedAttempts(peer), fullness, isLucky);
+        double left = Math.Max(cooldown, LeastWaitOf(peer, isStale)) - waited;
+        return double.IsNaN(left) ? cooldown : left; // infinite both: it is not to be dialled, however long it has waited
     }
 
-    private double RetryAtOf(ConnPeer peer) => IsStale(peer.StateChangeMs ?? 0) ? 0 : peer.RetryAtMs ?? 0;
+    private double WaitedOf(ConnPeer peer, long timeOfDay) => _plugin.StateTimes.Elapsed(peer.Address, peer.StateChangeMs, timeOfDay);
 
-    // It failed before the network was what it is now.
-    private bool IsStale(double stateChange) => stateChange < Volatile.Read(ref _freshSince);
+    // What a failure said, in milliseconds since then. What another program says of a later time than any failure would is not believed.
+    private static double LeastWaitOf(ConnPeer peer, bool isStale) =>
+        !isStale && peer.RetryAtMs is { } retryAt && peer.StateChangeMs is { } since && retryAt - since <= Cooldown.LongestRetry.TotalMilliseconds ? retryAt - since : 0;
+
+    // It failed before the network was what it is now, or at a time that cannot be.
+    private static bool IsStale(double waited, double fresh) => double.IsPositiveInfinity(waited) || waited > fresh;
+
+    private double Fresh() => Now() - Volatile.Read(ref _freshSince);
 
     private static double Fullness(int quota, int up) => quota == 0 ? 1 : 1 - ((double)Math.Max(quota - up, 0) / quota);
 
     // How long a peer has had its turn. In the original since its entry last changed, which a peer can make it do: a room with each
     // attendant that it
     // tells of. It then would never have had its turn.
-    private long SinceOf(HubPeer peer) => (_options.BelievesClaims ? peer.HubUpdated : peer.HubBirth).ToUnixTimeMilliseconds();
+    private long SinceOf(HubPeer peer) => TimeOf(_options.BelievesClaims ? peer.UpdatedAt : peer.BornAt);
 
     private static bool IsEmptyRoom(HubPeer peer) => peer.Data.TryGet("onlineCount", out System.Text.Json.JsonElement count)
         && count.ValueKind == System.Text.Json.JsonValueKind.Number && count.GetDouble() == 0;
@@ -554,7 +592,9 @@ public sealed class ConnScheduler : IConnScheduler
         : peer.Staged is { Data.Fields.Count: > 0 } staged && staged.Data.Fields.TryGetValue("host", out System.Text.Json.JsonElement host)
             && host.ValueKind == System.Text.Json.JsonValueKind.String && AddressScopes.Of(host.GetString()!) == AddressScope.Loopback; // a string has a text
 
-    private long Now() => _time.GetUtcNow().ToUnixTimeMilliseconds();
+    private long Now() => (long)_time.GetElapsedTime(_start).TotalMilliseconds;
+
+    private long TimeOf(long timestamp) => (long)_time.GetElapsedTime(_start, timestamp).TotalMilliseconds;
 
     // As the original at its start: what is only ever met nearby is not remembered, and what was called defunct gets another chance.
     private void CleanUpDb()
@@ -593,7 +633,7 @@ public sealed class ConnScheduler : IConnScheduler
     /// <summary>Since when there have been too many connections.</summary>
     private sealed class Excess
     {
-        /// <summary>In Unix milliseconds; null while there are not.</summary>
+        /// <summary>In milliseconds, as <see cref="Now"/> tells; null while there are not.</summary>
         public long? Began { get; set; }
     }
 }

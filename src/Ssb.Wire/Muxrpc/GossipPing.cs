@@ -48,7 +48,13 @@ public static class GossipPing
         TimeSpan pause = interval ?? DefaultInterval;
         RpcDuplex stream = connection.Duplex("gossip.ping", [Milliseconds(pause)]);
         await using (stream.ConfigureAwait(false))
-            await PlayAsync(stream, serve: true, pause, connection.Options.TimeProvider, onSample, cancellationToken).ConfigureAwait(false);
+            await PlayAsync(stream, serve: true, pause, connection.Options.TimeProvider, Hear, cancellationToken).ConfigureAwait(false);
+
+        void Hear(PingSample sample)
+        {
+            connection.Answered();
+            onSample(sample);
+        }
     }
 
     /// <summary>Measures once.</summary>

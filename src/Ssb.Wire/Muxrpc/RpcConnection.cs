@@ -20,6 +20,7 @@ public sealed class RpcConnection : IAsyncDisposable
     private readonly RpcServer _server;
     private readonly RpcReader _reader;
     private readonly RpcWatch _watch;
+    private readonly RpcSilence _silence;
     private readonly TaskCompletionSource<RpcEnd> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _goodbyeSaid = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _cut = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -41,6 +42,7 @@ public sealed class RpcConnection : IAsyncDisposable
         _server = new RpcServer(this);
         _reader = new RpcReader(this, stream, _server);
         _watch = new RpcWatch(this);
+        _silence = new RpcSilence(this);
     }
 
     /// <summary>Who the peer is; null if nobody proved it.</summary>
@@ -64,6 +66,9 @@ public sealed class RpcConnection : IAsyncDisposable
     /// <summary>When the last frame came: a timestamp of the clock.</summary>
     internal long LastReceived => _reader.LastReceived;
 
+    /// <summary>Counts what came, in frames and in good parts of large ones.</summary>
+    internal long Received => _reader.Received;
+
     /// <summary>Is it known how the connection ends?</summary>
     internal bool IsEnding => Volatile.Read(ref _end) is not null;
 
@@ -72,6 +77,9 @@ public sealed class RpcConnection : IAsyncDisposable
 
     /// <summary>Whether nothing is read now, since a stream has no room. The peer cannot be heard then.</summary>
     internal bool IsStopped => _reader.StoppedBy is not null;
+
+    /// <summary>Was the peer asked whether it is there, without an answer so far?</summary>
+    internal bool IsAsking => _silence.IsAsking;
 
     /// <summary>How many procedures run that did not end at once.</summary>
     internal int RunningProcedures => _server.Running;
@@ -89,6 +97,7 @@ public sealed class RpcConnection : IAsyncDisposable
         var connection = new RpcConnection(stream, options);
         WireMetrics.CountConnections(+1);
         connection._watch.Start();
+        connection._silence.Start();
         _ = connection.RunAsync(); // never throws; Completion ends with it
         return connection;
     }
@@ -213,6 +222,18 @@ public sealed class RpcConnection : IAsyncDisposable
         }
     }
 
+    /// <summary>Asks the peer whether it is still there, by <c>gossip.ping</c>. If it answered something before on this connection, and nothing
+    /// comes from it within the deadline, the connection ends with <see cref="RpcEndReason.Silent"/>. A peer that never answered may be one
+    /// that answers nobody, and stays.</summary>
+    /// <param name="deadline">How long the peer may take; must be above zero.</param>
+    /// <returns>Whether the connection stands.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="deadline"/> is zero or less.</exception>
+    public Task<bool> ProbeAsync(TimeSpan deadline)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(deadline, TimeSpan.Zero);
+        return _silence.ProbeAsync(deadline);
+    }
+
     /// <summary>Closes without breaking anything off: no new calls of ours; what is open may end by itself; then goodbye.</summary>
     /// <param name="cancellationToken">Ends the wait, and closes at once.</param>
     public async Task CloseAsync(CancellationToken cancellationToken = default)
@@ -236,6 +257,8 @@ public sealed class RpcConnection : IAsyncDisposable
     /// <returns>Whether this one was the first.</returns>
     internal bool End(RpcEnd end)
     {
+        if (end.Reason == RpcEndReason.Lost && RpcSilence.IsSilence(end.Error))
+            end = end with { Reason = RpcEndReason.Silent };
         lock (_gate)
         {
             if (_end is not null)
@@ -247,12 +270,15 @@ public sealed class RpcConnection : IAsyncDisposable
         foreach (IRpcExchange exchange in Exchanges.Close())
             exchange.OnLost(lost);
 
-        if (end.Reason is RpcEndReason.Lost or RpcEndReason.Violation)
+        if (end.Reason is RpcEndReason.Lost or RpcEndReason.Violation or RpcEndReason.Silent)
             Cut();
         else
             _ = SayGoodbyeAsync(); // never throws; RunAsync waits for it
         return true;
     }
+
+    /// <summary>The peer answered a ping.</summary>
+    internal void Answered() => _silence.Answered();
 
     internal void Report(RpcEvent happening)
     {
@@ -309,6 +335,7 @@ public sealed class RpcConnection : IAsyncDisposable
             RpcEndReason.Closed => "The connection was closed.",
             RpcEndReason.Idle => "The connection was idle and was closed.",
             RpcEndReason.Lost => "The connection was lost.",
+            RpcEndReason.Silent => "The peer went silent, and the connection was given up.",
             _ => "The connection was cut: the peer broke a rule.",
         };
         return new RpcException(RpcError.ConnectionClosed, how, end?.Error);
@@ -350,6 +377,7 @@ public sealed class RpcConnection : IAsyncDisposable
 
         Cut();
         await _watch.DisposeAsync().ConfigureAwait(false);
+        await _silence.DisposeAsync().ConfigureAwait(false);
         await _server.WaitAsync().ConfigureAwait(false);
         lock (_gate)
         {

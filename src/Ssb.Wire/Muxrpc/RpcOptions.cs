@@ -87,6 +87,13 @@ public sealed record RpcOptions
     /// <summary>How long the peer may take none of what we send before it is cut off; or infinite. Default: 30 seconds.</summary>
     public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long a peer may answer nothing before it is taken for gone; or infinite. One that has been silent for half of that is asked
+    /// by <c>gossip.ping</c>, which costs each side one small message, and if it has answered before on this connection, and nothing comes
+    /// from it for the other half, the connection ends with <see cref="RpcEndReason.Silent"/>. For connections over something that does not
+    /// notice by itself that the other side is gone: a tunnel or a proxy. It may come late by a quarter.</summary>
+    /// <value>Defaults to infinite: nobody is asked. Must be above zero.</value>
+    public TimeSpan AnswerDeadline { get; init; } = Timeout.InfiniteTimeSpan;
+
     /// <summary>How long closing waits for the peer's goodbye, and for procedures that still run. Default: 2 seconds.</summary>
     public TimeSpan CloseTimeout { get; init; } = TimeSpan.FromSeconds(2);
 
@@ -130,6 +137,7 @@ public sealed record RpcOptions
         ArgumentOutOfRangeException.ThrowIfNegative(CloseTimeout.Ticks, nameof(CloseTimeout));
         CheckTimeout(IdleTimeout, nameof(IdleTimeout));
         CheckTimeout(SendTimeout, nameof(SendTimeout));
+        CheckTimeout(AnswerDeadline, nameof(AnswerDeadline));
     }
 
     private static string FindReserveFolder()
@@ -205,4 +213,8 @@ public enum RpcEndReason
 
     /// <summary>The peer broke a rule (<see cref="RpcViolation"/>), and was cut off.</summary>
     Violation,
+
+    /// <summary>The other side was gone without a word, and we gave it up: its machine answered nothing, as the system told, or the peer did not
+    /// answer within <see cref="RpcOptions.AnswerDeadline"/>, or to <see cref="RpcConnection.ProbeAsync"/>.</summary>
+    Silent,
 }

@@ -20,6 +20,13 @@ internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServ
     /// <summary>When the last whole frame came, or a good part of a large one: a timestamp of the clock.</summary>
     public long LastReceived { get; private set; } = connection.Options.TimeProvider.GetTimestamp();
 
+    /// <summary>Counts the whole frames that came, and the good parts of large ones.</summary>
+    public long Received
+    {
+        get => Volatile.Read(ref field);
+        private set => Volatile.Write(ref field, value);
+    }
+
     /// <summary>While nothing is read: the inbox that has no room.</summary>
     public RpcInbox? StoppedBy
     {
@@ -57,6 +64,7 @@ internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServ
                     return new RpcEnd(RpcEndReason.Goodbye);
 
                 (LastReceived, heard) = (now, 0);
+                Received++;
                 rate.Count();
                 int length = (int)frame.Length;
                 if (connection.IsEnding && (late += RpcFrame.HeaderSize + length) > MaxAfterOurGoodbye)
@@ -89,7 +97,11 @@ internal sealed class RpcReader(RpcConnection connection, Stream stream, RpcServ
             }
 
             if (_received.Bytes.Length - heard >= LeastOfAFrame)
+            {
                 (LastReceived, heard) = (now, _received.Bytes.Length);
+                Received++;
+            }
+
             connection.Output.Flush(); // the answers to all that came together go out together
         }
     }

@@ -67,10 +67,14 @@ internal sealed class LanHosts : IAsyncDisposable
     }
 
     /// <summary>Runs another command of our tool for the peer that runs there.</summary>
-    public async Task TellToolAsync(int host, params string[] command)
+    public Task TellToolAsync(int host, params string[] command) => AskToolAsync(host, command);
+
+    /// <summary>The same, and tells what it wrote.</summary>
+    public async Task<string> AskToolAsync(int host, params string[] command)
     {
         (int exitCode, string output) = await Command.RunAsync(s_patience, _folder.Path, _network.On(host, [.. s_tool, .. command, "--path", FolderOfTool(host)]));
         Assert.True(exitCode == 0, output);
+        return output;
     }
 
     /// <summary>A real room of the first kind, see room.js; its seed is the number of its host. It is open when this returns.</summary>

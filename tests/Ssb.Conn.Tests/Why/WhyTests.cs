@@ -51,6 +51,22 @@ public class WhyTests : PluginTestBase
     }
 
     [Fact]
+    public async Task Why_ConnectedAtAnotherAddress_IsNotSaidToBeNext()
+    {
+        Reachable();
+        ConnPlugin conn = await Open(s_on);
+        await conn.ConnectAsync(Given.Address(1)).Guarded();
+        conn.Remember(Given.Address(1, "11"), PeerData.Parse("""{"type":"pub"}"""));
+        WhyRoute other = conn.Why(Given.FeedId(1)).Routes.Single(r => r.Address == Given.Address(1, "11"));
+        Assert.Equal("It is connected at another address, and waits until that has ended", other.Outlook);
+        Seconds(60);
+        Assert.Single(Network.Dials);
+        Network.Connections[0].End();
+        Seconds(60);
+        Assert.Equal(2, Network.Dials.Count);
+    }
+
+    [Fact]
     public async Task Why_Obstacles_EachHasItsWords()
     {
         Graph.Hops[Given.FeedId(1)] = -1;
