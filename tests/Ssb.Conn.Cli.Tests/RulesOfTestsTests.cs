@@ -16,10 +16,10 @@ public sealed partial class RulesOfTestsTests
     public void Tests_FoldersAreDeletedByTestFolder() =>
         Assert.Empty(Sources().Where(source => DeletedFolder().IsMatch(source.Text)).Select(source => source.File));
 
-    private static IEnumerable<(string File, string Text)> Sources()
+    private static (string File, string Text)[] Sources()
     {
         string tests = Path.Combine(ReadmeTests.SourceTree, "tests");
-        (string, string)[] all = [.. Directory.EnumerateFiles(tests, "*.cs", SearchOption.AllDirectories)
+        (string File, string Text)[] all = [.. Directory.EnumerateFiles(tests, "*.cs", SearchOption.AllDirectories)
             .Select(file => (Path.GetRelativePath(tests, file).Replace('\\', '/'), File.ReadAllText(file)))
             .Where(source => !source.Item1.StartsWith("Shared/", StringComparison.Ordinal) && !Built().IsMatch(source.Item1))];
         Assert.NotEmpty(all);

@@ -152,7 +152,7 @@ public sealed partial class ScarceTests : IDisposable
     }
 
     private static string InTerminal(string folder) =>
-        $"dotnet '{Tool.Assembly}' start --no-lan --no-dial --host 127.0.0.1 --port 0 --path {folder}; echo gave $?";
+        $"{Tool.InShell} start --no-lan --no-dial --host 127.0.0.1 --port 0 --path {folder}; echo gave $?";
 
     private static EndPoint PlaceOf(JsonElement started, string transport)
     {

@@ -12,8 +12,6 @@ public sealed class SurroundingsTests : IDisposable
 
     private readonly string _folder = SocketFolder.Create("ssb-conn-");
 
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
-
     public void Dispose() => TestFolder.Delete(_folder);
 
     [Theory(Timeout = Patience.WholeTest)]
@@ -21,7 +19,7 @@ public sealed class SurroundingsTests : IDisposable
     public async Task Start_FolderOfAnyName_IsSteered(string name)
     {
         string folder = Path.Combine(_folder, name.Replace('/', Path.DirectorySeparatorChar));
-        using Tool tool = Tool.StartWith([], StartIn(folder), Token);
+        using Tool tool = Tool.StartWith([], StartIn(folder), TestContext.Current.CancellationToken);
         JsonElement started = Assert.Single(await tool.ReadUntilAsync(_ => true));
         Assert.Equal(folder, started.GetProperty("path").GetString());
         await IsSteeredAsync(folder);
@@ -39,12 +37,12 @@ public sealed class SurroundingsTests : IDisposable
     public async Task Start_NoUnixSockets_IsSteeredOnLoopback(string host, string at)
     {
         Assert.SkipWhen(host == "127.0.0.2" && OperatingSystem.IsMacOS(), "macOS has one address on loopback.");
-        using Tool tool = Tool.StartWith([], StartIn(_folder, host), Token, runtimeConfig: await WithoutSocketsAsync());
+        using Tool tool = Tool.StartWith([], StartIn(_folder, host), TestContext.Current.CancellationToken, runtimeConfig: await WithoutSocketsAsync());
         JsonElement started = Assert.Single(await tool.ReadUntilAsync(_ => true));
         string address = Assert.Single(started.GetProperty("addresses").EnumerateArray()).GetString()!; // a text
         Assert.Equal(at, MultiserverAddress.Parse(address).Routes[0].Host);
         string left = Path.Combine(_folder, "conn-address");
-        Assert.Equal(address, (await File.ReadAllTextAsync(left, Token)).TrimEnd());
+        Assert.Equal(address, (await File.ReadAllTextAsync(left, TestContext.Current.CancellationToken)).TrimEnd());
         if (!OperatingSystem.IsWindows())
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(left));
         await IsSteeredAsync(_folder);
@@ -67,7 +65,7 @@ public sealed class SurroundingsTests : IDisposable
     {
         Assert.SkipUnless(System.Net.Sockets.Socket.OSSupportsUnixDomainSockets, "This system has no unix sockets, of which this is about the longest.");
         string folder = Path.Combine(_folder, new string('x', 110));
-        using Tool tool = Tool.StartWith([], StartIn(folder), Token);
+        using Tool tool = Tool.StartWith([], StartIn(folder), TestContext.Current.CancellationToken);
         await tool.ReadUntilAsync(_ => true);
         await IsSteeredAsync(folder);
         Assert.Contains("Use a folder with a shorter path.", await EndAsync(tool), StringComparison.Ordinal);
@@ -78,8 +76,8 @@ public sealed class SurroundingsTests : IDisposable
     [InlineData("net:127.0.0.1:1~shs:pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0="), InlineData("net:192.0.2.1:8008~shs:pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0="), InlineData("garbage \0"), InlineData("")]
     public async Task Start_AddressOfADeadPeer_DoesNotMatter(string left)
     {
-        await File.WriteAllTextAsync(Path.Combine(_folder, "conn-address"), left, Token);
-        using Tool tool = Tool.StartWith([], StartIn(_folder), Token);
+        await File.WriteAllTextAsync(Path.Combine(_folder, "conn-address"), left, TestContext.Current.CancellationToken);
+        using Tool tool = Tool.StartWith([], StartIn(_folder), TestContext.Current.CancellationToken);
         await tool.ReadUntilAsync(_ => true);
         await IsSteeredAsync(_folder);
         Assert.Equal(!System.Net.Sockets.Socket.OSSupportsUnixDomainSockets, File.Exists(Path.Combine(_folder, "conn-address")));
@@ -99,7 +97,7 @@ public sealed class SurroundingsTests : IDisposable
             Process.Start("chmod", ["0777", _folder, folder]).WaitForExit();
         foreach (string command in (string[])["start", "peers"])
         {
-            using Tool tool = Tool.StartWith(starter, [command], Token, start =>
+            using Tool tool = Tool.StartWith(starter, [command], TestContext.Current.CancellationToken, start =>
             {
                 start.WorkingDirectory = folder;
                 start.Environment.Remove("HOME");
@@ -125,7 +123,7 @@ public sealed class SurroundingsTests : IDisposable
     public async Task Start_DiskRefuses_NamesTheFolderAndWhy(string script, string said)
     {
         string[] starter = await Mounts.StarterAsync(string.Format(null, script, _folder));
-        using Tool tool = Tool.StartWith(starter, StartIn(_folder), Token);
+        using Tool tool = Tool.StartWith(starter, StartIn(_folder), TestContext.Current.CancellationToken);
         (int code, string error) = await tool.EndAsync();
         Assert.Equal(1, code);
         Assert.StartsWith("ssb-conn: the peer cannot run: ", error, StringComparison.Ordinal);
@@ -138,7 +136,7 @@ public sealed class SurroundingsTests : IDisposable
     public async Task Start_FolderIsAFile_NamesIt()
     {
         string file = Path.Combine(_folder, "file");
-        await File.WriteAllTextAsync(file, "", Token);
+        await File.WriteAllTextAsync(file, "", TestContext.Current.CancellationToken);
         foreach (string path in (string[])[file, Path.Combine(file, "below")])
         {
             (int code, _, string error) = await Cli.RunAsync("start", "--path", path);
@@ -157,7 +155,7 @@ public sealed class SurroundingsTests : IDisposable
         Process.Start("chmod", ["0700", closed]).WaitForExit();
         foreach ((string path, string named) in ((string, string)[])[(folder, folder), (Path.Combine(folder, "below"), folder), (Path.Combine(closed, "below"), closed)])
         {
-            using Tool tool = Tool.StartWith(["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"], StartIn(path), Token);
+            using Tool tool = Tool.StartWith(["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"], StartIn(path), TestContext.Current.CancellationToken);
             (int code, string error) = await tool.EndAsync();
             Assert.SkipWhen(error.Contains("setpriv", StringComparison.Ordinal) || code is not (0 or 1), $"Another user cannot run the tool here: {error}");
             Assert.Equal(1, code);
@@ -172,18 +170,18 @@ public sealed class SurroundingsTests : IDisposable
     {
         string[] names = ["conn.json", "conn-rules.json", "manifest.json"];
         foreach (string name in names)
-            await File.WriteAllTextAsync(Path.Combine(_folder, name), name == "conn-rules.json" ? """{"version":1,"rules":[]}""" : "", Token);
+            await File.WriteAllTextAsync(Path.Combine(_folder, name), name == "conn-rules.json" ? """{"version":1,"rules":[]}""" : "", TestContext.Current.CancellationToken);
         string[] starter = await Mounts.StarterAsync(string.Join(" && ", names.Select(name => $"mount --bind '{_folder}/{name}' '{_folder}/{name}'")));
-        using (Tool tool = Tool.StartWith(starter, StartIn(_folder), Token))
+        using (Tool tool = Tool.StartWith(starter, StartIn(_folder), TestContext.Current.CancellationToken))
         {
             await tool.ReadUntilAsync(_ => true);
             await IsSteeredAsync(_folder);
             Assert.Equal("", await EndAsync(tool));
         }
 
-        Assert.Contains(Friend, await File.ReadAllTextAsync(Path.Combine(_folder, "conn.json"), Token), StringComparison.Ordinal);
-        Assert.Contains(FriendId, await File.ReadAllTextAsync(Path.Combine(_folder, "conn-rules.json"), Token), StringComparison.Ordinal);
-        Assert.Contains("stagedPeers", await File.ReadAllTextAsync(Path.Combine(_folder, "manifest.json"), Token), StringComparison.Ordinal);
+        Assert.Contains(Friend, await File.ReadAllTextAsync(Path.Combine(_folder, "conn.json"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains(FriendId, await File.ReadAllTextAsync(Path.Combine(_folder, "conn-rules.json"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains("stagedPeers", await File.ReadAllTextAsync(Path.Combine(_folder, "manifest.json"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(_folder, "*.copy"));
         Assert.Empty(Directory.GetFiles(_folder, "*~"));
     }
@@ -195,7 +193,7 @@ public sealed class SurroundingsTests : IDisposable
         string[] starter = await Mounts.StarterAsync(string.Join(" && ", libraries.Select(library => $"mount --bind /dev/null '{library}'")));
         foreach (string[] command in (string[][])[["ping", Friend], StartIn(_folder)])
         {
-            using Tool tool = Tool.StartWith(starter, command, Token);
+            using Tool tool = Tool.StartWith(starter, command, TestContext.Current.CancellationToken);
             (int code, string error) = await tool.EndAsync();
             Assert.Equal(1, code);
             Assert.StartsWith("ssb-conn: libsodium.so cannot be loaded. ", error, StringComparison.Ordinal);
@@ -214,14 +212,14 @@ public sealed class SurroundingsTests : IDisposable
         Assert.SkipWhen(libraries.Length == 0, "This system has no OpenSSL, so that nothing needs to be hidden.");
         string[] starter = await Mounts.StarterAsync(string.Join(" && ", libraries.Select(library => $"mount --bind /dev/null '{library}'")));
         string key = Friend[Friend.IndexOf('~', StringComparison.Ordinal)..];
-        using Tool tool = Tool.StartWith(starter, ["ping", $"{transport}://127.0.0.1:9{key}", "--json"], Token);
+        using Tool tool = Tool.StartWith(starter, ["ping", $"{transport}://127.0.0.1:9{key}", "--json"], TestContext.Current.CancellationToken);
         JsonElement said = Assert.Single(await tool.ReadUntilAsync(_ => true));
         (int code, string error) = await tool.EndAsync();
         Assert.Equal((1, ""), (code, error));
         Assert.Contains("need OpenSSL", said.GetProperty("steps").EnumerateArray().Last().GetProperty("detail").GetString(), StringComparison.Ordinal);
 
         string[] start = [.. StartIn(_folder), "--ws-port", "0"];
-        using Tool peer = Tool.StartWith(starter, start, Token);
+        using Tool peer = Tool.StartWith(starter, start, TestContext.Current.CancellationToken);
         (code, error) = await peer.EndAsync();
         Assert.Equal(1, code);
         Assert.Contains("need OpenSSL", error, StringComparison.Ordinal);
@@ -240,7 +238,7 @@ public sealed class SurroundingsTests : IDisposable
         Assert.Equal(0, (await RunAsync("peers")).Code);
         Assert.Equal(0, (await RunAsync("dismiss", FriendId)).Code);
         Assert.Contains("dismissed", (await RunAsync("why", FriendId)).Output, StringComparison.Ordinal);
-        using Tool watch = Tool.StartWith([], ["watch", "--json", "--path", folder], Token);
+        using Tool watch = Tool.StartWith([], ["watch", "--json", "--path", folder], TestContext.Current.CancellationToken);
         Assert.Contains(await watch.ReadUntilAsync(line => line.GetProperty("change").GetString() == "snapshot"), line => line.GetProperty("change").GetString() == "attached");
 
         async Task<(int Code, string Output)> RunAsync(params string[] arguments)
@@ -253,13 +251,13 @@ public sealed class SurroundingsTests : IDisposable
 
     private async Task<string> WithoutSocketsAsync()
     {
-        JsonNode config = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "ssb-conn.runtimeconfig.json"), Token))!; // an object
+        JsonNode config = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "ssb-conn.runtimeconfig.json"), TestContext.Current.CancellationToken))!; // an object
         JsonObject runtime = config["runtimeOptions"]!.AsObject();
         if (runtime["configProperties"] is not JsonObject properties)
             runtime["configProperties"] = properties = [];
         properties["Ssb.Conn.Net.NoUnixSockets"] = true; // UnixSockets.OffSwitch
         string path = Path.Combine(_folder, "no-sockets.runtimeconfig.json");
-        await File.WriteAllTextAsync(path, config.ToJsonString(), Token);
+        await File.WriteAllTextAsync(path, config.ToJsonString(), TestContext.Current.CancellationToken);
         return path;
     }
 

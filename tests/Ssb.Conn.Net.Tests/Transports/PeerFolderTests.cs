@@ -16,7 +16,7 @@ public sealed class PeerFolderTests : IDisposable
     {
         string path = Make(what, "socket");
         using KeyPair keys = KeyPair.Generate();
-        IOException error = Assert.Throws<IOException>(() => PeerNetwork.Open(new PeerNetworkOptions { Keys = keys, Listen = [$"unix:{path}~noauth"] }));
+        IOException error = Assert.Throws<IOException>(() => PeerNetwork.Open(new PeerNetworkOptions { Keys = keys, Sockets = [new ListeningSocket(path)] }));
         Assert.Contains(path, error.Message, StringComparison.Ordinal);
         Assert.Contains(said, error.Message, StringComparison.Ordinal);
         Assert.NotEmpty(Directory.GetFileSystemEntries(_folder, "socket"));
