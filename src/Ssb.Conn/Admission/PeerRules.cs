@@ -7,7 +7,8 @@ namespace Ssb.Conn;
 /// <para>Thread-safe. Bounded: beyond <see cref="Capacity"/> a decision is refused; a file that has more is read whole. A rule that has
 /// ended counts no more,
 /// and goes with the next write.</para>
-/// <para>A rule that cannot be written holds all the same. Its file is tried again every <see cref="RetryDelay"/>, with the next decision, and
+/// <para>A rule that cannot be written holds all the same. Its file is tried again every <see cref="RetryDelay"/>, with the next
+/// decision, and
 /// at the end.</para>
 /// <para>It fails closed: a damaged file is healed rule by rule, a rule of an unknown kind blocks whom it names, of several rules about
 /// one peer a block counts before a
@@ -38,7 +39,8 @@ internal sealed class PeerRules : IDisposable
     private PeerRules(TimeProvider time, string? path, ILogger logger, FileCalls files)
     {
         (_time, _path, _logger, _safe) = (time, path, logger, new SafeFile(time, files));
-        _retry = path is null ? null : time.CreateTimer(static rules => ((PeerRules)rules!).OnRetry(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _retry = path is null ? null : time.CreateTimer(
+            static rules => ((PeerRules)rules!).OnRetry(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     private sealed record Entry(PeerRule Rule, LinkedListNode<RuleItem> Item, Entry? Next);
@@ -51,7 +53,8 @@ internal sealed class PeerRules : IDisposable
 
     /// <param name="folder">Where the file is; null: nothing is kept.</param>
     /// <param name="time">Where time comes from.</param>
-    /// <param name="logger">Told when the file is damaged, which then is kept beside, of rules that are not understood, and when the file cannot
+    /// <param name="logger">Told when the file is damaged, which then is kept beside, of rules that are not understood, and when the
+    /// file cannot
     /// be written.</param>
     /// <param name="files">How files are replaced; as the system does it if null.</param>
     /// <exception cref="IOException">The file cannot be read.</exception>
@@ -274,11 +277,19 @@ internal sealed class PeerRules : IDisposable
             catch (IOException e)
             {
                 if (!_isUnwritten) // one line for all of the time
-                    _logger.LogError(e, "What was decided about a peer could not be written to '{Path}'. It holds, and the file is tried again every {Delay}.", _path, RetryDelay);
+                {
+                    _logger.LogError(
+                        e,
+                        "What was decided about a peer could not be written to '{Path}'. It holds, and the file is tried again every {Delay}.",
+                        _path,
+                        RetryDelay);
+                }
+
                 (_isUnwritten, LastWriteError) = (true, e);
                 if (!_isClosed)
                     _retry?.Change(RetryDelay, Timeout.InfiniteTimeSpan);
-                throw new IOException($"{e.Message} What was decided holds, and the file is tried again every {RetryDelay.TotalSeconds:0} s.", e);
+                throw new IOException(
+                    $"{e.Message} What was decided holds, and the file is tried again every {RetryDelay.TotalSeconds:0} s.", e);
             }
         }
     }
