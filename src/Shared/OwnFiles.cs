@@ -31,7 +31,8 @@ internal static partial class OwnFiles
     private const UnixFileMode FolderMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const int NoPermission = 1, NoEntry = 2, NoDeviceOrAddress = 6, NoAccess = 13, NotAFolder = 20; // errno: EPERM, ENOENT, ENXIO, EACCES, ENOTDIR
     private const int NoSpace = 28, ReadOnly = 30, LinuxQuota = 122, MacQuota = 69; // ENOSPC, EROFS, EDQUOT
-    private const int WindowsDiskFull = unchecked((int)0x80070070), WindowsHandleDiskFull = unchecked((int)0x80070027); // ERROR_DISK_FULL, ERROR_HANDLE_DISK_FULL
+    private const int WindowsDiskFull = unchecked((int)0x80070070); // ERROR_DISK_FULL
+    private const int WindowsHandleDiskFull = unchecked((int)0x80070027); // ERROR_HANDLE_DISK_FULL
     private const int CurrentFolder = -100, EmptyPath = 0x1000, NoFollow = 0x100; // AT_FDCWD, AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW of linux/fcntl.h
 
     /// <summary>What stands at a path; nothing, too, if a link on the way leads nowhere.</summary>
@@ -100,7 +101,8 @@ internal static partial class OwnFiles
 
     /// <summary>Makes a folder, and those above it that are missing, for their owner alone (0700). One that is there stays as it
     /// is.</summary>
-    /// <exception cref="IOException">It cannot be made, or something else has that name; the message says which folder, and why.</exception>
+    /// <exception cref="IOException">It cannot be made, or something else has that name; the message says which folder, and
+    /// why.</exception>
     /// <exception cref="UnauthorizedAccessException">The folder above may not be written to; the message says so.</exception>
     public static void CreateFolder(string path)
     {
@@ -135,7 +137,12 @@ internal static partial class OwnFiles
         try
         {
             if (KindOf(full) is not PathKind.Folder and var kind)
-                return kind == PathKind.Nothing ? $"there is no folder '{full}'." : $"'{full}' is {Name(kind)}, where a folder is expected.";
+            {
+                return kind == PathKind.Nothing
+                    ? $"there is no folder '{full}'."
+                    : $"'{full}' is {Name(kind)}, where a folder is expected.";
+            }
+
             try
             {
                 using FileStream file = CreateNew(probe);
@@ -154,7 +161,8 @@ internal static partial class OwnFiles
             return ErrorOf(e) switch
             {
                 ReadOnly => $"'{full}' is on a file system that is read-only.",
-                NoSpace or LinuxQuota or WindowsDiskFull or WindowsHandleDiskFull => $"no space is left on the disk of '{full}', or for this user there.",
+                NoSpace or LinuxQuota or WindowsDiskFull or WindowsHandleDiskFull =>
+                    $"no space is left on the disk of '{full}', or for this user there.",
                 MacQuota when OperatingSystem.IsMacOS() => $"no space is left for this user on the disk of '{full}'.",
                 NoAccess or NoPermission => $"'{full}' may not be written to by this user{OwnerOf(full)}.",
                 _ when e is UnauthorizedAccessException => $"'{full}' may not be written to by this user.",
@@ -261,7 +269,8 @@ internal static partial class OwnFiles
     {
         NoEntry => new FileNotFoundException($"There is no file '{path}'.", path),
         NotAFolder => new DirectoryNotFoundException($"There is no file '{path}': a part of its path is no folder."),
-        NoAccess or NoPermission => new UnauthorizedAccessException($"'{path}' may not be opened by this user.", new IOException(Marshal.GetPInvokeErrorMessage(error), error)),
+        NoAccess or NoPermission => new UnauthorizedAccessException(
+            $"'{path}' may not be opened by this user.", new IOException(Marshal.GetPInvokeErrorMessage(error), error)),
         NoDeviceOrAddress => NotAFile(path, PathKind.Socket),
         _ => new IOException($"'{path}' cannot be opened: {Marshal.GetPInvokeErrorMessage(error)}.", error),
     };

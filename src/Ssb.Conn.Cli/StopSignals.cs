@@ -3,8 +3,10 @@ using System.Runtime.InteropServices;
 namespace Ssb.Conn.Cli;
 
 /// <summary>Ctrl+C, Ctrl+\ or Ctrl+Break, SIGTERM and the end of the terminal end a run in good order; asked again, at once.</summary>
-/// <remarks>On Windows the console tells of four ends, which .NET gives as signals: Ctrl+C (SIGINT), Ctrl+Break (SIGQUIT), its window was closed (SIGHUP), and
-/// the system shuts down or the user logs off (SIGTERM). After the last two Windows ends the process as soon as the handler returns, and whatever it does
+/// <remarks>On Windows the console tells of four ends, which .NET gives as signals: Ctrl+C (SIGINT), Ctrl+Break (SIGQUIT), its window
+/// was closed (SIGHUP), and
+/// the system shuts down or the user logs off (SIGTERM). After the last two Windows ends the process as soon as the handler returns, and
+/// whatever it does
 /// after some 5 seconds. So the handler waits there until the run is over.</remarks>
 internal sealed class StopSignals : IDisposable
 {
@@ -23,15 +25,17 @@ internal sealed class StopSignals : IDisposable
     /// <param name="stop">Cancelled by the first signal.</param>
     public StopSignals(CancellationTokenSource stop)
         : this(stop, TimeProvider.System, OperatingSystem.IsWindows()) =>
-        _signals.AddRange(new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT }.Select(signal => PosixSignalRegistration.Create(signal, context =>
-        {
-            context.Cancel = true;
-            OnSignal(context.Signal);
-        })));
+        _signals.AddRange(new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT }
+            .Select(signal => PosixSignalRegistration.Create(signal, context =>
+            {
+                context.Cancel = true;
+                OnSignal(context.Signal);
+            })));
 
     /// <param name="stop">Cancelled by the first signal.</param>
     /// <param name="time">The clock of the waits.</param>
-    /// <param name="endsWithHandler">Does the system end the process when the handler of a closed window or of a shutdown returns, as Windows does?</param>
+    /// <param name="endsWithHandler">Does the system end the process when the handler of a closed window or of a shutdown returns, as
+    /// Windows does?</param>
     internal StopSignals(CancellationTokenSource stop, TimeProvider time, bool endsWithHandler) =>
         (_stop, _time, _endsWithHandler, _signals) = (stop, time, endsWithHandler, []);
 

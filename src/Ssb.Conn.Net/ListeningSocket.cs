@@ -1,7 +1,9 @@
 namespace Ssb.Conn.Net;
 
-/// <summary>A unix socket to listen at, by its path: also one that the text of an address cannot hold, such as a path with a blank or an umlaut.</summary>
-/// <param name="Path">Where the socket is made: at most 107 bytes on Linux, 103 on macOS, 107 on Windows. The folder is there already. A socket that a
+/// <summary>A unix socket to listen at, by its path: also one that the text of an address cannot hold, such as a path with a blank or an
+/// umlaut.</summary>
+/// <param name="Path">Where the socket is made: at most 107 bytes on Linux, 103 on macOS, 107 on Windows. The folder is there already. A
+/// socket that a
 /// process left behind is replaced, and nothing else.</param>
 /// <remarks>Immutable. The file has mode 0600; on Windows it has the permissions that its folder gives.</remarks>
 public sealed record ListeningSocket(string Path)

@@ -59,7 +59,8 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             _api.SetResult(options.Api ?? new RpcApi());
     }
 
-    /// <summary>Where we can be called now: for each place to listen at, in the order of <see cref="PeerNetworkOptions.Sockets"/> and then of
+    /// <summary>Where we can be called now: for each place to listen at, in the order of <see cref="PeerNetworkOptions.Sockets"/> and
+    /// then of
     /// <see cref="PeerNetworkOptions.Listen"/>, one address (none for a socket whose path no address can hold); where that is all
     /// interfaces, one for each subnet that this machine is in, whose routes are our addresses there, IPv4 first. Link-local IPv6
     /// addresses are left out.</summary>

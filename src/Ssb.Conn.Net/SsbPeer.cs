@@ -115,7 +115,8 @@ public sealed class SsbPeer : IAsyncDisposable
     }
 
     /// <summary>Ends the peer. Closing again does nothing.</summary>
-    /// <exception cref="IOException">The address book, or what was decided about peers, could not be written; the message names the file. All is
+    /// <exception cref="IOException">The address book, or what was decided about peers, could not be written; the message names the
+    /// file. All is
     /// closed all the same.</exception>
     public async ValueTask DisposeAsync()
     {

@@ -85,7 +85,8 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <summary>Where the damaged <c>conn-rules.json</c> was kept, when the one that was opened was damaged; else null. What could be read of it holds.</summary>
     public string? DamagedRulesFile => _rules.DamagedFile;
 
-    /// <summary>Why what was decided last (<see cref="Dismiss"/>, <see cref="Block"/>, <see cref="Undo"/>) is not in <c>conn-rules.json</c> yet; null if
+    /// <summary>Why what was decided last (<see cref="Dismiss"/>, <see cref="Block"/>, <see cref="Undo"/>) is not in
+    /// <c>conn-rules.json</c> yet; null if
     /// it is.</summary>
     /// <remarks>The file is tried again every 10 seconds, with the next decision, and at the end.</remarks>
     public Exception? RulesWriteError => _rules.LastWriteError;
@@ -124,7 +125,8 @@ public sealed class ConnPlugin : IAsyncDisposable
         ConnPlugin plugin;
         try
         {
-            plugin = new ConnPlugin(network, options, db, PeerRules.Open(options.Folder, options.TimeProvider, options.Logger, options.Db.Files));
+            var rules = PeerRules.Open(options.Folder, options.TimeProvider, options.Logger, options.Db.Files);
+            plugin = new ConnPlugin(network, options, db, rules);
         }
         catch
         {
@@ -406,7 +408,8 @@ public sealed class ConnPlugin : IAsyncDisposable
     }
 
     /// <summary>Stops the scheduler, ends all connections, writes the address book and closes all parts.</summary>
-    /// <exception cref="IOException">The address book, or what was decided about peers, could not be written; the message names the file. All is
+    /// <exception cref="IOException">The address book, or what was decided about peers, could not be written; the message names the
+    /// file. All is
     /// closed all the same.</exception>
     public async ValueTask DisposeAsync()
     {

@@ -6,8 +6,8 @@ namespace Ssb.Conn.Tests.Shared;
 internal static class BuiltProgram
 {
     /// <summary>How to start one: the program, and what comes before its own arguments.</summary>
-    /// <remarks>Not with the <c>dotnet</c> of the PATH, which may be another one or missing: with the one that runs the tests. Where the tests
-    /// were published with their own runtime there is none at all, but an executable beside them.</remarks>
+    /// <remarks>Not with the <c>dotnet</c> of the PATH, which may be another one or missing: with the one that runs the tests. Where the
+    /// tests were built with their own runtime there is none at all, but an executable beside them.</remarks>
     /// <param name="name">Its assembly, such as <c>ssb-conn</c>.</param>
     public static string[] Command(string name)
     {

@@ -34,10 +34,13 @@ internal static class Disposal
 
     /// <summary>Disposes of all in order, of each within <see cref="Patience.Guard"/>, also of those after one that failed.</summary>
     public static Task AllAsync(IEnumerable<IAsyncDisposable> all) =>
-        RunAsync([.. all.Select(one => (Func<Task>)(() => one.DisposeAsync().AsTask().WaitAsync(Patience.Guard, TimeProvider.System)))]);
+        RunAsync([.. all.Select(one => (Func<Task>)(() => DisposeAsync(one)))]);
 
-    /// <summary>Keeps a failure for the end of the body of the running test. Throws it where no body runs, as in the disposal of a test class,
-    /// which xunit reports beside the failure of the test.</summary>
+    /// <summary>Disposes of all at once, likewise: of processes, each of which takes a while to end.</summary>
+    public static Task TogetherAsync(IEnumerable<IAsyncDisposable> all) => Task.WhenAll(all.Select(one => RunAsync(() => DisposeAsync(one))));
+
+    /// <summary>Keeps a failure for the end of the body of the running test. Throws it where no body runs, as in the disposal of a test
+    /// class, which xunit reports beside the failure of the test.</summary>
     public static void Failed(Exception exception)
     {
         if (TestContext.Current.Test?.UniqueID is { } id && s_running.TryGetValue(id, out ConcurrentQueue<Exception>? failures))
@@ -55,6 +58,8 @@ internal static class Disposal
             taken.Add(failure);
         return [.. taken];
     }
+
+    private static Task DisposeAsync(IAsyncDisposable one) => one.DisposeAsync().AsTask().WaitAsync(Patience.Guard, TimeProvider.System);
 
     /// <summary>Has xunit report the failures of each test.</summary>
     [AttributeUsage(AttributeTargets.Assembly)]

@@ -19,7 +19,11 @@ internal static class SocketFolder
         if (OperatingSystem.IsWindows() ? !temporary.Any(char.IsWhiteSpace) : CanHoldSockets(temporary))
             return Directory.CreateTempSubdirectory(prefix).FullName;
         if (OperatingSystem.IsWindows())
-            return Directory.CreateDirectory(Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.CommonApplicationData), prefix + Path.GetRandomFileName())).FullName;
+        {
+            string data = Environment.GetFolderPath(Environment.SpecialFolder.CommonApplicationData);
+            return Directory.CreateDirectory(Path.Combine(data, prefix + Path.GetRandomFileName())).FullName;
+        }
+
         return Directory.CreateDirectory(
             Path.Combine("/tmp", prefix + Path.GetRandomFileName()), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
     }

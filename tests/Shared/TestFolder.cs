@@ -7,8 +7,8 @@ internal static class TestFolder
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
 
     /// <summary>Deletes a folder and all in it. A folder that is not there is deleted.</summary>
-    /// <remarks>On Windows a file that anybody has open cannot be deleted, so this tries again for a while. A folder that is still in use then
-    /// fails the test, but does not hide why it failed before.</remarks>
+    /// <remarks>On Windows a file that anybody has open cannot be deleted, so this tries again for a while. A folder that is still in use
+    /// then fails the test, but does not hide why it failed before.</remarks>
     /// <param name="path">The folder.</param>
     public static void Delete(string path) => Delete(path, TimeProvider.System, s_patience);
 

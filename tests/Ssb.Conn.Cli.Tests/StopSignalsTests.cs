@@ -3,7 +3,8 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Ssb.Conn.Cli.Tests;
 
-/// <summary>What happens in the handler of a signal. That of a Windows console is called here as Windows calls it, with the clock of the test.</summary>
+/// <summary>What happens in the handler of a signal. That of a Windows console is called here as Windows calls it, with the clock of the
+/// test.</summary>
 public sealed class StopSignalsTests : IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
@@ -36,7 +37,8 @@ public sealed class StopSignalsTests : IDisposable
 
     [Theory]
     [InlineData(PosixSignal.SIGINT, true), InlineData(PosixSignal.SIGQUIT, true)] // Ctrl+C and Ctrl+Break, after which the process goes on
-    [InlineData(PosixSignal.SIGINT, false), InlineData(PosixSignal.SIGQUIT, false), InlineData(PosixSignal.SIGHUP, false), InlineData(PosixSignal.SIGTERM, false)]
+    [InlineData(PosixSignal.SIGINT, false), InlineData(PosixSignal.SIGQUIT, false)]
+    [InlineData(PosixSignal.SIGHUP, false), InlineData(PosixSignal.SIGTERM, false)]
     public void OnSignal_ProcessGoesOn_ReturnsAtOnce(PosixSignal signal, bool isWindows)
     {
         using StopSignals signals = Make(isWindows);

@@ -9,8 +9,10 @@ namespace Ssb.Conn.Cli.Remote;
 /// <summary>Which SSB folder is meant when none is named, and how the peer that runs in a folder is found.</summary>
 internal static class SsbFolder
 {
-    /// <summary>The file in which <c>start</c> leaves where it can be reached, where there can be no unix socket: one address on loopback, which asks
-    /// for the identity of the folder. It is removed when the peer ends; one that is left behind leads nowhere, or to a peer that does not have the
+    /// <summary>The file in which <c>start</c> leaves where it can be reached, where there can be no unix socket: one address on
+    /// loopback, which asks
+    /// for the identity of the folder. It is removed when the peer ends; one that is left behind leads nowhere, or to a peer that does
+    /// not have the
     /// key in it.</summary>
     private const string AddressFile = "conn-address";
 
@@ -30,7 +32,8 @@ internal static class SsbFolder
     public static string Socket(string folder) => Path.GetFullPath(Path.Combine(folder, "socket"));
 
     /// <summary>The way to the unix socket at a path, whatever characters it has.</summary>
-    public static MultiserverRoute SocketRoute(string path) => new(new MultiserverProtocol("unix", [path]), new MultiserverProtocol("noauth", []));
+    public static MultiserverRoute SocketRoute(string path) =>
+        new(new MultiserverProtocol("unix", [path]), new MultiserverProtocol("noauth", []));
 
     /// <summary>Leaves where the peer of a folder can be reached without a unix socket; null: by none but its socket.</summary>
     /// <exception cref="IOException">It cannot be written, or removed.</exception>
@@ -53,7 +56,8 @@ internal static class SsbFolder
             byte[] text = new byte[LongestAddressFile];
             int length = file.ReadAtLeast(text, text.Length, throwOnEndOfStream: false);
             return MultiserverAddress.TryParse(Encoding.ASCII.GetString(text, 0, length).Trim(), out MultiserverAddress? address)
-                && address.Routes is [{ Transport: "net", Transform: "shs", Key: not null, Problem: null } route] && LoopbackOf(route) is not null
+                && address.Routes is [{ Transport: "net", Transform: "shs", Key: not null, Problem: null } route]
+                && LoopbackOf(route) is not null
                 ? route : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -71,7 +75,8 @@ internal static class SsbFolder
     }
 
     /// <summary>The home folder of this user.</summary>
-    /// <exception cref="FailedException">There is none, as is usual for users of the system; the working directory is not taken for it.</exception>
+    /// <exception cref="FailedException">There is none, as is usual for users of the system; the working directory is not taken for
+    /// it.</exception>
     internal static string Home(Func<string, string?> variable)
     {
         string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
@@ -86,7 +91,9 @@ internal static class SsbFolder
     }
 
     private static IPEndPoint? LoopbackOf(MultiserverRoute route) =>
-        IPAddress.TryParse(route.Host, out IPAddress? host) && IPAddress.IsLoopback(host) ? new IPEndPoint(host, route.Port!.Value) : null; // without a problem it has one
+        IPAddress.TryParse(route.Host, out IPAddress? host) && IPAddress.IsLoopback(host)
+            ? new IPEndPoint(host, route.Port!.Value) // without a problem it has one
+            : null;
 
     private static bool IsListening(IPEndPoint place)
     {
@@ -98,7 +105,8 @@ internal static class SsbFolder
         }
         catch (SocketException e) when (e.SocketErrorCode is SocketError.WouldBlock or SocketError.InProgress)
         {
-            return probe.Poll(s_patience, SelectMode.SelectWrite) && probe.GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.Error) is 0;
+            return probe.Poll(s_patience, SelectMode.SelectWrite)
+                && probe.GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.Error) is 0;
         }
         catch (SocketException)
         {

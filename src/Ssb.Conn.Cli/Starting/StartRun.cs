@@ -100,7 +100,11 @@ internal sealed class StartRun
     {
         string folder = Path.GetFullPath(_options.Folder);
         if (SsbFolder.IsAlive(folder))
-            throw new FailedException($"a peer runs in {folder} already: 'ssb-conn watch --path {Quoted(folder)}' shows it; another one needs a folder of its own (--path DIR)");
+        {
+            throw new FailedException($"a peer runs in {folder} already: 'ssb-conn watch --path {Quoted(folder)}' shows it; "
+                + "another one needs a folder of its own (--path DIR)");
+        }
+
         try
         {
             OwnFiles.CreateFolder(folder);
@@ -126,7 +130,8 @@ internal sealed class StartRun
         }
     }
 
-    /// <summary>Starts it with a unix socket for this user's programs, or else with a place on loopback, where they show the identity of the folder.</summary>
+    /// <summary>Starts it with a unix socket for this user's programs, or else with a place on loopback, where they show the identity of
+    /// the folder.</summary>
     private async Task<SsbPeer> StartAsync(string folder, LanOptions? neighbours)
     {
         string socket = SsbFolder.Socket(folder);
@@ -140,15 +145,19 @@ internal sealed class StartRun
         catch (NoUnixSocketException e)
         {
             SsbPeerOptions options = Options(folder, neighbours);
-            bool isOnLoopback = _options.Host is not { } host || IPAddress.IsLoopback(host) || host.Equals(IPAddress.Any) || host.Equals(IPAddress.IPv6Any);
+            bool isOnLoopback = _options.Host is not { } host || IPAddress.IsLoopback(host)
+                || host.Equals(IPAddress.Any) || host.Equals(IPAddress.IPv6Any);
             peer = await SsbPeer.StartAsync(isOnLoopback ? options : options with { Listen = [.. options.Listen, "net:127.0.0.1:0~shs"] });
             MultiserverRoute listened = peer.Addresses.SelectMany(address => address.Routes).Last(route => route.Transport == "net"
                 && (isOnLoopback || route.Host == "127.0.0.1")); // it listens there; of all interfaces, each has the same port
             string at = isOnLoopback && _options.Host is { } given && IPAddress.IsLoopback(given) ? given.ToString() : "127.0.0.1";
-            _way = new MultiserverRoute(MultiserverProtocol.FromHost("net", at, listened.Port!.Value), new MultiserverProtocol("shs", [peer.Id.ToBase64()])); // net has one
+            _way = new MultiserverRoute(
+                MultiserverProtocol.FromHost("net", at, listened.Port!.Value), // net has one
+                new MultiserverProtocol("shs", [peer.Id.ToBase64()]));
             var address = MultiserverAddress.Format(_way);
             TryLeave("the address of this peer", () => SsbFolder.LeaveAddress(folder, address, _time));
-            string said = $"{e.Message} The other commands find this peer by its folder all the same; other programs reach it at {address}, with the secret of the folder.";
+            string said = $"{e.Message} The other commands find this peer by its folder all the same; "
+                + $"other programs reach it at {address}, with the secret of the folder.";
             if (_state is not null)
                 _state.Say(said, isBad: false);
             else
@@ -170,7 +179,8 @@ internal sealed class StartRun
         {
             Autostart = _options.Dials,
             Scheduler = new SchedulerOptions { CallerQuota = _options.KeptCallers },
-            Hub = new HubOptions { Capacity = Math.Max(new HubOptions().Capacity, 2 * _options.Limits.MaxCallers) }, // room for those whom we dial
+            // With room for those whom we dial.
+            Hub = new HubOptions { Capacity = Math.Max(new HubOptions().Capacity, 2 * _options.Limits.MaxCallers) },
         },
         TimeProvider = _time,
         Logger = _log,
@@ -189,7 +199,8 @@ internal sealed class StartRun
         }
     }
 
-    private static string Quoted(string path) => path.All(c => char.IsLetterOrDigit(c) || c is '/' or '\\' or '.' or '-' or '_' or ':') ? path : $"\"{path}\"";
+    private static string Quoted(string path) =>
+        path.All(c => char.IsLetterOrDigit(c) || c is '/' or '\\' or '.' or '-' or '_' or ':') ? path : $"\"{path}\"";
 
     private string[] Places()
     {
@@ -223,7 +234,11 @@ internal sealed class StartRun
             await Task.Delay(Timeout.InfiniteTimeSpan, _time, stop.Token);
         }
 
-        using RemoteTarget here = RemoteTarget.Here("this peer", peer.Addresses.SelectMany(address => address.Routes).Prepend(_way!), SecretFile.Load(Path.Combine(_options.Folder, "secret")), _options.NetworkKey); // it was opened
+        using RemoteTarget here = RemoteTarget.Here(
+            "this peer",
+            peer.Addresses.SelectMany(address => address.Routes).Prepend(_way!), // it was opened
+            SecretFile.Load(Path.Combine(_options.Folder, "secret")),
+            _options.NetworkKey);
         var session = new WatchSession(cancellationToken => RemotePeer.AttachAsync(here, cancellationToken), here.Timeout, _time);
         if (_state is null)
         {

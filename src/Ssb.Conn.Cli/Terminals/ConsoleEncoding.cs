@@ -2,9 +2,11 @@ using System.Text;
 
 namespace Ssb.Conn.Cli.Terminals;
 
-/// <summary>What the console shows of texts: UTF-8 while the program runs where the console can be told so, and else three full stops in the place of an
+/// <summary>What the console shows of texts: UTF-8 while the program runs where the console can be told so, and else three full stops in
+/// the place of an
 /// ellipsis that it does not have.</summary>
-/// <remarks>A Windows console has the code page of its country, such as 437, in which an ellipsis came out as one full stop. A Unix terminal cannot be told;
+/// <remarks>A Windows console has the code page of its country, such as 437, in which an ellipsis came out as one full stop. A Unix
+/// terminal cannot be told;
 /// what it has is in the variables of its locale.</remarks>
 internal sealed class ConsoleEncoding : IDisposable
 {
@@ -38,7 +40,8 @@ internal sealed class ConsoleEncoding : IDisposable
     private static Encoding? UseUtf8()
     {
         Encoding original = Console.OutputEncoding;
-        return original.CodePage != Encoding.UTF8.CodePage && TrySet(new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) ? original : null;
+        bool isOther = original.CodePage != Encoding.UTF8.CodePage;
+        return isOther && TrySet(new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) ? original : null;
     }
 
     private static bool TrySet(Encoding encoding)

@@ -6,7 +6,8 @@ namespace Ssb.Conn.Cli.View;
 /// <summary>Makes foreign text fit for a terminal: nothing in it steers the terminal, and its width in cells is known.</summary>
 internal static class TerminalText
 {
-    /// <summary>What stands for the end of a text that was cut off: one character, or three full stops where the console has no ellipsis. Set once, before
+    /// <summary>What stands for the end of a text that was cut off: one character, or three full stops where the console has no
+    /// ellipsis. Set once, before
     /// anything is written.</summary>
     public static string Ellipsis { get; set; } = "…";
 

@@ -67,7 +67,8 @@ internal sealed class LanReceiver
 
     /// <summary>Judges one datagram.</summary>
     /// <param name="datagram">Its bytes, at most one more than the limit.</param>
-    /// <param name="flags">What the system says of it. One that is cut off has as many bytes as the buffer on Unix, and none or any number on
+    /// <param name="flags">What the system says of it. One that is cut off has as many bytes as the buffer on Unix, and none or any
+    /// number on
     /// Windows.</param>
     /// <param name="sender">Who sent it, or who forged that host's address.</param>
     /// <param name="interfaceIndex">The interface it came in by, 0 if that is not known.</param>
@@ -75,7 +76,8 @@ internal sealed class LanReceiver
     /// <param name="refused">The announcement, whole, if it was refused because none of its routes may be dialled; else null.</param>
     /// <returns>The announcement for the host, or null.</returns>
     public LanAnnouncement? Receive(
-        ReadOnlySpan<byte> datagram, SocketFlags flags, IPAddress sender, int interfaceIndex, LanFormat format, out LanAnnouncement? refused)
+        ReadOnlySpan<byte> datagram, SocketFlags flags, IPAddress sender, int interfaceIndex, LanFormat format,
+        out LanAnnouncement? refused)
     {
         refused = null;
         if (sender.IsIPv4MappedToIPv6)
@@ -105,7 +107,8 @@ internal sealed class LanReceiver
     }
 
     /// <inheritdoc cref="Receive(ReadOnlySpan{byte}, SocketFlags, IPAddress, int, LanFormat, out LanAnnouncement?)"/>
-    public LanAnnouncement? Receive(ReadOnlySpan<byte> datagram, IPAddress sender, int interfaceIndex, LanFormat format, out LanAnnouncement? refused) =>
+    public LanAnnouncement? Receive(
+        ReadOnlySpan<byte> datagram, IPAddress sender, int interfaceIndex, LanFormat format, out LanAnnouncement? refused) =>
         Receive(datagram, SocketFlags.None, sender, interfaceIndex, format, out refused);
 
     /// <inheritdoc cref="Receive(ReadOnlySpan{byte}, SocketFlags, IPAddress, int, LanFormat, out LanAnnouncement?)"/>

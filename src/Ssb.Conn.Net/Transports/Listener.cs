@@ -5,7 +5,8 @@ using Ssb.Wire;
 
 namespace Ssb.Conn.Net;
 
-/// <summary>A place where we can be called: <c>net:HOST:PORT~shs</c>, <c>ws:HOST:PORT~shs</c>, <c>unix:PATH~noauth</c> or <c>unix:PATH~shs</c>, or a path of
+/// <summary>A place where we can be called: <c>net:HOST:PORT~shs</c>, <c>ws:HOST:PORT~shs</c>, <c>unix:PATH~noauth</c> or
+/// <c>unix:PATH~shs</c>, or a path of
 /// a unix socket that no address can hold. Bound when it is made.</summary>
 internal sealed class Listener : IDisposable
 {
@@ -62,8 +63,9 @@ internal sealed class Listener : IDisposable
                 _ => throw new FormatException($"'{listen}': '{transport.Name}' is no transport that can be listened at; net, ws and unix are."),
             };
         }
-        catch (Exception e) when (e is SocketException or UnauthorizedAccessException) // of an address family that is switched off, or a folder
+        catch (Exception e) when (e is SocketException or UnauthorizedAccessException)
         {
+            // Of an address family that is switched off, or of a folder.
             throw new IOException($"'{listen}' cannot be listened at: {FailureText.Of(e)}.", e);
         }
     }
@@ -88,7 +90,8 @@ internal sealed class Listener : IDisposable
     /// <summary>Where it listens; null of a unix socket.</summary>
     public ListeningPlace? Place { get; }
 
-    /// <summary>Where <paramref name="own"/> can be called through it, on a machine in these subnets. No address leads to a path that none can
+    /// <summary>Where <paramref name="own"/> can be called through it, on a machine in these subnets. No address leads to a path that
+    /// none can
     /// hold.</summary>
     public IReadOnlyList<MultiserverAddress> AddressesOf(FeedId own, IReadOnlyList<LanSubnet> subnets) =>
         Place?.AddressesOf(own, subnets) ?? (HoldablePath == _path ? [UnixAddress(own)] : []);

@@ -3,7 +3,8 @@ using System.Text;
 
 namespace Ssb.Conn.Net;
 
-/// <summary>Whether there can be a unix socket: some systems have none (Windows before 10.1803, Wine), and a path has a bounded length.</summary>
+/// <summary>Whether there can be a unix socket: some systems have none (Windows before 10.1803, Wine), and a path has a bounded
+/// length.</summary>
 internal static class UnixSockets
 {
     /// <summary>The switch of <see cref="AppContext"/> that does without them, for tests of systems that have none.</summary>
@@ -24,13 +25,14 @@ internal static class UnixSockets
         }
         catch (ArgumentException)
         {
-            return $"There can be no socket '{path}': its path has {Encoding.UTF8.GetByteCount(path)} bytes, and {(OperatingSystem.IsMacOS() ? 103 : 107)} are the most that "
-                + "this system allows. Use a folder with a shorter path.";
+            return $"There can be no socket '{path}': its path has {Encoding.UTF8.GetByteCount(path)} bytes, "
+                + $"and {(OperatingSystem.IsMacOS() ? 103 : 107)} are the most that this system allows. Use a folder with a shorter path.";
         }
     }
 }
 
-/// <summary>There can be no unix socket here: the system, the file system or the length of the path does not allow it. The rest of a peer works without.</summary>
+/// <summary>There can be no unix socket here: the system, the file system or the length of the path does not allow it. The rest of a
+/// peer works without.</summary>
 /// <param name="message">Why, in a sentence that names the path.</param>
 /// <param name="innerException">What the system said.</param>
 internal sealed class NoUnixSocketException(string message, Exception? innerException = null) : IOException(message, innerException);

@@ -147,7 +147,8 @@ public sealed class MultiserverRoute
                 break;
             case "unix":
                 // npm ssb-unix-socket writes an empty field behind the path: unix:PATH:~noauth. An escaped colon belongs to the path.
-                Path = string.Join(':', transport.Data.Take(transport.Data.Count - transport.Data.Reverse().TakeWhile(field => field.Length == 0).Count()));
+                int empty = transport.Data.Reverse().TakeWhile(field => field.Length == 0).Count();
+                Path = string.Join(':', transport.Data.SkipLast(empty));
                 if (Path.Length == 0)
                     _problems.Add("'unix' needs a path");
                 break;

@@ -9,7 +9,8 @@ namespace Ssb.Conn;
 /// has ended nothing for good.</para>
 /// <para>A rule lasts until the time of day that it names. One that was made later than now was made by a clock that was ahead: it lasts as
 /// long as it was meant to, from when it was made or read.</para>
-/// <para>A rule that cannot be written holds all the same. Its file is tried again every <see cref="RetryDelay"/>, with the next decision, and
+/// <para>A rule that cannot be written holds all the same. Its file is tried again every <see cref="RetryDelay"/>, with the next
+/// decision, and
 /// at the end.</para>
 /// <para>It fails closed: a damaged file is healed rule by rule, a rule of an unknown kind blocks whom it names, of several rules about
 /// one peer a block counts before a
@@ -43,7 +44,8 @@ internal sealed class PeerRules : IDisposable
     private PeerRules(TimeProvider time, string? path, ILogger logger, FileCalls files)
     {
         (_time, _path, _logger, _safe) = (time, path, logger, new SafeFile(time, files));
-        _retry = path is null ? null : time.CreateTimer(static rules => ((PeerRules)rules!).OnRetry(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _retry = path is null ? null : time.CreateTimer(
+            static rules => ((PeerRules)rules!).OnRetry(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <param name="Rule">The rule.</param>
@@ -60,7 +62,8 @@ internal sealed class PeerRules : IDisposable
 
     /// <param name="folder">Where the file is; null: nothing is kept.</param>
     /// <param name="time">Where time comes from.</param>
-    /// <param name="logger">Told when the file is damaged, which then is kept beside, of rules that are not understood, and when the file cannot
+    /// <param name="logger">Told when the file is damaged, which then is kept beside, of rules that are not understood, and when the
+    /// file cannot
     /// be written.</param>
     /// <param name="files">How files are replaced; as the system does it if null.</param>
     /// <exception cref="IOException">The file cannot be read.</exception>
@@ -284,11 +287,19 @@ internal sealed class PeerRules : IDisposable
             catch (IOException e)
             {
                 if (!_isUnwritten) // one line for all of the time
-                    _logger.LogError(e, "What was decided about a peer could not be written to '{Path}'. It holds, and the file is tried again every {Delay}.", _path, RetryDelay);
+                {
+                    _logger.LogError(
+                        e,
+                        "What was decided about a peer could not be written to '{Path}'. It holds, and the file is tried again every {Delay}.",
+                        _path,
+                        RetryDelay);
+                }
+
                 (_isUnwritten, LastWriteError) = (true, e);
                 if (!_isClosed)
                     _retry?.Change(RetryDelay, Timeout.InfiniteTimeSpan);
-                throw new IOException($"{e.Message} What was decided holds, and the file is tried again every {RetryDelay.TotalSeconds:0} s.", e);
+                throw new IOException(
+                    $"{e.Message} What was decided holds, and the file is tried again every {RetryDelay.TotalSeconds:0} s.", e);
             }
         }
     }

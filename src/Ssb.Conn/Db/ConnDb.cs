@@ -294,7 +294,8 @@ public sealed class ConnDb : IAsyncDisposable
     }
 
     /// <summary>Writes what is not written yet, and closes. Closing again does nothing.</summary>
-    /// <exception cref="IOException">The last changes could not be written, and the message names the file. It is closed all the same.</exception>
+    /// <exception cref="IOException">The last changes could not be written, and the message names the file. It is closed all the
+    /// same.</exception>
     public async ValueTask DisposeAsync()
     {
         lock (_gate)

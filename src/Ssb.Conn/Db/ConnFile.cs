@@ -135,8 +135,10 @@ internal static class ConnFile
             return null;
         string transport = host.StartsWith("ws:", StringComparison.Ordinal) || host.StartsWith("wss:", StringComparison.Ordinal) ? host
             : host.EndsWith(".onion", StringComparison.Ordinal) ? "onion:" + host : "net:" + host;
-        return MultiserverAddress.TryParse($"{transport}:{number}~shs:{feedId[1..^".ed25519".Length]}", out address) && address.Problem is null
-            && address.Routes is [{ Protocols.Count: 2 }] ? address : null; // a host that holds '~' or ';' is none
+        return MultiserverAddress.TryParse($"{transport}:{number}~shs:{feedId[1..^".ed25519".Length]}", out address)
+            && address.Problem is null && address.Routes is [{ Protocols.Count: 2 }] // a host that holds '~' or ';' is none
+            ? address
+            : null;
 
         string? Text(string name) => old.TryGet(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
     }

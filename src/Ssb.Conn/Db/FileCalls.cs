@@ -1,6 +1,7 @@
 namespace Ssb.Conn;
 
-/// <summary>The calls of the system by which <see cref="SafeFile"/> replaces a file. A test gives others, which fail as those of another system do.</summary>
+/// <summary>The calls of the system by which <see cref="SafeFile"/> replaces a file. A test gives others, which fail as those of another
+/// system do.</summary>
 internal sealed record FileCalls
 {
     /// <summary>The real ones.</summary>

@@ -143,7 +143,8 @@ internal sealed class FolderLock : IDisposable
     }
 
     private static IOException InUse(string folder, string? holder) =>
-        new($"The address book in '{folder}' is in use: another process has it open{(holder is null ? "" : $" ({holder})")}. End that one, or use another folder.")
+        new($"The address book in '{folder}' is in use: another process has it open{(holder is null ? "" : $" ({holder})")}. "
+            + "End that one, or use another folder.")
         {
             HResult = unchecked((int)0x80070020), // ERROR_SHARING_VIOLATION, what Windows says of it
         };

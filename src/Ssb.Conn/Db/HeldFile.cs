@@ -1,11 +1,13 @@
 namespace Ssb.Conn;
 
-/// <summary>A file that another program has open for a moment, such as a virus scanner, a backup or an editor: on Windows nobody else can replace,
+/// <summary>A file that another program has open for a moment, such as a virus scanner, a backup or an editor: on Windows nobody else
+/// can replace,
 /// remove or lock it meanwhile.</summary>
 internal static class HeldFile
 {
     // About a second in all.
-    private static readonly TimeSpan[] s_pauses = [.. new[] { 10, 20, 40, 80, 150, 200, 250, 250 }.Select(ms => TimeSpan.FromMilliseconds(ms))];
+    private static readonly TimeSpan[] s_pauses =
+        [.. new[] { 10, 20, 40, 80, 150, 200, 250, 250 }.Select(ms => TimeSpan.FromMilliseconds(ms))];
 
     /// <summary>Does it, and again for about a second while another program has the file.</summary>
     /// <param name="time">The clock of the pauses, in which the calling thread waits.</param>
@@ -22,13 +24,15 @@ internal static class HeldFile
             catch (Exception e) when (i < s_pauses.Length && Is(e))
             {
                 using var over = new ManualResetEventSlim();
-                using ITimer timer = time.CreateTimer(static over => ((ManualResetEventSlim)over!).Set(), over, s_pauses[i], Timeout.InfiniteTimeSpan);
+                using ITimer timer = time.CreateTimer(
+                    static over => ((ManualResetEventSlim)over!).Set(), over, s_pauses[i], Timeout.InfiniteTimeSpan);
                 over.Wait();
             }
         }
     }
 
-    // ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION, ERROR_USER_MAPPED_FILE; and ERROR_ACCESS_DENIED, which Windows says as well of a file that
+    // ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION, ERROR_USER_MAPPED_FILE; and ERROR_ACCESS_DENIED, which Windows says as well of a
+    // file that
     // another program has open. Unix replaces open files; what it denies has its own error inside, and is no better a moment later.
     private static bool Is(Exception e) =>
         e.HResult is unchecked((int)0x80070020) or unchecked((int)0x80070021) or unchecked((int)0x800704C8)

@@ -6,10 +6,13 @@ namespace Ssb.Conn;
 
 /// <summary>Files that are always whole: each is written beside its place, made durable, and moved there.</summary>
 /// <remarks>
-/// <para>Where a file cannot be replaced, because it is a mount of its own (a single file of a container's volume), what is written beside it
-/// becomes <c>NAME.copy</c>, and the file is written in its place. A write that was broken off there is found by <see cref="Read"/>, which gives
+/// <para>Where a file cannot be replaced, because it is a mount of its own (a single file of a container's volume), what is written
+/// beside it
+/// becomes <c>NAME.copy</c>, and the file is written in its place. A write that was broken off there is found by <see cref="Read"/>,
+/// which gives
 /// the copy.</para>
-/// <para>On Windows nobody replaces a file that another program has open, such as a virus scanner, a backup or an editor. It is tried again for
+/// <para>On Windows nobody replaces a file that another program has open, such as a virus scanner, a backup or an editor. It is tried
+/// again for
 /// about a second.</para>
 /// </remarks>
 /// <param name="time">The clock of the pauses between attempts.</param>
@@ -26,8 +29,10 @@ internal sealed partial class SafeFile(TimeProvider time, FileCalls? calls = nul
     public void Write(string path, ReadOnlyMemory<byte> content) => Write(path, to => to.Write(content.Span));
 
     /// <summary>Replaces a file, or the one that a link in its place leads to. After a crash at any moment, the old or the new one is there, whole.</summary>
-    /// <remarks>A file that was there keeps its mode, a new one has mode 0600. It may take about a second longer than the writing, see above.</remarks>
-    /// <exception cref="IOException">It could not be written; the message names the file. What was there is still there, or, after a failure in the
+    /// <remarks>A file that was there keeps its mode, a new one has mode 0600. It may take about a second longer than the writing, see
+    /// above.</remarks>
+    /// <exception cref="IOException">It could not be written; the message names the file. What was there is still there, or, after a
+    /// failure in the
     /// middle of a write in place, what is new is in <c>NAME.copy</c>.</exception>
     public void Write(string path, Action<IBufferWriter<byte>> write)
     {
@@ -206,12 +211,15 @@ internal sealed partial class SafeFile(TimeProvider time, FileCalls? calls = nul
 
     // Through a link to the file that it means, which a move would replace.
     private static string PlaceOf(string path) =>
-        new FileInfo(path) is { LinkTarget: not null } link ? link.ResolveLinkTarget(returnFinalTarget: true)!.FullName : path; // a link has a target
+        new FileInfo(path) is { LinkTarget: not null } link
+            ? link.ResolveLinkTarget(returnFinalTarget: true)!.FullName // a link has a target
+            : path;
 
     private static string CopyOf(string place) => place + ".copy";
 
     // EBUSY of a mount; EPERM and EACCES of a file of another user in a folder such as /tmp, which may be written all the same.
-    private static bool MayBeWrittenInPlace(Exception e) => e.HResult == 16 || e is UnauthorizedAccessException { InnerException.HResult: 1 or 13 };
+    private static bool MayBeWrittenInPlace(Exception e) =>
+        e.HResult == 16 || e is UnauthorizedAccessException { InnerException.HResult: 1 or 13 };
 
     private static Memory<byte> ReadAsItIs(string path)
     {

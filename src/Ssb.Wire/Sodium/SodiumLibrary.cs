@@ -25,9 +25,13 @@ internal static partial class SodiumLibrary
         try
         {
             if (start() < 0)
-                throw new NativeLibraryException("libsodium could not be started: this system gives it no random bytes.", innerException: null);
+            {
+                throw new NativeLibraryException(
+                    "libsodium could not be started: this system gives it no random bytes.", innerException: null);
+            }
         }
-        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException or EntryPointNotFoundException or TypeInitializationException)
+        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException or EntryPointNotFoundException
+            or TypeInitializationException)
         {
             throw NativeLibraryException.OfSodium(e);
         }
@@ -41,7 +45,8 @@ internal static partial class SodiumLibrary
         randombytes_buf(buffer, (nuint)buffer.Length);
     }
 
-    /// <summary>Wipes memory in a way that no compiler removes. It never throws: what is wiped in a <c>finally</c> must not hide what failed.</summary>
+    /// <summary>Wipes memory in a way that no compiler removes. It never throws: what is wiped in a <c>finally</c> must not hide what
+    /// failed.</summary>
     internal static void Wipe(Span<byte> buffer)
     {
         if (s_ready)

@@ -100,7 +100,8 @@ internal sealed class LanHosts : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await Disposal.AllAsync([.. _peers, _network]);
+        await Disposal.TogetherAsync(_peers);
+        await Disposal.AllAsync([_network]);
         _folder.Dispose();
     }
 

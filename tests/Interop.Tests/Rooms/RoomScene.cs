@@ -126,7 +126,7 @@ internal sealed class RoomScene : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await Disposal.AllAsync(_peers);
+        await Disposal.TogetherAsync(_peers);
         await Disposal.RunAsync(KillRoomAsync);
         _roomKeys.Dispose();
         _folder.Dispose();

@@ -84,7 +84,7 @@ internal sealed class RpcHost : IAsyncDisposable
     {
         _listener.Stop();
         await Disposal.RunAsync(() => _accepting, () => Task.WhenAll(_handshakes).WaitAsync(s_patience, TimeProvider.System));
-        await Disposal.AllAsync(_all);
+        await Disposal.TogetherAsync(_all);
         Keys.Dispose();
     }
 

@@ -90,7 +90,8 @@ public sealed class ListeningSocketTests : IDisposable
     [Fact]
     public void Open_AddressWithABlank_NamesTheOption()
     {
-        FormatException error = Assert.Throws<FormatException>(() => PeerNetwork.Open(new PeerNetworkOptions { Keys = _keys, Listen = ["unix:/First Last/socket~noauth"] }));
+        var options = new PeerNetworkOptions { Keys = _keys, Listen = ["unix:/First Last/socket~noauth"] };
+        FormatException error = Assert.Throws<FormatException>(() => PeerNetwork.Open(options));
         Assert.Contains("Sockets", error.Message, StringComparison.Ordinal);
     }
 

@@ -27,7 +27,12 @@ internal sealed class DbFolder : IDisposable
     /// <summary>The text of <c>conn.json</c>.</summary>
     public string Text
     {
-        get => System.Text.Encoding.UTF8.GetString(Read());
+        get
+        {
+            using var reader = new StreamReader(new MemoryStream(Read())); // knows a byte order mark
+            return reader.ReadToEnd();
+        }
+
         set => File.WriteAllText(Conn, value);
     }
 

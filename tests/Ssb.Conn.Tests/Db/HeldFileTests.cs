@@ -2,7 +2,8 @@ using Ssb.Conn.Staging.Tests;
 
 namespace Ssb.Conn.Tests.Db;
 
-/// <summary>Another program has a file open, as virus scanners, backups and editors do. The errors are those of Windows, by which nobody else can replace it
+/// <summary>Another program has a file open, as virus scanners, backups and editors do. The errors are those of Windows, by which nobody
+/// else can replace it
 /// meanwhile.</summary>
 public sealed class HeldFileTests : IDisposable
 {
@@ -149,7 +150,12 @@ public sealed class HeldFileTests : IDisposable
         {
             Interlocked.Increment(ref _attempts);
             if (Interlocked.Decrement(ref _held) >= 0)
-                throw error == 5 ? new UnauthorizedAccessException("Access to the path is denied.") : new IOException("The process cannot access the file because it is being used by another process.", error);
+            {
+                throw error == 5
+                    ? new UnauthorizedAccessException("Access to the path is denied.")
+                    : new IOException("The process cannot access the file because it is being used by another process.", error);
+            }
+
             _held = 0;
             act();
         }

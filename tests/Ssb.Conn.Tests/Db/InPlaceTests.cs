@@ -122,7 +122,9 @@ public sealed class InPlaceTests : IDisposable
     }
 
     private static int Number(string? line) =>
-        line is not null && line.StartsWith("written ", StringComparison.Ordinal) ? int.Parse(line["written ".Length..^1], CultureInfo.InvariantCulture) : throw new InvalidOperationException($"It told '{line}'.");
+        line is not null && line.StartsWith("written ", StringComparison.Ordinal)
+            ? int.Parse(line["written ".Length..^1], CultureInfo.InvariantCulture)
+            : throw new InvalidOperationException($"It told '{line}'.");
 
     private static FileCalls Calls(int error, bool isDenied, Action? wrote = null) => new()
     {
