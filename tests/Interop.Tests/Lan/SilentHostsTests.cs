@@ -16,7 +16,7 @@ public class SilentHostsTests
         double idle = double.Parse(Environment.GetEnvironmentVariable("SSB_CONN_IDLE") ?? "70", CultureInfo.InvariantCulture);
         await using LanHosts hosts = await LanHosts.CreateAsync(1, 2, 3, 4);
         PeerProcess one = await hosts.StartToolAsync(1, "--no-lan");
-        await hosts.StartTheirsAsync(2);
+        await hosts.StartAttendantAsync(2); // as applications are set up, it ends an idle connection after ten minutes
         await hosts.StartToolAsync(3, "--no-lan", "--no-dial");
         PeerProcess four = await hosts.StartToolAsync(4, "--no-lan");
         foreach (int host in (int[])[2, 3]) // we dial them, and the fourth dials us
