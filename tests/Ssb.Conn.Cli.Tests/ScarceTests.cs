@@ -18,7 +18,7 @@ public sealed partial class ScarceTests : IDisposable
 
     private string Start => $"start --json --no-lan --no-dial --host 127.0.0.1 --port 0 --ws-port 0 --path {_folder}";
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => TestFolder.Delete(_folder);
 
     [Theory(Timeout = Patience.WholeTest)]
     [InlineData("unix"), InlineData("net"), InlineData("ws"), InlineData("unix net ws")]

@@ -33,7 +33,7 @@ public class ManyCardsTests
         ours = await hosts.StartToolAsync(Ours, "--no-dial");
         await theirs.FindAsync(line => line.HasConnected(s_ours), seen);
         Assert.Subset(expected.ToHashSet(), HeardOfUs(theirs));
-        AssertOneOfUs(theirs);
+        AssertOneOfUs(theirs, expected.Length);
 
         await ours.ConnectedAsync(s_theirs);
         int seenByOurs = ours.Told.Count;
@@ -49,7 +49,7 @@ public class ManyCardsTests
         int last = theirs.Told.ToList().FindLastIndex(line => line.TryGetProperty("peers", out _));
         await theirs.FindAsync(line => line.HasConnected(s_ours), last);
         Assert.Equal(expected.ToHashSet(), HeardOfUs(theirs));
-        AssertOneOfUs(theirs);
+        AssertOneOfUs(theirs, expected.Length);
     }
 
     [Theory]
@@ -147,7 +147,7 @@ public class ManyCardsTests
         await theirs.FindAsync(line => line.HasConnected(s_ours));
         await ours.ConnectedAsync(s_theirs);
         Assert.Equal([LanHosts.Address(Ours, Ours)], HeardOfUs(theirs));
-        AssertOneOfUs(theirs);
+        AssertOneOfUs(theirs, 1);
     }
 
     [Fact]
@@ -252,11 +252,12 @@ public class ManyCardsTests
         .Where(line => line.TryGetProperty("discovered", out _)).Select(line => line.GetProperty("discovered").GetString()!)
         .Where(address => address.Contains(s_ours[1..45], StringComparison.Ordinal))];
 
-    // One address of ours was on the bench, and in the hub, at a time.
-    private static void AssertOneOfUs(PeerProcess theirs)
+    // One address of ours was on the bench, and in the hub, at a time. Who hears two addresses, as in two subnets that both share, takes the second
+    // on its bench, too, if it has lost a connection just now and waits before it dials again.
+    private static void AssertOneOfUs(PeerProcess theirs, int addresses)
     {
         Assert.NotEmpty(OursStagedBy(theirs));
-        Assert.DoesNotContain(theirs.Told, line => line.EntriesOf("staged", s_ours).Count > 1);
+        Assert.DoesNotContain(theirs.Told, line => line.EntriesOf("staged", s_ours).Count > addresses);
         Assert.DoesNotContain(theirs.Told, line => line.EntriesOf("peers", s_ours).Count > 1);
     }
 

@@ -133,7 +133,7 @@ public sealed class DescriptorLimitTests : IAsyncDisposable
         foreach (PeerNetwork network in _networks)
             await network.DisposeAsync().AsTask().WaitAsync(s_guard);
         await Task.WhenAll(_accepting).WaitAsync(s_guard).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        Directory.Delete(_folder, recursive: true);
+        TestFolder.Delete(_folder);
         _alice.Dispose();
         _bob.Dispose();
         _over.Dispose();
