@@ -37,10 +37,10 @@ internal static class SsbFolder
 
     /// <summary>Leaves where the peer of a folder can be reached without a unix socket; null: by none but its socket.</summary>
     /// <exception cref="IOException">It cannot be written, or removed.</exception>
-    public static void LeaveAddress(string folder, MultiserverAddress? address, TimeProvider time)
+    public static void LeaveAddress(string folder, MultiserverAddress? address)
     {
         string path = Path.Combine(folder, AddressFile);
-        var file = new SafeFile(time);
+        var file = new SafeFile();
         if (address is null)
             file.Delete(path);
         else

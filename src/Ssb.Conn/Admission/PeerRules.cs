@@ -43,7 +43,7 @@ internal sealed class PeerRules : IDisposable
 
     private PeerRules(TimeProvider time, string? path, ILogger logger, FileCalls files)
     {
-        (_time, _path, _logger, _safe) = (time, path, logger, new SafeFile(time, files));
+        (_time, _path, _logger, _safe) = (time, path, logger, new SafeFile(files));
         _retry = path is null ? null : time.CreateTimer(
             static rules => ((PeerRules)rules!).OnRetry(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }

@@ -15,9 +15,8 @@ namespace Ssb.Conn;
 /// again for
 /// about a second.</para>
 /// </remarks>
-/// <param name="time">The clock of the pauses between attempts.</param>
 /// <param name="calls">The calls of the system; the real ones if null.</param>
-internal sealed partial class SafeFile(TimeProvider time, FileCalls? calls = null)
+internal sealed partial class SafeFile(FileCalls? calls = null)
 {
     private const int UseHugePages = 14; // MADV_HUGEPAGE of linux/mman.h
     private const int HugePage = 2 << 20; // bytes
@@ -38,7 +37,7 @@ internal sealed partial class SafeFile(TimeProvider time, FileCalls? calls = nul
     {
         try
         {
-            HeldFile.Repeat(time, () => WriteOnce(path, write));
+            HeldFile.Repeat(() => WriteOnce(path, write));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -52,7 +51,7 @@ internal sealed partial class SafeFile(TimeProvider time, FileCalls? calls = nul
     {
         try
         {
-            HeldFile.Repeat(time, () => _calls.Delete(path));
+            HeldFile.Repeat(() => DeleteFile(path));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -94,7 +93,7 @@ internal sealed partial class SafeFile(TimeProvider time, FileCalls? calls = nul
     public Memory<byte> Read(string path)
     {
         Memory<byte> content = default;
-        HeldFile.Repeat(time, () => content = ReadAsItIs(path));
+        HeldFile.Repeat(() => content = ReadAsItIs(path));
         string place = PlaceOf(path), copy = CopyOf(place);
         if (OwnFiles.KindOf(copy, followLink: false) != PathKind.File)
             return content;
@@ -144,7 +143,7 @@ internal sealed partial class SafeFile(TimeProvider time, FileCalls? calls = nul
         try
         {
             // What a process that was killed left there goes; a link that another user put there is not followed.
-            _calls.Delete(beside);
+            DeleteFile(beside);
             using (FileStream file = OwnFiles.CreateNew(beside))
             {
                 KeepMode(place, file.SafeFileHandle);
@@ -174,6 +173,14 @@ internal sealed partial class SafeFile(TimeProvider time, FileCalls? calls = nul
         // The move itself lasts once the folder is on the disk.
         if (!OperatingSystem.IsWindows())
             SyncFolder(folder);
+    }
+
+    // Of a folder there Windows says what it says of a file that another program has open, and it is none a moment later.
+    private void DeleteFile(string path)
+    {
+        if (OwnFiles.KindOf(path, followLink: false) == PathKind.Folder)
+            throw OwnFiles.NotAFile(path, PathKind.Folder);
+        _calls.Delete(path);
     }
 
     private void WriteInPlace(string beside, string place, string folder)

@@ -69,7 +69,7 @@ public sealed class InPlaceTests : IDisposable
         const string New = "{\"new\":{}}\n";
         _folder.Text = content;
         File.WriteAllText(_folder.In("conn.json.copy"), New);
-        var file = new SafeFile(_folder.Clock);
+        var file = new SafeFile();
         string expected = isCopy ? New : content;
         Assert.Equal(expected, Encoding.UTF8.GetString(file.Read(_folder.Conn).Span));
         Assert.Equal(expected, _folder.Text);
