@@ -288,7 +288,7 @@ internal sealed class StartRun
         catch (Exception e) when (!stop.IsCancellationRequested)
         {
             _isViewGone = true;
-            Complain($"the live view has ended: {FailureText.Of(e)}. The peer goes on: 'ssb-conn watch --path {_options.Folder}' shows it, "
+            Complain($"the live view has ended: {FailureText.Of(e)}. The peer goes on: 'ssb-conn watch --path {Quoted(Path.GetFullPath(_options.Folder))}' shows it, "
                 + "and Ctrl+C ends it");
             await Task.Delay(Timeout.InfiniteTimeSpan, _time, stop.Token);
         }
