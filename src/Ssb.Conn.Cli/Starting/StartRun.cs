@@ -81,6 +81,8 @@ internal sealed class StartRun
 
     private async Task CloseAsync(SsbPeer peer)
     {
+        // While the folder is this peer's: the next one in it leaves its own.
+        TryLeave("the address of this peer", () => SsbFolder.LeaveAddress(_options.Folder, address: null));
         try
         {
             await peer.DisposeAsync();
@@ -88,10 +90,6 @@ internal sealed class StartRun
         catch (IOException e)
         {
             throw new FailedException($"not all that was learnt could be kept: {e.Message}", e);
-        }
-        finally
-        {
-            TryLeave("the address of this peer", () => SsbFolder.LeaveAddress(_options.Folder, address: null));
         }
     }
 
