@@ -97,7 +97,7 @@ internal sealed class StartRun
     private async Task<SsbPeer> OpenAsync(LanOptions? neighbours)
     {
         string folder = Path.GetFullPath(_options.Folder);
-        if (SsbFolder.IsAlive(folder))
+        if (await SsbFolder.IsAliveAsync(folder, _options.NetworkKey))
         {
             throw new FailedException($"a peer runs in {folder} already: 'ssb-conn watch --path {Quoted(folder)}' shows it; "
                 + "another one needs a folder of its own (--path DIR)");
