@@ -113,6 +113,32 @@ public sealed class HeldFileTests : IDisposable
         AssertWritten(1, 2);
     }
 
+    // What is no failure of the file would end the process, had the timer's thread to die of it.
+    [Fact]
+    public void Rule_MemoryIsShort_Holds_AndIsWrittenLater()
+    {
+        bool isShort = true;
+        var real = new FileCalls();
+        FileCalls calls = real with
+        {
+            Replace = (from, to) =>
+            {
+                if (isShort)
+                    throw new OutOfMemoryException();
+                real.Replace(from, to);
+            },
+        };
+        using PeerRules rules = PeerRules.Open(_folder.Path, _folder.Clock, _log, calls);
+        IOException failure = Assert.Throws<IOException>(() => rules.Set(Rule(1)));
+        Assert.IsType<OutOfMemoryException>(failure.InnerException);
+        _folder.Clock.Advance(PeerRules.RetryDelay); // on this thread
+        Assert.IsType<OutOfMemoryException>(rules.LastWriteError);
+        isShort = false;
+        _folder.Clock.Advance(PeerRules.RetryDelay);
+        Assert.Null(rules.LastWriteError);
+        AssertWritten(1);
+    }
+
     [Fact]
     public async Task Rule_Removed_FileWasHeld_IsWrittenAtTheEnd()
     {
