@@ -204,7 +204,7 @@ public sealed class SurroundingsTests : IDisposable
         Assert.Contains(Friend, await File.ReadAllTextAsync(Path.Combine(_folder, "conn.json"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
         Assert.Contains(FriendId, await File.ReadAllTextAsync(Path.Combine(_folder, "conn-rules.json"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
         Assert.Contains("stagedPeers", await File.ReadAllTextAsync(Path.Combine(_folder, "manifest.json"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
-        Assert.Empty(Directory.GetFiles(_folder, "*.copy"));
+        Assert.Empty(Directory.GetFiles(_folder, "*~copy"));
         Assert.Empty(Directory.GetFiles(_folder, "*~"));
     }
 

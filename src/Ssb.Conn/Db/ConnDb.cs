@@ -363,7 +363,7 @@ public sealed class ConnDb : IAsyncDisposable
 
         try
         {
-            OrderedTable<DbPeer> peers = ConnFile.ReadGossip(FileOf(options).Read(path));
+            OrderedTable<DbPeer> peers = ConnFile.ReadGossip(SafeFile.ReadForeign(path));
             logger.LogInformation("Took over {Count} peers from '{Path}', which stays as it is.", peers.Count, path);
             return peers;
         }

@@ -8,7 +8,7 @@ namespace Ssb.Conn;
 /// <remarks>
 /// <para>Where a file cannot be replaced, because it is a mount of its own (a single file of a container's volume), what is written
 /// beside it
-/// becomes <c>NAME.copy</c>, and the file is written in its place. A write that was broken off there is found by <see cref="Read"/>,
+/// becomes <c>NAME~copy</c>, and the file is written in its place. A write that was broken off there is found by <see cref="Read"/>,
 /// which gives
 /// the copy.</para>
 /// <para>On Windows nobody replaces a file that another program has open, such as a virus scanner, a backup or an editor. It is tried
@@ -32,7 +32,7 @@ internal sealed partial class SafeFile(FileCalls? calls = null)
     /// above.</remarks>
     /// <exception cref="IOException">It could not be written; the message names the file. What was there is still there, or, after a
     /// failure in the
-    /// middle of a write in place, what is new is in <c>NAME.copy</c>.</exception>
+    /// middle of a write in place, what is new is in <c>NAME~copy</c>.</exception>
     public void Write(string path, Action<IBufferWriter<byte>> write)
     {
         try
@@ -92,8 +92,7 @@ internal sealed partial class SafeFile(FileCalls? calls = null)
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     public Memory<byte> Read(string path)
     {
-        Memory<byte> content = default;
-        HeldFile.Repeat(() => content = ReadAsItIs(path));
+        Memory<byte> content = ReadForeign(path);
         string place = PlaceOf(path), copy = CopyOf(place);
         if (OwnFiles.KindOf(copy, followLink: false) != PathKind.File)
             return content;
@@ -117,6 +116,16 @@ internal sealed partial class SafeFile(FileCalls? calls = null)
         }
 
         return whole;
+    }
+
+    /// <summary>Reads a whole file that <see cref="Write(string, Action{IBufferWriter{byte}})"/> never writes: what is beside it is
+    /// not looked at.</summary>
+    /// <inheritdoc cref="Read" path="/exception"/>
+    public static Memory<byte> ReadForeign(string path)
+    {
+        Memory<byte> content = default;
+        HeldFile.Repeat(() => content = ReadAsItIs(path));
+        return content;
     }
 
     // A write in place begins with an empty file. What a crash then leaves is shorter than the copy, or has zeros where the disk had not
@@ -222,7 +231,7 @@ internal sealed partial class SafeFile(FileCalls? calls = null)
             ? link.ResolveLinkTarget(returnFinalTarget: true)!.FullName // a link has a target
             : path;
 
-    private static string CopyOf(string place) => place + ".copy";
+    private static string CopyOf(string place) => place + "~copy"; // a name that nobody gives to a backup
 
     // EBUSY of a mount; EPERM and EACCES of a file of another user in a folder such as /tmp, which may be written all the same.
     private static bool MayBeWrittenInPlace(Exception e) =>

@@ -48,7 +48,7 @@ public sealed class HeldFileTests : IDisposable
         Assert.Contains($"'{_folder.Conn}' could not be written", failure.Message, StringComparison.Ordinal);
         Assert.Equal("{}", _folder.Text);
         Assert.True(db.Has(s_peer));
-        Assert.False(File.Exists(_folder.In("conn.json.copy")));
+        Assert.False(File.Exists(_folder.In("conn.json~copy")));
 
         _held = 0; // and the timer of the change writes it, or that of the attempts after it
         Guards.Until(() => Advance() && _folder.Text.Contains(s_peer.Text, StringComparison.Ordinal));
