@@ -197,7 +197,14 @@ internal sealed partial class SafeFile(FileCalls? calls = null)
         // Before the copy has its name: a file that may not be written does not leave one.
         using FileStream file = OpenInPlace(place);
         string copy = CopyOf(place);
-        File.Move(beside, copy, overwrite: true);
+        if (File.Exists(copy))
+        {
+            // Of a write that was broken off: what it left of that copy is no part of the new one. Of an empty file either copy counts.
+            file.SetLength(0);
+            file.Flush(flushToDisk: true);
+        }
+
+        _calls.Replace(beside, copy);
         SyncFolder(folder);
         FillInPlace(file, copy);
     }

@@ -57,6 +57,27 @@ public sealed class InPlaceTests : IDisposable
         AssertAlone();
     }
 
+    // The disk was full in the middle of a write in place, and the next write crashes when its copy has replaced the first one's.
+    [Fact]
+    public void Write_AfterOneThatBrokeOff_Crashes_EitherCopyCounts()
+    {
+        FileCalls full = Calls(Busy, isDenied: false, static () => throw new IOException("The disk is full."));
+        byte[] first = Encoding.UTF8.GetBytes(new string('1', 120_000)), second = Encoding.UTF8.GetBytes(new string('2', 120_000));
+        Assert.Throws<IOException>(() => new SafeFile(full).Write(_folder.Conn, first)); // after 64 KiB
+        var crash = new SafeFile(full with
+        {
+            Replace = (from, to) =>
+            {
+                full.Replace(from, to);
+                throw new IOException("This is where it ended.");
+            },
+        });
+        Assert.Throws<IOException>(() => crash.Write(_folder.Conn, second));
+        Assert.Equal(second, new SafeFile().Read(_folder.Conn).ToArray());
+        Assert.Equal(second, _folder.Read());
+        AssertAlone();
+    }
+
     // What a crash leaves of "new", in the order of the steps.
     [Theory]
     [InlineData("", true), InlineData("{", true), InlineData("{\"new\":", true), InlineData("\0\0\0\0\0\0\0\0\0\0\0", true), InlineData("{\"new\0\0\0\0\0\0", true)]
@@ -155,9 +176,9 @@ public sealed class InPlaceTests : IDisposable
     {
         Replace = (from, to) =>
         {
-            if (!File.Exists(to))
+            if (!File.Exists(to) || to.EndsWith("~copy", StringComparison.Ordinal))
             {
-                File.Move(from, to);
+                File.Move(from, to, overwrite: true);
                 return;
             }
 
