@@ -169,6 +169,9 @@ public sealed class HeldFileTests : IDisposable
         await Assert.ThrowsAsync<IOException>(() => Task.Run(() => conn.Block(Given.FeedId(2))).Guarded());
         Assert.NotNull(conn.RulesWriteError);
         Assert.Single(conn.Rules);
+        await Assert.ThrowsAsync<IOException>(() => Task.Run(() => conn.Undo(Given.FeedId(2))).Guarded());
+        Assert.Empty(conn.Rules);
+        Assert.Equal("undone", conn.Why(Given.FeedId(2)).History[^1].What);
         IOException failure = await Assert.ThrowsAsync<IOException>(() => conn.DisposeAsync().AsTask().Guarded());
         Assert.Contains(_folder.Conn, failure.Message, StringComparison.Ordinal);
         Assert.Contains(_folder.In("conn-rules.json"), failure.Message, StringComparison.Ordinal);
