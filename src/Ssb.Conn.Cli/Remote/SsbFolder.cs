@@ -99,13 +99,15 @@ internal static class SsbFolder
         try
         {
             using var patience = new CancellationTokenSource(s_patience, TimeProvider.System);
-            using RemoteTarget target = RemoteTarget.Here("the peer of the folder", [route], SecretFile.Load(Path.Combine(folder, "secret")), network);
+            using RemoteTarget target = RemoteTarget.Here(
+                "the peer of the folder", [route], SecretFile.Load(Path.Combine(folder, "secret")), network);
             await using RpcConnection proof = await RemotePeer.ConnectAsync(route, target, patience.Token);
             return true;
         }
         catch (Exception)
         {
-            return false; // nothing there, another program, or a secret that cannot be read: whatever it is, no peer that a command can steer
+            // Nothing is there, or another program, or the secret cannot be read: in any case no peer that a command can steer.
+            return false;
         }
     }
 

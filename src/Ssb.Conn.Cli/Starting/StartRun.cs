@@ -286,8 +286,8 @@ internal sealed class StartRun
         catch (Exception e) when (!stop.IsCancellationRequested)
         {
             _isViewGone = true;
-            Complain($"the live view has ended: {FailureText.Of(e)}. The peer goes on: 'ssb-conn watch --path {Quoted(Path.GetFullPath(_options.Folder))}' shows it, "
-                + "and Ctrl+C ends it");
+            Complain($"the live view has ended: {FailureText.Of(e)}. The peer goes on: "
+                + $"'ssb-conn watch --path {Quoted(Path.GetFullPath(_options.Folder))}' shows it, and Ctrl+C ends it");
             await Task.Delay(Timeout.InfiniteTimeSpan, _time, stop.Token);
         }
     }

@@ -124,15 +124,15 @@ public sealed class HeldFileTests : IDisposable
             Replace = (from, to) =>
             {
                 if (isShort)
-                    throw new OutOfMemoryException();
+                    throw new InsufficientMemoryException("There is no memory for it.");
                 real.Replace(from, to);
             },
         };
         using PeerRules rules = PeerRules.Open(_folder.Path, _folder.Clock, _log, calls);
         IOException failure = Assert.Throws<IOException>(() => rules.Set(Rule(1)));
-        Assert.IsType<OutOfMemoryException>(failure.InnerException);
+        Assert.IsType<InsufficientMemoryException>(failure.InnerException);
         _folder.Clock.Advance(PeerRules.RetryDelay); // on this thread
-        Assert.IsType<OutOfMemoryException>(rules.LastWriteError);
+        Assert.IsType<InsufficientMemoryException>(rules.LastWriteError);
         isShort = false;
         _folder.Clock.Advance(PeerRules.RetryDelay);
         Assert.Null(rules.LastWriteError);
