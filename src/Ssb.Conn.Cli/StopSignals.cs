@@ -5,7 +5,8 @@ namespace Ssb.Conn.Cli;
 /// <summary>Ctrl+C, Ctrl+\ or Ctrl+Break, SIGTERM and the end of the terminal end a run in good order; asked again, at once.</summary>
 /// <remarks>On Windows the console tells of four ends, which .NET gives as signals: Ctrl+C (SIGINT), Ctrl+Break (SIGQUIT), its window
 /// was closed (SIGHUP), and
-/// the system shuts down or the user logs off (SIGTERM). After the last two Windows ends the process as soon as the handler returns, and
+/// the system shuts down (SIGTERM). It tells of a user who logs off as well, which .NET passes on to nobody: Windows then ends the
+/// process. After the last two Windows ends the process as soon as the handler returns, and
 /// whatever it does
 /// after some 5 seconds. So the handler waits there until the run is over.</remarks>
 internal sealed class StopSignals : IDisposable

@@ -346,10 +346,17 @@ public sealed class ConnPlugin : IAsyncDisposable
     public bool Undo(string target)
     {
         string name = TargetOf(target, out MultiserverAddress? address);
-        bool undone = _rules.Remove(name);
-        if (undone)
-            Note("undone", address, address is null ? name : address.Key, ConnReason.Requested, null);
-        return undone;
+        PeerRule? rule = _rules.Find(name, name);
+        try
+        {
+            return _rules.Remove(name);
+        }
+        finally
+        {
+            // Also if it could not be written yet: it holds.
+            if (rule is not null && _rules.Find(name, name) is null)
+                Note("undone", address, address is null ? name : address.Key, ConnReason.Requested, null);
+        }
     }
 
     /// <summary>Where a peer is and why: who told of it, what was refused or removed and by which rule, when it may be tried next.</summary>

@@ -19,11 +19,11 @@ public sealed class RemoteTargetTests : IDisposable
 
         foreach (int port in (int[])[2_001, 2_002])
         {
-            SsbFolder.LeaveAddress(_folder, MultiserverAddress.Parse($"net:127.0.0.1:{port}~shs:{keys.Id.ToBase64()}"), TimeProvider.System);
+            SsbFolder.LeaveAddress(_folder, MultiserverAddress.Parse($"net:127.0.0.1:{port}~shs:{keys.Id.ToBase64()}"));
             Assert.Equal($"{port} 8008", PortsOf(target));
         }
 
-        SsbFolder.LeaveAddress(_folder, address: null, TimeProvider.System);
+        SsbFolder.LeaveAddress(_folder, address: null);
         Assert.Equal("8008", PortsOf(target));
     }
 

@@ -14,7 +14,7 @@ public sealed class StopSignalsTests : IDisposable
     public void Dispose() => _stop.Dispose();
 
     [Theory]
-    [InlineData(PosixSignal.SIGHUP), InlineData(PosixSignal.SIGTERM)] // the window was closed; the system shuts down, or the user logs off
+    [InlineData(PosixSignal.SIGHUP), InlineData(PosixSignal.SIGTERM)] // the window was closed; the system shuts down
     public async Task OnSignal_WindowsEndsTheProcess_ReturnsAfterTheRun(PosixSignal signal)
     {
         StopSignals signals = Make(isWindows: true);

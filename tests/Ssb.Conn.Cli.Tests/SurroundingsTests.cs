@@ -50,15 +50,33 @@ public sealed class SurroundingsTests : IDisposable
         (int code, _, string error) = await Cli.RunAsync("start", "--path", _folder);
         Assert.Equal(1, code);
         Assert.Contains("a peer runs in", error, StringComparison.Ordinal);
-        Assert.Equal(_folder, Remote.SsbFolder.ToSteer(name => name == "ssb_path" ? _folder : null, Remote.SsbFolder.IsAlive));
-        Assert.True(Remote.SsbFolder.IsAlive(_folder));
+        Assert.True(await Remote.SsbFolder.IsAliveAsync(_folder, Wire.NetworkKey.Main));
 
         string said = await EndAsync(tool);
         Assert.Single(said.Split('\n'), line => line.StartsWith("ssb-conn: ", StringComparison.Ordinal));
         Assert.Contains("this system has no unix sockets", said, StringComparison.Ordinal);
         Assert.Contains(address, said, StringComparison.Ordinal);
         Assert.False(File.Exists(left));
-        Assert.False(Remote.SsbFolder.IsAlive(_folder));
+        Assert.False(await Remote.SsbFolder.IsAliveAsync(_folder, Wire.NetworkKey.Main));
+    }
+
+    // Another program has the port by now that a killed peer had. It takes callers, and says nothing or something else than a peer.
+    [Theory(Timeout = Patience.WholeTest)]
+    [InlineData(true), InlineData(false)]
+    public async Task Start_AddressIsOfAnotherProgramByNow_Runs(bool isSilent)
+    {
+        using var other = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        other.Start();
+        using Wire.KeyPair keys = Wire.SecretFile.Create(Path.Combine(_folder, "secret"));
+        int port = ((System.Net.IPEndPoint)other.LocalEndpoint).Port; // TCP
+        Remote.SsbFolder.LeaveAddress(_folder, MultiserverAddress.Parse($"net:127.0.0.1:{port}~shs:{keys.Id.ToBase64()}"));
+        if (!isSilent)
+            _ = HangUpAsync(other);
+        Assert.False(await Remote.SsbFolder.IsAliveAsync(_folder, Wire.NetworkKey.Main));
+        using Tool tool = Tool.StartWith([], StartIn(_folder), TestContext.Current.CancellationToken);
+        await tool.ReadUntilAsync(_ => true);
+        await IsSteeredAsync(_folder);
+        Assert.Equal("", await EndAsync(tool));
     }
 
     [Fact(Timeout = Patience.WholeTest)]
@@ -186,7 +204,7 @@ public sealed class SurroundingsTests : IDisposable
         Assert.Contains(Friend, await File.ReadAllTextAsync(Path.Combine(_folder, "conn.json"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
         Assert.Contains(FriendId, await File.ReadAllTextAsync(Path.Combine(_folder, "conn-rules.json"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
         Assert.Contains("stagedPeers", await File.ReadAllTextAsync(Path.Combine(_folder, "manifest.json"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
-        Assert.Empty(Directory.GetFiles(_folder, "*.copy"));
+        Assert.Empty(Directory.GetFiles(_folder, "*~copy"));
         Assert.Empty(Directory.GetFiles(_folder, "*~"));
     }
 
@@ -233,6 +251,14 @@ public sealed class SurroundingsTests : IDisposable
         (code, error) = await peer.EndAsync();
         Assert.Equal(1, code);
         Assert.Contains("need OpenSSL", error, StringComparison.Ordinal);
+    }
+
+    private static async Task HangUpAsync(System.Net.Sockets.TcpListener listener)
+    {
+        while (true)
+        {
+            using System.Net.Sockets.Socket caller = await listener.AcceptSocketAsync(); // until the test disposes of the listener
+        }
     }
 
     private static string[] StartIn(string folder, string host = "127.0.0.1") =>

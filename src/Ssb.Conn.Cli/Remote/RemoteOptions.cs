@@ -65,7 +65,8 @@ internal static class RemoteOptions
     {
         TimeSpan timeout = Timeout(parsed);
         Wire.NetworkKey network = NetworkKey(parsed);
-        string folder = parsed.GetValue(s_path) ?? SsbFolder.ToSteer(Environment.GetEnvironmentVariable, SsbFolder.IsAlive);
+        string folder = parsed.GetValue(s_path) ?? SsbFolder.ToSteer(
+            Environment.GetEnvironmentVariable, own => Task.Run(() => SsbFolder.IsAliveAsync(own, network)).GetAwaiter().GetResult());
         string? secret = parsed.GetValue(s_secret);
         return parsed.GetValue(s_remote) is { } remote
             ? RemoteTarget.At(Typed.Address("--remote", remote), folder, secret, network, timeout)

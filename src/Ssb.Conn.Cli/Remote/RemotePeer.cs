@@ -152,7 +152,12 @@ internal sealed class RemotePeer : IAsyncDisposable
         }
     }
 
-    private static async Task<RpcConnection> ConnectAsync(MultiserverRoute route, RemoteTarget target, CancellationToken cancellationToken)
+    /// <summary>Connects by one route, and proves who both are.</summary>
+    /// <exception cref="ConnectFailedException">It is not there.</exception>
+    /// <exception cref="HandshakeException">It does not want us, or is somebody else.</exception>
+    /// <exception cref="IOException">The connection broke.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    internal static async Task<RpcConnection> ConnectAsync(MultiserverRoute route, RemoteTarget target, CancellationToken cancellationToken)
     {
         var how = new RouteOpening
         {

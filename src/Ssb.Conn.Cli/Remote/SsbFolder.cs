@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using Ssb.Conn.Cli.View;
 using Ssb.Conn.Net;
+using Ssb.Wire;
 
 namespace Ssb.Conn.Cli.Remote;
 
@@ -18,7 +19,7 @@ internal static class SsbFolder
 
     private const int LongestAddressFile = 1_024;
 
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1); // on loopback; Windows alone takes this long to refuse
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(3); // on loopback; Windows alone takes one of them to refuse
 
     /// <summary>Where <c>start</c> keeps a peer of its own.</summary>
     /// <exception cref="FailedException">There is no home folder.</exception>
@@ -37,10 +38,10 @@ internal static class SsbFolder
 
     /// <summary>Leaves where the peer of a folder can be reached without a unix socket; null: by none but its socket.</summary>
     /// <exception cref="IOException">It cannot be written, or removed.</exception>
-    public static void LeaveAddress(string folder, MultiserverAddress? address, TimeProvider time)
+    public static void LeaveAddress(string folder, MultiserverAddress? address)
     {
         string path = Path.Combine(folder, AddressFile);
-        var file = new SafeFile(time);
+        var file = new SafeFile();
         if (address is null)
             file.Delete(path);
         else
@@ -57,7 +58,7 @@ internal static class SsbFolder
             int length = file.ReadAtLeast(text, text.Length, throwOnEndOfStream: false);
             return MultiserverAddress.TryParse(Encoding.ASCII.GetString(text, 0, length).Trim(), out MultiserverAddress? address)
                 && address.Routes is [{ Transport: "net", Transform: "shs", Key: not null, Problem: null } route]
-                && LoopbackOf(route) is not null
+                && IPAddress.TryParse(route.Host, out IPAddress? host) && IPAddress.IsLoopback(host)
                 ? route : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -66,12 +67,15 @@ internal static class SsbFolder
         }
     }
 
-    /// <summary>Does a peer answer at the folder's socket, or at the address that it left?</summary>
-    public static bool IsAlive(string folder)
+    /// <summary>Does a peer answer at the folder's socket, or, having the key in it, at the address that was left there?</summary>
+    /// <remarks>Of an address it takes as long as a handshake, and 3 s at most: another program may have its port by now.</remarks>
+    /// <param name="folder">The folder.</param>
+    /// <param name="network">The network of the peer.</param>
+    public static async Task<bool> IsAliveAsync(string folder, NetworkKey network)
     {
         string path = Socket(folder);
         return (File.Exists(path) && UnixSockets.ProblemOf(path) is null && Listener.Probe(path) == SocketError.Success)
-            || (AddressIn(folder) is { } route && LoopbackOf(route) is { } place && IsListening(place));
+            || (AddressIn(folder) is { } route && await AnswersAsync(folder, route, network));
     }
 
     /// <summary>The home folder of this user.</summary>
@@ -90,26 +94,19 @@ internal static class SsbFolder
         throw new FailedException($"there is no home folder: {said}; name a folder with --path DIR");
     }
 
-    private static IPEndPoint? LoopbackOf(MultiserverRoute route) =>
-        IPAddress.TryParse(route.Host, out IPAddress? host) && IPAddress.IsLoopback(host)
-            ? new IPEndPoint(host, route.Port!.Value) // without a problem it has one
-            : null;
-
-    private static bool IsListening(IPEndPoint place)
+    private static async Task<bool> AnswersAsync(string folder, MultiserverRoute route, NetworkKey network)
     {
-        using var probe = new Socket(place.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { Blocking = false };
         try
         {
-            probe.Connect(place);
+            using var patience = new CancellationTokenSource(s_patience, TimeProvider.System);
+            using RemoteTarget target = RemoteTarget.Here(
+                "the peer of the folder", [route], SecretFile.Load(Path.Combine(folder, "secret")), network);
+            await using RpcConnection proof = await RemotePeer.ConnectAsync(route, target, patience.Token);
             return true;
         }
-        catch (SocketException e) when (e.SocketErrorCode is SocketError.WouldBlock or SocketError.InProgress)
+        catch (Exception)
         {
-            return probe.Poll(s_patience, SelectMode.SelectWrite)
-                && probe.GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.Error) is 0;
-        }
-        catch (SocketException)
-        {
+            // Nothing is there, or another program, or the secret cannot be read: in any case no peer that a command can steer.
             return false;
         }
     }

@@ -22,13 +22,13 @@ internal sealed class StartRun
     private readonly bool _isView;
     private readonly WatchState? _state; // of the view
     private readonly ProblemLog _log;
-    private readonly SafeFile _files;
+    private readonly SafeFile _files = new();
     private MultiserverRoute? _way; // by which this user's programs reach the peer
     private volatile bool _isViewGone; // so that nobody sees what the view is told
 
     private StartRun(StartOptions options, CliConsole console, TimeProvider time)
     {
-        (_options, _console, _time, _files) = (options, console, time, new SafeFile(time));
+        (_options, _console, _time) = (options, console, time);
         _isView = !options.Json && !options.Quiet && Terminal.IsThere;
         _state = _isView ? new WatchState(TerminalText.Clean(options.Folder), "start") : null;
         _log = new ProblemLog(problem =>
@@ -81,6 +81,8 @@ internal sealed class StartRun
 
     private async Task CloseAsync(SsbPeer peer)
     {
+        // While the folder is this peer's: the next one in it leaves its own.
+        TryLeave("the address of this peer", () => SsbFolder.LeaveAddress(_options.Folder, address: null));
         try
         {
             await peer.DisposeAsync();
@@ -89,17 +91,13 @@ internal sealed class StartRun
         {
             throw new FailedException($"not all that was learnt could be kept: {e.Message}", e);
         }
-        finally
-        {
-            TryLeave("the address of this peer", () => SsbFolder.LeaveAddress(_options.Folder, address: null, _time));
-        }
     }
 
     /// <summary>Starts the peer, and leaves what tells others how to reach it.</summary>
     private async Task<SsbPeer> OpenAsync(LanOptions? neighbours)
     {
         string folder = Path.GetFullPath(_options.Folder);
-        if (SsbFolder.IsAlive(folder))
+        if (await SsbFolder.IsAliveAsync(folder, _options.NetworkKey))
         {
             throw new FailedException($"a peer runs in {folder} already: 'ssb-conn watch --path {Quoted(folder)}' shows it; "
                 + "another one needs a folder of its own (--path DIR)");
@@ -140,7 +138,7 @@ internal sealed class StartRun
         {
             peer = await SsbPeer.StartAsync(Options(folder, neighbours) with { Sockets = [new ListeningSocket(socket)] });
             _way = SsbFolder.SocketRoute(socket);
-            TryLeave("the address of this peer", () => SsbFolder.LeaveAddress(folder, address: null, _time)); // of one that was killed
+            TryLeave("the address of this peer", () => SsbFolder.LeaveAddress(folder, address: null)); // of one that was killed
         }
         catch (NoUnixSocketException e)
         {
@@ -155,7 +153,7 @@ internal sealed class StartRun
                 MultiserverProtocol.FromHost("net", at, listened.Port!.Value), // net has one
                 new MultiserverProtocol("shs", [peer.Id.ToBase64()]));
             var address = MultiserverAddress.Format(_way);
-            TryLeave("the address of this peer", () => SsbFolder.LeaveAddress(folder, address, _time));
+            TryLeave("the address of this peer", () => SsbFolder.LeaveAddress(folder, address));
             string said = $"{e.Message} The other commands find this peer by its folder all the same; "
                 + $"other programs reach it at {address}, with the secret of the folder.";
             if (_state is not null)
@@ -288,8 +286,8 @@ internal sealed class StartRun
         catch (Exception e) when (!stop.IsCancellationRequested)
         {
             _isViewGone = true;
-            Complain($"the live view has ended: {FailureText.Of(e)}. The peer goes on: 'ssb-conn watch --path {_options.Folder}' shows it, "
-                + "and Ctrl+C ends it");
+            Complain($"the live view has ended: {FailureText.Of(e)}. The peer goes on: "
+                + $"'ssb-conn watch --path {Quoted(Path.GetFullPath(_options.Folder))}' shows it, and Ctrl+C ends it");
             await Task.Delay(Timeout.InfiniteTimeSpan, _time, stop.Token);
         }
     }

@@ -10,11 +10,16 @@ namespace Ssb.Conn.Cli.Terminals;
 /// what it has is in the variables of its locale.</remarks>
 internal sealed class ConsoleEncoding : IDisposable
 {
-    private readonly Encoding? _original;
+    private Encoding? _original; // to put back, once
 
-    private ConsoleEncoding(Encoding? original) => _original = original;
+    private ConsoleEncoding(Encoding? original)
+    {
+        _original = original;
+        if (original is not null)
+            AppDomain.CurrentDomain.ProcessExit += (_, _) => Dispose(); // a second Ctrl+C ends the process where it stands
+    }
 
-    /// <summary>To call once, before anything is written; disposed of when all was written.</summary>
+    /// <summary>To call once, before anything is written; disposed of when all was written, or when the process ends before that.</summary>
     public static ConsoleEncoding Use()
     {
         Encoding? original = OperatingSystem.IsWindows() ? UseUtf8() : null;
@@ -32,8 +37,8 @@ internal sealed class ConsoleEncoding : IDisposable
 
     public void Dispose()
     {
-        if (_original is not null)
-            TrySet(_original);
+        if (Interlocked.Exchange(ref _original, null) is { } original)
+            TrySet(original);
     }
 
     /// <returns>What was set before; null if that stays.</returns>

@@ -221,11 +221,11 @@ internal sealed class Listener : IDisposable
     }
 
     // The error of a socket says neither which folder, nor what of it ("Unknown socket error" of a file system that is read-only).
-    private static IOException Unbound(string path, SocketException e)
+    internal static IOException Unbound(string path, SocketException e)
     {
         if (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
             return new IOException($"The socket '{path}' cannot be listened at: another program listens there.", e);
-        if (OwnFiles.FolderProblem(Path.GetDirectoryName(path)!) is { } problem) // a file is in a folder
+        if (OwnFiles.FolderProblem(Path.GetDirectoryName(Path.GetFullPath(path))!) is { } problem) // a file is in a folder
             return new IOException($"The socket '{path}' cannot be made: {problem}", e);
         // Files can be made there, and sockets cannot: FAT, some network shares and folders of virtual machines.
         return new NoUnixSocketException($"There can be no socket '{path}': its file system has none ({e.Message}).", e);

@@ -43,7 +43,7 @@ internal sealed class PeerRules : IDisposable
 
     private PeerRules(TimeProvider time, string? path, ILogger logger, FileCalls files)
     {
-        (_time, _path, _logger, _safe) = (time, path, logger, new SafeFile(time, files));
+        (_time, _path, _logger, _safe) = (time, path, logger, new SafeFile(files));
         _retry = path is null ? null : time.CreateTimer(
             static rules => ((PeerRules)rules!).OnRetry(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -284,7 +284,7 @@ internal sealed class PeerRules : IDisposable
             {
                 Write_NeedsLock();
             }
-            catch (IOException e)
+            catch (Exception e)
             {
                 if (!_isUnwritten) // one line for all of the time
                 {
@@ -315,8 +315,9 @@ internal sealed class PeerRules : IDisposable
                 Write_NeedsLock();
                 _logger.LogInformation("'{Path}' could be written again.", _path);
             }
-            catch (IOException e)
+            catch (Exception e)
             {
+                // Also when memory is short: the timer's thread, and the process with it, must not die of it.
                 LastWriteError = e;
                 _retry?.Change(RetryDelay, Timeout.InfiniteTimeSpan);
             }

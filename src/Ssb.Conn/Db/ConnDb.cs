@@ -82,7 +82,7 @@ public sealed class ConnDb : IAsyncDisposable
         options = (options ?? new ConnDbOptions()).Checked();
         cancellationToken.ThrowIfCancellationRequested();
         OwnFiles.CreateFolder(folder);
-        FolderLock? folderLock = FolderLock.Take(folder, options.TimeProvider);
+        FolderLock? folderLock = await Task.Run(() => FolderLock.Take(folder), CancellationToken.None).ConfigureAwait(false); // it may wait
         try
         {
             string path = Path.Combine(folder, FileName);
@@ -348,7 +348,7 @@ public sealed class ConnDb : IAsyncDisposable
     // A link to a file that is not there yet is no file; that one is made. Nor is a folder, which the first write tells of.
     private static bool IsThere(string path) => OwnFiles.KindOf(path) is not (PathKind.Nothing or PathKind.Folder);
 
-    private static SafeFile FileOf(ConnDbOptions options) => new(options.TimeProvider, options.Files);
+    private static SafeFile FileOf(ConnDbOptions options) => new(options.Files);
 
     private static OrderedTable<DbPeer> ReadLegacy(string path, ConnDbOptions options)
     {
@@ -363,7 +363,7 @@ public sealed class ConnDb : IAsyncDisposable
 
         try
         {
-            OrderedTable<DbPeer> peers = ConnFile.ReadGossip(FileOf(options).Read(path));
+            OrderedTable<DbPeer> peers = ConnFile.ReadGossip(SafeFile.ReadForeign(path));
             logger.LogInformation("Took over {Count} peers from '{Path}', which stays as it is.", peers.Count, path);
             return peers;
         }

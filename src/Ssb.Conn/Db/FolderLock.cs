@@ -22,10 +22,10 @@ internal sealed class FolderLock : IDisposable
     private FolderLock(FileStream file) => _file = file;
 
     /// <param name="folder">The folder.</param>
-    /// <param name="time">The clock of the pauses between attempts, on Windows.</param>
+    /// <remarks>On Windows it may take about a second, in which the calling thread waits.</remarks>
     /// <returns>null if the folder is read-only, where no lock is needed.</returns>
     /// <exception cref="IOException">Another process, or another instance of this one, has it; or the file cannot be used.</exception>
-    public static FolderLock? Take(string folder, TimeProvider time)
+    public static FolderLock? Take(string folder)
     {
         string path = Path.Combine(folder, FileName);
         try
@@ -33,7 +33,7 @@ internal sealed class FolderLock : IDisposable
             // On Windows a virus scanner that looks at the file cannot be told from a peer, but for the time that it takes.
             FolderLock? taken = null;
             if (OperatingSystem.IsWindows())
-                HeldFile.Repeat(time, () => taken = new FolderLock(TryTake(path) ?? throw InUse(folder, holder: null)));
+                HeldFile.Repeat(() => taken = new FolderLock(TryTake(path) ?? throw InUse(folder, holder: null)));
             return taken ?? new FolderLock(TryTake(path) ?? TakeFromAnother(path, folder));
         }
         catch (Exception e) when (e is UnauthorizedAccessException || e.HResult == ReadOnlyFileSystem)

@@ -3,6 +3,7 @@ namespace Ssb.Conn;
 /// <summary>A file that another program has open for a moment, such as a virus scanner, a backup or an editor: on Windows nobody else
 /// can replace,
 /// remove or lock it meanwhile.</summary>
+/// <remarks>Time here is the system's: it waits for the system's files, also where the rest has a clock that stands still.</remarks>
 internal static class HeldFile
 {
     // About a second in all.
@@ -10,9 +11,9 @@ internal static class HeldFile
         [.. new[] { 10, 20, 40, 80, 150, 200, 250, 250 }.Select(ms => TimeSpan.FromMilliseconds(ms))];
 
     /// <summary>Does it, and again for about a second while another program has the file.</summary>
-    /// <param name="time">The clock of the pauses, in which the calling thread waits.</param>
+    /// <remarks>The calling thread waits in the pauses.</remarks>
     /// <param name="attempt">What is done; its exception is thrown when the second is over, or if it has another cause.</param>
-    public static void Repeat(TimeProvider time, Action attempt)
+    public static void Repeat(Action attempt)
     {
         for (int i = 0; ; i++)
         {
@@ -24,9 +25,7 @@ internal static class HeldFile
             catch (Exception e) when (i < s_pauses.Length && Is(e))
             {
                 using var over = new ManualResetEventSlim();
-                using ITimer timer = time.CreateTimer(
-                    static over => ((ManualResetEventSlim)over!).Set(), over, s_pauses[i], Timeout.InfiniteTimeSpan);
-                over.Wait();
+                over.Wait(s_pauses[i]); // nobody sets it
             }
         }
     }

@@ -8,16 +8,15 @@ namespace Ssb.Conn;
 /// <remarks>
 /// <para>Where a file cannot be replaced, because it is a mount of its own (a single file of a container's volume), what is written
 /// beside it
-/// becomes <c>NAME.copy</c>, and the file is written in its place. A write that was broken off there is found by <see cref="Read"/>,
+/// becomes <c>NAME~copy</c>, and the file is written in its place. A write that was broken off there is found by <see cref="Read"/>,
 /// which gives
 /// the copy.</para>
 /// <para>On Windows nobody replaces a file that another program has open, such as a virus scanner, a backup or an editor. It is tried
 /// again for
 /// about a second.</para>
 /// </remarks>
-/// <param name="time">The clock of the pauses between attempts.</param>
 /// <param name="calls">The calls of the system; the real ones if null.</param>
-internal sealed partial class SafeFile(TimeProvider time, FileCalls? calls = null)
+internal sealed partial class SafeFile(FileCalls? calls = null)
 {
     private const int UseHugePages = 14; // MADV_HUGEPAGE of linux/mman.h
     private const int HugePage = 2 << 20; // bytes
@@ -33,12 +32,12 @@ internal sealed partial class SafeFile(TimeProvider time, FileCalls? calls = nul
     /// above.</remarks>
     /// <exception cref="IOException">It could not be written; the message names the file. What was there is still there, or, after a
     /// failure in the
-    /// middle of a write in place, what is new is in <c>NAME.copy</c>.</exception>
+    /// middle of a write in place, what is new is in <c>NAME~copy</c>.</exception>
     public void Write(string path, Action<IBufferWriter<byte>> write)
     {
         try
         {
-            HeldFile.Repeat(time, () => WriteOnce(path, write));
+            HeldFile.Repeat(() => WriteOnce(path, write));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -52,7 +51,7 @@ internal sealed partial class SafeFile(TimeProvider time, FileCalls? calls = nul
     {
         try
         {
-            HeldFile.Repeat(time, () => _calls.Delete(path));
+            HeldFile.Repeat(() => DeleteFile(path));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -93,8 +92,7 @@ internal sealed partial class SafeFile(TimeProvider time, FileCalls? calls = nul
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     public Memory<byte> Read(string path)
     {
-        Memory<byte> content = default;
-        HeldFile.Repeat(time, () => content = ReadAsItIs(path));
+        Memory<byte> content = ReadForeign(path);
         string place = PlaceOf(path), copy = CopyOf(place);
         if (OwnFiles.KindOf(copy, followLink: false) != PathKind.File)
             return content;
@@ -118,6 +116,16 @@ internal sealed partial class SafeFile(TimeProvider time, FileCalls? calls = nul
         }
 
         return whole;
+    }
+
+    /// <summary>Reads a whole file that <see cref="Write(string, Action{IBufferWriter{byte}})"/> never writes: what is beside it is
+    /// not looked at.</summary>
+    /// <inheritdoc cref="Read" path="/exception"/>
+    public static Memory<byte> ReadForeign(string path)
+    {
+        Memory<byte> content = default;
+        HeldFile.Repeat(() => content = ReadAsItIs(path));
+        return content;
     }
 
     // A write in place begins with an empty file. What a crash then leaves is shorter than the copy, or has zeros where the disk had not
@@ -144,7 +152,7 @@ internal sealed partial class SafeFile(TimeProvider time, FileCalls? calls = nul
         try
         {
             // What a process that was killed left there goes; a link that another user put there is not followed.
-            _calls.Delete(beside);
+            DeleteFile(beside);
             using (FileStream file = OwnFiles.CreateNew(beside))
             {
                 KeepMode(place, file.SafeFileHandle);
@@ -176,12 +184,27 @@ internal sealed partial class SafeFile(TimeProvider time, FileCalls? calls = nul
             SyncFolder(folder);
     }
 
+    // Of a folder there Windows says what it says of a file that another program has open, and it is none a moment later.
+    private void DeleteFile(string path)
+    {
+        if (OwnFiles.KindOf(path, followLink: false) == PathKind.Folder)
+            throw OwnFiles.NotAFile(path, PathKind.Folder);
+        _calls.Delete(path);
+    }
+
     private void WriteInPlace(string beside, string place, string folder)
     {
         // Before the copy has its name: a file that may not be written does not leave one.
         using FileStream file = OpenInPlace(place);
         string copy = CopyOf(place);
-        File.Move(beside, copy, overwrite: true);
+        if (File.Exists(copy))
+        {
+            // Of a write that was broken off: what it left of that copy is no part of the new one. Of an empty file either copy counts.
+            file.SetLength(0);
+            file.Flush(flushToDisk: true);
+        }
+
+        _calls.Replace(beside, copy);
         SyncFolder(folder);
         FillInPlace(file, copy);
     }
@@ -215,7 +238,7 @@ internal sealed partial class SafeFile(TimeProvider time, FileCalls? calls = nul
             ? link.ResolveLinkTarget(returnFinalTarget: true)!.FullName // a link has a target
             : path;
 
-    private static string CopyOf(string place) => place + ".copy";
+    private static string CopyOf(string place) => place + "~copy"; // a name that nobody gives to a backup
 
     // EBUSY of a mount; EPERM and EACCES of a file of another user in a folder such as /tmp, which may be written all the same.
     private static bool MayBeWrittenInPlace(Exception e) =>

@@ -21,6 +21,15 @@ public sealed class ListeningSocketTests : IDisposable
         TestFolder.Delete(_folder);
     }
 
+    // "unix:socket~noauth" is a socket in the working directory, whatever that is.
+    [Fact]
+    public void Open_NameWithoutAFolder_IsRefusedForItsFileSystem()
+    {
+        IOException failure = Listener.Unbound("socket", new SocketException((int)SocketError.OperationNotSupported));
+        Assert.Contains("'socket'", failure.Message, StringComparison.Ordinal);
+        Assert.IsType<SocketException>(failure.InnerException);
+    }
+
     [Theory]
     [InlineData("plain", true), InlineData("größe~1", false), InlineData("First Last", false), InlineData("a~b!c;d", true), InlineData("tab\there", false)]
     [InlineData("'quoted\"", true), InlineData("日本", false)]

@@ -4,9 +4,10 @@ namespace Ssb.Conn.Tests.Db;
 
 /// <summary>Another program has a file open, as virus scanners, backups and editors do. The errors are those of Windows, by which nobody
 /// else can replace it
-/// meanwhile.</summary>
+/// meanwhile. The clock of the test stands still unless it says otherwise: the pauses between attempts are the system's.</summary>
 public sealed class HeldFileTests : IDisposable
 {
+    private const int MostAttempts = 9; // the first one, and one after each pause
     private const int SharingViolation = unchecked((int)0x80070020), LockViolation = unchecked((int)0x80070021), UserMapped = unchecked((int)0x800704C8);
 
     private static readonly MultiserverAddress s_peer = Given.Address(1);
@@ -29,7 +30,7 @@ public sealed class HeldFileTests : IDisposable
         await using ConnDb db = await OpenAsync(call, error);
         db.Set(s_peer);
         (_held, _attempts) = (3, 0);
-        await InTimeAsync(db.FlushAsync());
+        await db.FlushAsync().Guarded();
         Assert.Contains(s_peer.Text, _folder.Text, StringComparison.Ordinal);
         Assert.Equal(4, _attempts);
         Assert.Null(db.LastWriteError);
@@ -41,15 +42,33 @@ public sealed class HeldFileTests : IDisposable
     {
         await using ConnDb db = await OpenAsync(call, error);
         db.Set(s_peer);
-        _held = int.MaxValue;
-        IOException failure = await Assert.ThrowsAsync<IOException>(() => InTimeAsync(db.FlushAsync()));
+        (_held, _attempts) = (int.MaxValue, 0);
+        IOException failure = await Assert.ThrowsAsync<IOException>(() => db.FlushAsync().Guarded());
+        Assert.Equal(MostAttempts, _attempts);
         Assert.Contains($"'{_folder.Conn}' could not be written", failure.Message, StringComparison.Ordinal);
         Assert.Equal("{}", _folder.Text);
         Assert.True(db.Has(s_peer));
-        Assert.False(File.Exists(_folder.In("conn.json.copy")));
+        Assert.False(File.Exists(_folder.In("conn.json~copy")));
 
         _held = 0; // and the timer of the change writes it, or that of the attempts after it
         Guards.Until(() => Advance() && _folder.Text.Contains(s_peer.Text, StringComparison.Ordinal));
+    }
+
+    // Windows says ERROR_ACCESS_DENIED of a folder, too. It is not asked, and not again for a second.
+    [Fact]
+    public async Task Flush_FolderIsInTheWay_IsToldAtOnce()
+    {
+        await using ConnDb db = await OpenAsync("delete", 5);
+        string beside = _folder.In("conn.json~");
+        Directory.CreateDirectory(beside);
+        db.Set(s_peer);
+        (_held, _attempts) = (int.MaxValue, 0);
+        IOException failure = await Assert.ThrowsAsync<IOException>(() => db.FlushAsync().Guarded());
+        Assert.Contains($"'{beside}' is a folder", failure.Message, StringComparison.Ordinal);
+        Assert.Equal(0, _attempts);
+        _held = 0;
+        Directory.Delete(beside);
+        await db.FlushAsync().Guarded();
     }
 
     [Fact]
@@ -58,16 +77,16 @@ public sealed class HeldFileTests : IDisposable
         ConnDb db = await OpenAsync("replace", SharingViolation);
         db.Set(s_peer);
         _held = 3;
-        await InTimeAsync(db.DisposeAsync().AsTask());
+        await db.DisposeAsync().AsTask().Guarded();
         Assert.Contains(s_peer.Text, _folder.Text, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Open_FileIsHeldForAMoment_IsRead()
     {
-        var file = new SafeFile(_folder.Clock, Calls("delete", SharingViolation));
+        var file = new SafeFile(Calls("delete", SharingViolation));
         (_held, _attempts) = (5, 0);
-        await InTimeAsync(Task.Run(() => file.Delete(_folder.Conn)));
+        await Task.Run(() => file.Delete(_folder.Conn)).Guarded();
         Assert.False(File.Exists(_folder.Conn));
         Assert.Equal(6, _attempts);
 
@@ -80,18 +99,44 @@ public sealed class HeldFileTests : IDisposable
     {
         using PeerRules rules = OpenRules("replace", SharingViolation);
         _held = int.MaxValue;
-        IOException failure = await Assert.ThrowsAsync<IOException>(() => InTimeAsync(Task.Run(() => rules.Set(Rule(1)))));
+        IOException failure = await Assert.ThrowsAsync<IOException>(() => Task.Run(() => rules.Set(Rule(1))).Guarded());
         Assert.Contains($"'{_folder.In("conn-rules.json")}' could not be written", failure.Message, StringComparison.Ordinal);
         Assert.NotNull(rules.Find(null, Given.FeedId(1)));
         Assert.NotNull(rules.LastWriteError);
         Assert.Single(_log.All, line => line.StartsWith("Error: ", StringComparison.Ordinal));
 
-        await Assert.ThrowsAsync<IOException>(() => InTimeAsync(Task.Run(() => rules.Set(Rule(2))))); // told to whoever decides, and once in the log
+        await Assert.ThrowsAsync<IOException>(() => Task.Run(() => rules.Set(Rule(2))).Guarded()); // told to whoever decides, and once in the log
         Assert.Single(_log.All, line => line.StartsWith("Error: ", StringComparison.Ordinal));
         _held = 0;
         _folder.Clock.Advance(PeerRules.RetryDelay);
         Guards.Until(() => Advance() && rules.LastWriteError is null);
         AssertWritten(1, 2);
+    }
+
+    // What is no failure of the file would end the process, had the timer's thread to die of it.
+    [Fact]
+    public void Rule_MemoryIsShort_Holds_AndIsWrittenLater()
+    {
+        bool isShort = true;
+        var real = new FileCalls();
+        FileCalls calls = real with
+        {
+            Replace = (from, to) =>
+            {
+                if (isShort)
+                    GC.KeepAlive(new byte[int.MaxValue]); // more than any array has
+                real.Replace(from, to);
+            },
+        };
+        using PeerRules rules = PeerRules.Open(_folder.Path, _folder.Clock, _log, calls);
+        IOException failure = Assert.Throws<IOException>(() => rules.Set(Rule(1)));
+        Assert.IsType<OutOfMemoryException>(failure.InnerException);
+        _folder.Clock.Advance(PeerRules.RetryDelay); // on this thread
+        Assert.IsType<OutOfMemoryException>(rules.LastWriteError);
+        isShort = false;
+        _folder.Clock.Advance(PeerRules.RetryDelay);
+        Assert.Null(rules.LastWriteError);
+        AssertWritten(1);
     }
 
     [Fact]
@@ -101,9 +146,9 @@ public sealed class HeldFileTests : IDisposable
         rules.Set(Rule(1));
         rules.Set(Rule(2));
         _held = int.MaxValue;
-        await Assert.ThrowsAsync<IOException>(() => InTimeAsync(Task.Run(() => rules.Remove(Given.FeedId(1)))));
+        await Assert.ThrowsAsync<IOException>(() => Task.Run(() => rules.Remove(Given.FeedId(1))).Guarded());
         _held = 3; // at the end, too
-        await InTimeAsync(Task.Run(rules.Dispose));
+        await Task.Run(rules.Dispose).Guarded();
         AssertWritten(2);
     }
 
@@ -121,10 +166,13 @@ public sealed class HeldFileTests : IDisposable
         }).Guarded();
         conn.Remember(s_peer);
         _held = int.MaxValue;
-        await Assert.ThrowsAsync<IOException>(() => InTimeAsync(Task.Run(() => conn.Block(Given.FeedId(2)))));
+        await Assert.ThrowsAsync<IOException>(() => Task.Run(() => conn.Block(Given.FeedId(2))).Guarded());
         Assert.NotNull(conn.RulesWriteError);
         Assert.Single(conn.Rules);
-        IOException failure = await Assert.ThrowsAsync<IOException>(() => InTimeAsync(conn.DisposeAsync().AsTask()));
+        await Assert.ThrowsAsync<IOException>(() => Task.Run(() => conn.Undo(Given.FeedId(2))).Guarded());
+        Assert.Empty(conn.Rules);
+        Assert.Equal("undone", conn.Why(Given.FeedId(2)).History[^1].What);
+        IOException failure = await Assert.ThrowsAsync<IOException>(() => conn.DisposeAsync().AsTask().Guarded());
         Assert.Contains(_folder.Conn, failure.Message, StringComparison.Ordinal);
         Assert.Contains(_folder.In("conn-rules.json"), failure.Message, StringComparison.Ordinal);
     }
@@ -165,12 +213,5 @@ public sealed class HeldFileTests : IDisposable
     {
         _folder.Clock.Advance(TimeSpan.FromMilliseconds(50));
         return true;
-    }
-
-    // The pauses between attempts are those of the clock.
-    private async Task InTimeAsync(Task task)
-    {
-        Guards.Until(() => Advance() && task.IsCompleted);
-        await task;
     }
 }

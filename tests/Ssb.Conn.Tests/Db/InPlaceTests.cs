@@ -57,6 +57,27 @@ public sealed class InPlaceTests : IDisposable
         AssertAlone();
     }
 
+    // The disk was full in the middle of a write in place, and the next write crashes when its copy has replaced the first one's.
+    [Fact]
+    public void Write_AfterOneThatBrokeOff_Crashes_EitherCopyCounts()
+    {
+        FileCalls full = Calls(Busy, isDenied: false, static () => throw new IOException("The disk is full."));
+        byte[] first = Encoding.UTF8.GetBytes(new string('1', 120_000)), second = Encoding.UTF8.GetBytes(new string('2', 120_000));
+        Assert.Throws<IOException>(() => new SafeFile(full).Write(_folder.Conn, first)); // after 64 KiB
+        var crash = new SafeFile(full with
+        {
+            Replace = (from, to) =>
+            {
+                full.Replace(from, to);
+                throw new IOException("This is where it ended.");
+            },
+        });
+        Assert.Throws<IOException>(() => crash.Write(_folder.Conn, second));
+        Assert.Equal(second, new SafeFile().Read(_folder.Conn).ToArray());
+        Assert.Equal(second, _folder.Read());
+        AssertAlone();
+    }
+
     // What a crash leaves of "new", in the order of the steps.
     [Theory]
     [InlineData("", true), InlineData("{", true), InlineData("{\"new\":", true), InlineData("\0\0\0\0\0\0\0\0\0\0\0", true), InlineData("{\"new\0\0\0\0\0\0", true)]
@@ -68,8 +89,8 @@ public sealed class InPlaceTests : IDisposable
     {
         const string New = "{\"new\":{}}\n";
         _folder.Text = content;
-        File.WriteAllText(_folder.In("conn.json.copy"), New);
-        var file = new SafeFile(_folder.Clock);
+        File.WriteAllText(_folder.In("conn.json~copy"), New);
+        var file = new SafeFile();
         string expected = isCopy ? New : content;
         Assert.Equal(expected, Encoding.UTF8.GetString(file.Read(_folder.Conn).Span));
         Assert.Equal(expected, _folder.Text);
@@ -85,9 +106,34 @@ public sealed class InPlaceTests : IDisposable
         File.WriteAllText(_folder.In("conn-rules.json"), "");
         using (PeerRules rules = PeerRules.Open(_folder.Path, _folder.Clock, new LogLines(), Calls(Busy, isDenied: false)))
             rules.Set(new PeerRule(Given.FeedId(1), PeerRuleKind.Block, Given.Start, null));
-        File.Copy(_folder.In("conn-rules.json"), _folder.In("conn-rules.json.copy"));
+        File.Copy(_folder.In("conn-rules.json"), _folder.In("conn-rules.json~copy"));
         File.WriteAllText(_folder.In("conn-rules.json"), ""); // as in the middle of a write
         Assert.Equal(Given.FeedId(1), Assert.Single(PeerRules.Open(_folder.Path, _folder.Clock, new LogLines()).All).Target);
+    }
+
+    // Names that a person picks for a backup.
+    [Fact]
+    public async Task Write_CopiesOfAPersonAreThere_StayAsTheyAre()
+    {
+        const string Kept = "mine";
+        string[] copies = [_folder.In("conn.json.copy"), _folder.In("conn-rules.json.copy"), _folder.In("gossip.json.copy"), _folder.In("gossip.json~copy")];
+        foreach (string copy in copies)
+            await File.WriteAllTextAsync(copy, Kept);
+        File.Delete(_folder.Conn);
+        await File.WriteAllTextAsync(_folder.Gossip, "");
+        await using (ConnDb db = await OpenAsync(Busy, isDenied: false))
+        {
+            db.Set("net:b.example:8008~noauth");
+            await db.FlushAsync().Guarded(); // makes it
+            db.Set("net:c.example:8008~noauth");
+            await db.FlushAsync().Guarded(); // in its place
+        }
+
+        await using ConnDb again = await _folder.OpenAsync();
+        Assert.Equal(["net:b.example:8008~noauth", "net:c.example:8008~noauth"], again.Addresses());
+        Assert.All(copies, copy => Assert.Equal(Kept, File.ReadAllText(copy)));
+        Assert.Equal("", await File.ReadAllTextAsync(_folder.Gossip));
+        AssertAlone();
     }
 
     // A real mount, and a process that is killed in the middle of its writes.
@@ -114,7 +160,7 @@ public sealed class InPlaceTests : IDisposable
             Thread.SpinWait(random.Next(300_000));
             foreach (string line in (await process.KillAsync()).Where(l => l.StartsWith("written ", StringComparison.Ordinal) && l.EndsWith('.')))
                 written = Number(line);
-            cut += File.Exists(_folder.In("conn.json.copy")) ? 1 : 0;
+            cut += File.Exists(_folder.In("conn.json~copy")) ? 1 : 0;
         }
 
         TestContext.Current.TestOutputHelper!.WriteLine($"{cut} of 20 crashes came in the middle of a write in place.");
@@ -130,9 +176,9 @@ public sealed class InPlaceTests : IDisposable
     {
         Replace = (from, to) =>
         {
-            if (!File.Exists(to))
+            if (!File.Exists(to) || to.EndsWith("~copy", StringComparison.Ordinal))
             {
-                File.Move(from, to);
+                File.Move(from, to, overwrite: true);
                 return;
             }
 
@@ -148,6 +194,6 @@ public sealed class InPlaceTests : IDisposable
     private void AssertAlone()
     {
         Assert.False(File.Exists(_folder.In("conn.json~")));
-        Assert.False(File.Exists(_folder.In("conn.json.copy")));
+        Assert.False(File.Exists(_folder.In("conn.json~copy")));
     }
 }

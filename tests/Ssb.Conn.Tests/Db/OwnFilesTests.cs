@@ -135,7 +135,7 @@ public sealed class OwnFilesTests : IDisposable
                     start.SignalAndWait();
                     try
                     {
-                        return FolderLock.Take(_folder.Path, TimeProvider.System);
+                        return FolderLock.Take(_folder.Path);
                     }
                     catch (IOException)
                     {
@@ -146,7 +146,7 @@ public sealed class OwnFilesTests : IDisposable
             Assert.InRange(taken.Count(l => l is not null), 0, 1);
             foreach (FolderLock? one in taken)
                 one?.Dispose();
-            FolderLock.Take(_folder.Path, TimeProvider.System)!.Dispose(); // null only in a folder that is read-only
+            FolderLock.Take(_folder.Path)!.Dispose(); // null only in a folder that is read-only
         }
     }
 
