@@ -85,6 +85,42 @@ public sealed class SilentPeerTests : RoomPeers
     }
 
     [Fact]
+    public async Task EndReason_OfAPeerThatTakesNothing_IsNotThatItSentSomething()
+    {
+        SsbPeer alice = await StartPeer(options => options with
+        {
+            Limits = options.Limits with { Rpc = options.Limits.Rpc with { SendTimeout = TimeSpan.FromSeconds(1) } },
+        });
+        KeyPair bob = NewKeys();
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        Task<BoxStream> shaking = ShakeAsync();
+        PeerConnection connection = await Connect(alice, AddressOf(listener, bob));
+        await using BoxStream box = await shaking; // nobody reads it
+        Task sink = connection.Rpc.SinkAsync("take", [], Endless(), Token);
+        await connection.Closed.WaitAsync(Guard, Token);
+        Assert.Equal(ConnReason.NotReading, connection.EndReason);
+        await Assert.ThrowsAsync<RpcException>(() => sink);
+        Until(() => alice.Conn.Why(bob.Id.ToString()).History.Any(n => n is { What: "disconnected", Reason: ConnReason.NotReading }));
+        Assert.DoesNotContain(alice.Conn.Why(bob.Id.ToString()).History, n => n.What == "cut-off");
+
+        async Task<BoxStream> ShakeAsync()
+        {
+            var stream = new NetworkStream(await listener.AcceptSocketAsync(Token), ownsSocket: true);
+            return await SecretHandshake.AcceptAsync(stream, bob, (_, _) => new(true), new HandshakeOptions { Network = Network, Deadline = Guard }, Token);
+        }
+
+        static async IAsyncEnumerable<RpcValue> Endless()
+        {
+            while (true)
+            {
+                yield return RpcValue.Binary(new byte[30_000]);
+                await Task.Yield();
+            }
+        }
+    }
+
+    [Fact]
     public async Task EndReason_OfWhatWeEnded_SaysSo()
     {
         SsbPeer alice = await StartPeer(options => options with
