@@ -203,7 +203,7 @@ public sealed class ConnScheduler : IConnScheduler
 
             _plugin.States.Leave(Looking);
         }
-        catch (ObjectDisposedException)
+        catch (ObjectDisposedException) when (_plugin.IsClosed)
         {
             // The plugin closes just now.
         }
