@@ -72,6 +72,7 @@ internal sealed class LanService(LanOptions options, KeyPair keys, PeerNetwork n
         await SteadyLoop.RunAsync(
             Subject, "There is no LAN discovery.", DiscoverAsync, _states, _options.TimeProvider, stopped,
             e => Failed(stopping, e)).ConfigureAwait(false);
+        _states.ForgetAll(); // what did not work does not matter until the next start, which is told anew
     }
 
     private async Task DiscoverAsync(CancellationToken stopped)
@@ -105,7 +106,7 @@ internal sealed class LanService(LanOptions options, KeyPair keys, PeerNetwork n
             plugin.TryStage(announcement);
             _feed.Hand(announcement);
         }
-        catch (Exception e) when (e is not ObjectDisposedException)
+        catch (Exception e) when (e is not ObjectDisposedException || !plugin.IsClosed)
         {
             _states.Happened("LAN, staging", "A peer that was heard on the LAN could not be staged.", e, LogLevel.Error);
         }

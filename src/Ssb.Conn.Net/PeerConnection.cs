@@ -42,6 +42,7 @@ public sealed class PeerConnection : IPeerConnection
         { Reason: RpcEndReason.Silent } => ConnReason.Silent,
         { Reason: RpcEndReason.Idle } => ConnReason.Idle,
         { Reason: RpcEndReason.Closed } => ConnReason.EndedHere,
+        { Reason: RpcEndReason.Violation, Error: RpcProtocolException { Violation: RpcViolation.NotReading } } => ConnReason.NotReading,
         { Reason: RpcEndReason.Violation } => ConnReason.CutOff,
         { Error: var error } => UsefulBytes.CauseOf(error) is null ? null : ConnReason.CutOff,
     };

@@ -596,7 +596,8 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     {
         RpcEnd end = await connection.Rpc.Completion.ConfigureAwait(false);
         Exception? cause = end.Reason == RpcEndReason.Violation ? end.Error : UsefulBytes.CauseOf(end.Error);
-        if (cause is not null)
+        // Who takes nothing has sent nothing that it must not: it may be gone without a word.
+        if (cause is not (null or RpcProtocolException { Violation: RpcViolation.NotReading }))
             CutOff?.Invoke(connection, cause.Message);
         lock (_gate)
         {

@@ -78,7 +78,8 @@ public sealed record PeerNetworkLimits
 
     /// <summary>How long the other side may answer nothing until its connection ends as one that went silent: its cable was pulled, or its
     /// power is gone. Over TCP it is the other machine that has to answer, by keep-alive, whatever its program does; what was sent must be
-    /// acknowledged in that time, or in <see cref="RpcOptions.SendTimeout"/> if that is longer. Through a room or Tor the peer is asked by
+    /// acknowledged, and something of it taken, in that time, however long <see cref="RpcOptions.SendTimeout"/> is; by default that comes
+    /// earlier, after 30 s. Through a room or Tor the peer is asked by
     /// <c>gossip.ping</c> after half of that, and one that never answers such a question stays; <see cref="RpcOptions.AnswerDeadline"/> is
     /// set so, unless it is set already. Ours: ssb-conn has a ping each 5 minutes, whose answer has no deadline.</summary>
     /// <value>Defaults to 60 seconds; must be between 2 seconds and an hour; <see cref="Timeout.InfiniteTimeSpan"/> for as long as the system
@@ -86,7 +87,7 @@ public sealed record PeerNetworkLimits
     public TimeSpan SilenceDeadline { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>The same, for TCP.</summary>
-    internal SilenceLimits Silence => SilenceLimits.Of(SilenceDeadline, Rpc.SendTimeout);
+    internal SilenceLimits Silence => new(SilenceDeadline);
 
     internal void Check()
     {

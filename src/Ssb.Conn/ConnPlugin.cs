@@ -12,7 +12,7 @@ namespace Ssb.Conn;
 public sealed class ConnPlugin : IAsyncDisposable
 {
     internal const int LongestText = 300;
-    private const string RoomType = "room";
+    private const string RoomType = "room", TakingIn = "taking callers in";
 
     private readonly ConnPluginOptions _options;
     private readonly PeerRules _rules;
@@ -95,6 +95,9 @@ public sealed class ConnPlugin : IAsyncDisposable
 
     /// <summary>Told what does not work at the moment.</summary>
     internal StateLog States { get; }
+
+    /// <summary>Has it been told to close? Then its parts throw <see cref="ObjectDisposedException"/>; before, whoever throws that has failed.</summary>
+    internal bool IsClosed => Volatile.Read(ref _isClosed) != 0;
 
     /// <summary>What dials are taken from that no person asked for.</summary>
     internal DialBudget Budget { get; }
@@ -292,7 +295,7 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <summary>Starts the scheduler.</summary>
     public void Start()
     {
-        ObjectDisposedException.ThrowIf(Volatile.Read(ref _isClosed) != 0, this);
+        ObjectDisposedException.ThrowIf(IsClosed, this);
         _scheduler.Start();
     }
 
@@ -614,11 +617,25 @@ public sealed class ConnPlugin : IAsyncDisposable
             {
                 Hub.Accept(caller);
             }
-            catch (Exception e) when (e is not ObjectDisposedException)
+            catch (Exception e) when (e is not ObjectDisposedException || !IsClosed)
             {
-                // It must not keep out those behind it. It stands, and is not in the hub: its own timeouts end it.
-                States.Happened("taking callers in", "A caller could not be taken in.", e, LogLevel.Error);
+                // It must not keep out those behind it, nor stand outside the hub, where no rule and no quota holds for it.
+                States.Happened(TakingIn, "A caller could not be taken in.", e, LogLevel.Error);
+                _ = TurnAwayAsync(caller); // never throws, and nobody waits for it
             }
+        }
+    }
+
+    private async Task TurnAwayAsync(IPeerConnection caller)
+    {
+        try
+        {
+            await caller.CloseAsync(_closing.Token).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            if (!IsClosed) // else the network ends it
+                States.Happened(TakingIn, "A caller that could not be taken in could not be closed.", e, LogLevel.Error);
         }
     }
 
@@ -733,7 +750,7 @@ public sealed class ConnPlugin : IAsyncDisposable
                 _glue.RecordPings();
             States.Leave("pings");
         }
-        catch (ObjectDisposedException)
+        catch (ObjectDisposedException) when (IsClosed)
         {
             // It closes just now.
         }

@@ -48,6 +48,9 @@ public static class ConnReason
     /// <summary>The other side sent what it must not, and was cut off.</summary>
     public const string CutOff = "cut off for what it sent";
 
+    /// <summary>The other side took nothing of what we sent for so long that we ended the connection: it does not read, or is gone.</summary>
+    public const string NotReading = "the other side took nothing of what we sent";
+
     /// <summary>This program ended the connection itself, and not through the hub.</summary>
     public const string EndedHere = "ended by this side";
 

@@ -6,13 +6,13 @@ namespace Ssb.Wire;
 /// <summary>What a descriptor is to be used for, in the order in which they are given up as they run short.</summary>
 internal enum DescriptorUse
 {
-    /// <summary>A caller who may be anybody.</summary>
+    /// <summary>A caller who may be anybody, and a file that a peer makes us open.</summary>
     Caller,
 
     /// <summary>A connection that we make.</summary>
     Dial,
 
-    /// <summary>A program of our own user, by a unix socket, and a file that a peer makes us open.</summary>
+    /// <summary>A program of our own user, by a unix socket.</summary>
     Owner,
 }
 

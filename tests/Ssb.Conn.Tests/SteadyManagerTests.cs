@@ -27,12 +27,29 @@ public sealed class SteadyManagerTests
         Assert.StartsWith("Information: letting callers in: it works again.", _lines.All.Last(), StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task Scheduler_LooksAndFails_IsToldOnceAndLooksAgain()
+    [Theory]
+    [InlineData(false), InlineData(true)]
+    public async Task Accept_CallerCannotBeTakenIn_IsClosedAndTheNextIsLetIn(bool closeFails)
+    {
+        var bad = new BadCaller(closeFails);
+        var network = new FailingNetwork { First = bad, Inner = new TestNetwork() };
+        await using ConnPlugin conn = await Open(network);
+        Assert.True(SpinWait.SpinUntil(() => bad.HasCloseBeenCalled && network.Inner.IsWelcome is not null, Patience.Guard));
+        Assert.NotNull(network.Inner.Call(1));
+        Assert.True(SpinWait.SpinUntil(() => conn.Hub.Count == 1, Patience.Guard));
+
+        Assert.Equal(["Error: A caller could not be taken in."], _lines.All);
+        Assert.Equal(1, network.Asked);
+    }
+
+    [Theory] // the one that a thing that has been closed throws, whoever closed it, does not mean that the manager closes
+    [InlineData(false), InlineData(true)]
+    public async Task Scheduler_LooksAndFails_IsToldOnceAndLooksAgain(bool asIfClosed)
     {
         var network = new TestNetwork();
         bool isBroken = true;
-        await using ConnPlugin conn = await Open(network, () => !isBroken ? true : throw new InvalidOperationException("broken"));
+        await using ConnPlugin conn = await Open(network, () => !isBroken ? true
+            : asIfClosed ? throw new ObjectDisposedException("of the host") : throw new InvalidOperationException("broken"));
         conn.Start();
         _time.RunFor(TimeSpan.FromMinutes(1));
         Assert.StartsWith("Error: The scheduler could not look; it looks again", Assert.Single(_lines.All), StringComparison.Ordinal);
@@ -75,6 +92,9 @@ public sealed class SteadyManagerTests
 
         public TestNetwork? Inner { get; set; }
 
+        /// <summary>Who calls first.</summary>
+        public IPeerConnection? First { get; init; }
+
         public Task<IPeerConnection> DialAsync(PeerDial dial, CancellationToken cancellationToken) =>
             throw new ConnectFailedException("not here.");
 
@@ -84,8 +104,30 @@ public sealed class SteadyManagerTests
             Asked++;
             if (Inner is null)
                 throw new IOException("broken");
+            if (First is not null)
+                yield return First;
             await foreach (IPeerConnection caller in Inner.AcceptAsync(isWelcome, cancellationToken))
                 yield return caller;
+        }
+    }
+
+    // Of a network whose connections end as they are looked at.
+    private sealed class BadCaller(bool closeFails) : IPeerConnection
+    {
+        public bool HasCloseBeenCalled { get; private set; }
+
+        public string Id => throw new ObjectDisposedException("the connection");
+
+        public MultiserverAddress Address => throw new ObjectDisposedException("the connection");
+
+        public Task Closed => Task.CompletedTask;
+
+        public PeerPing? Ping => null;
+
+        public Task CloseAsync(CancellationToken cancellationToken)
+        {
+            HasCloseBeenCalled = true;
+            return closeFails ? throw new IOException("It cannot be closed.") : Task.CompletedTask;
         }
     }
 }

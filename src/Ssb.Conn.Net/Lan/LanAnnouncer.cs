@@ -23,7 +23,7 @@ namespace Ssb.Conn.Net;
 /// </remarks>
 public sealed class LanAnnouncer : IAsyncDisposable
 {
-    private const string Cards = "network", Announcing = "announcements";
+    private const string Cards = "network", Announcing = "announcements", Interfaces = "interfaces", Subnets = "subnets";
 
     /// <summary>Changes of the network come in bursts: several for one card that comes up.</summary>
     private static readonly TimeSpan s_settling = TimeSpan.FromMilliseconds(100);
@@ -246,7 +246,7 @@ public sealed class LanAnnouncer : IAsyncDisposable
         }
         catch (Exception e) // the caller's code, or a mistake in what it told: the other subnets are announced all the same
         {
-            _problems.Report(SubjectOf(subnet), $"There is nothing to announce in {subnet.Network}: {e.Message}");
+            _problems.Report(SubjectOf(subnet), $"There is nothing to announce in {subnet.Network}: {e.Message}", Subnets);
             return null;
         }
     }
@@ -268,7 +268,7 @@ public sealed class LanAnnouncer : IAsyncDisposable
             }
             catch (SocketException e)
             {
-                _problems.Report(SubjectOf(card), $"Announcing to {to} failed: {FailureText.Of(e)}.");
+                _problems.Report(SubjectOf(card), $"Announcing to {to} failed: {FailureText.Of(e)}.", Interfaces);
             }
         }
     }

@@ -12,31 +12,41 @@ public sealed record LanProblem(string Subject, string Message, DateTimeOffset S
     public override string ToString() => StrangerText.Show(Message);
 }
 
-/// <summary>The problems there are now, one a subject, at most 64; more are not kept.</summary>
+/// <summary>The problems there are now, one a subject, at most 64; more are not kept, nor told to the log.</summary>
+/// <remarks>The log has one line for a whole group, such as all interfaces: a machine may have more of them than the log tells apart, and
+/// what they have is often the same. Some room is kept for subjects without a group.</remarks>
 internal sealed class LanProblems(TimeProvider time)
 {
-    private const int Most = 64;
+    private const int Most = 64, MostInGroups = 48;
 
-    private readonly ConcurrentDictionary<string, LanProblem> _problems = new();
+    private readonly ConcurrentDictionary<string, Entry> _problems = new();
+
+    private sealed record Entry(LanProblem Problem, string? Group);
 
     /// <summary>Told when a problem comes, and when it has gone; null for nobody.</summary>
     public StateLog? Log { get; set; }
 
-    public IReadOnlyCollection<LanProblem> Now => [.. _problems.Values.OrderBy(problem => problem.Since)];
+    public IReadOnlyCollection<LanProblem> Now => [.. _problems.Values.Select(entry => entry.Problem).OrderBy(problem => problem.Since)];
 
-    public void Report(string subject, string message)
+    /// <param name="subject">What does not work.</param>
+    /// <param name="message">Why, in a sentence for a person.</param>
+    /// <param name="group">What the log calls it, with all others of that group; null: by its subject.</param>
+    public void Report(string subject, string message, string? group = null)
     {
-        if (_problems.TryGetValue(subject, out LanProblem? known))
-            _problems[subject] = known with { Message = message };
-        else if (_problems.Count < Most)
-            _problems[subject] = new LanProblem(subject, message, time.GetUtcNow());
-        Log?.Enter(NameOf(subject), $"LAN: {message}");
+        if (_problems.TryGetValue(subject, out Entry? known))
+            _problems[subject] = known with { Problem = known.Problem with { Message = message } };
+        else if (_problems.Count < (group is null ? Most : MostInGroups))
+            _problems[subject] = new Entry(new LanProblem(subject, message, time.GetUtcNow()), group);
+        else
+            return;
+        Log?.Enter(NameOf(group ?? subject), $"LAN: {message}");
     }
 
     public void Clear(string subject)
     {
-        _problems.TryRemove(subject, out _);
-        Log?.Leave(NameOf(subject));
+        string? group = _problems.TryRemove(subject, out Entry? gone) ? gone.Group : null;
+        if (group is null || _problems.Values.All(entry => entry.Group != group))
+            Log?.Leave(NameOf(group ?? subject));
     }
 
     public void ClearAllBut(Func<string, bool> keep)

@@ -108,7 +108,7 @@ internal sealed class RoomClient : IAsyncDisposable
         {
             // As asked.
         }
-        catch (Exception e) when (e is RpcException or ObjectDisposedException)
+        catch (Exception e) when (IsOver(e, connection))
         {
             // The connection, or the manager, has ended.
         }
@@ -125,12 +125,14 @@ internal sealed class RoomClient : IAsyncDisposable
     {
         Task closed = room.Connection.Closed;
         using var over = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token);
+        string subject = $"room {room.Connection.Id}";
         Task following = SteadyLoop.RunAsync(
-            $"room {room.Connection.Id}", $"The room {room.Connection.Id} is not followed at the moment.", FollowUnlessOverAsync, _states,
+            subject, $"The room {room.Connection.Id} is not followed at the moment.", FollowUnlessOverAsync, _states,
             _timeProvider, over.Token);
         await closed.WaitAsync(_closing.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await over.CancelAsync().ConfigureAwait(false);
         await following.ConfigureAwait(false);
+        _states.Forget(subject); // it would stay for ever: nobody follows that connection again
 
         async Task FollowUnlessOverAsync(CancellationToken cancellationToken)
         {
@@ -138,12 +140,16 @@ internal sealed class RoomClient : IAsyncDisposable
             {
                 await room.FollowAsync(cancellationToken).ConfigureAwait(false);
             }
-            catch (Exception e) when (e is RpcException or ObjectDisposedException)
+            catch (Exception e) when (IsOver(e, room.Connection))
             {
                 // The connection, or the manager, has ended.
             }
         }
     }
+
+    // What else throws ObjectDisposedException has failed.
+    private bool IsOver(Exception e, PeerConnection connection) =>
+        e is RpcException || (e is ObjectDisposedException && (connection.Closed.IsCompleted || _conn.IsClosed));
 
     /// <returns>null if the peer is no room.</returns>
     private static async Task<RoomMetadata?> AskAsync(RpcConnection rpc, CancellationToken cancellationToken)
@@ -184,7 +190,7 @@ internal sealed class RoomClient : IAsyncDisposable
                         Restage(id);
                 }
             }
-            catch (ObjectDisposedException)
+            catch (ObjectDisposedException) when (_conn.IsClosed)
             {
                 // The manager has ended.
             }

@@ -99,9 +99,17 @@ internal sealed class Listener : IDisposable
     public async Task<Socket> AcceptAsync(CancellationToken cancellationToken)
     {
         Socket socket = await _socket.AcceptAsync(cancellationToken).ConfigureAwait(false);
-        if (_path is null)
-            SocketTuning.Apply(socket);
-        return socket;
+        try
+        {
+            if (_path is null)
+                SocketTuning.Apply(socket);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The stream of a caller, once it has said what it must say before the handshake. Owns the socket, if it fails too.</summary>

@@ -16,15 +16,14 @@ internal static class SocketTuning
     /// what it holds is unsent. What is on its way to the peer is not bounded by it, so nothing becomes slower.</remarks>
     public static void Apply(Socket socket)
     {
-        socket.NoDelay = true;
         int? option = OperatingSystem.IsLinux() || OperatingSystem.IsAndroid() ? 25
             : OperatingSystem.IsMacOS() || OperatingSystem.IsIOS() ? 0x201
             : null;
-        if (option is not { } name)
-            return;
         try
         {
-            socket.SetRawSocketOption(Tcp, name, BitConverter.GetBytes(MostUnsent));
+            socket.NoDelay = true;
+            if (option is { } name)
+                socket.SetRawSocketOption(Tcp, name, BitConverter.GetBytes(MostUnsent));
         }
         catch (SocketException)
         {

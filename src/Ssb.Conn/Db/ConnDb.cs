@@ -39,6 +39,7 @@ public sealed class ConnDb : IAsyncDisposable
     private long _changedAt; // of the last change, and of the first that is not written
     private long _dirtySince;
     private bool _isTimed;
+    private bool _isUnwritten; // and the log has it
     private bool _isClosed;
 
     private ConnDb(ConnDbOptions options, string? path, FolderLock? folderLock, ConnFileContent content)
@@ -500,10 +501,12 @@ public sealed class ConnDb : IAsyncDisposable
         catch (Exception e)
         {
             TimeSpan delay = _options.WriteDelay; // of a change that came meanwhile
+            bool isKnown;
             lock (_gate)
             {
                 if (_isClosed)
                     return;
+                (isKnown, _isUnwritten) = (_isUnwritten, true);
                 if (!_isTimed)
                 {
                     delay = _options.LongestDelay;
@@ -513,7 +516,8 @@ public sealed class ConnDb : IAsyncDisposable
                 }
             }
 
-            _options.Logger.LogError(e, "The address book could not be written to '{Path}'; it is tried again in {Delay}.", _path, delay);
+            if (!isKnown) // one line for all of the time
+                _options.Logger.LogError(e, "The address book could not be written to '{Path}'; it is tried again in {Delay}.", _path, delay);
         }
     }
 
@@ -537,8 +541,11 @@ public sealed class ConnDb : IAsyncDisposable
 
             await Task.Run(() => _file.Write(_path, to => ConnFile.Write(to, peers, others)), CancellationToken.None).ConfigureAwait(false);
             LastWriteError = null;
+            bool wasUnwritten;
             lock (_gate)
-                _written = version;
+                (_written, wasUnwritten, _isUnwritten) = (version, _isUnwritten, false);
+            if (wasUnwritten)
+                _options.Logger.LogInformation("'{Path}' could be written again.", _path);
         }
         catch (Exception e)
         {

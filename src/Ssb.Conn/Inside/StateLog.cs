@@ -64,6 +64,13 @@ internal sealed class StateLog : IDisposable
             _faults.Remove(subject);
     }
 
+    /// <summary>Likewise for all subjects.</summary>
+    public void ForgetAll()
+    {
+        lock (_gate)
+            _faults.Clear();
+    }
+
     public void Dispose()
     {
         lock (_gate)

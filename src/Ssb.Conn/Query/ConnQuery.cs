@@ -97,23 +97,26 @@ public sealed class ConnQuery(ConnDb db, ConnHub hub, ConnStaging staging)
     public static bool HasPinged(ConnPeer peer) => peer.Data.TryGet("ping", out JsonElement ping) && ping.ValueKind == JsonValueKind.Object
         && ping.TryGetProperty("rtt", out JsonElement rtt) && PeerStatistics.MeanOf(rtt) > 0;
 
-    /// <summary>Is it time to try a peer again, when the wait doubles with each failure?</summary>
+    /// <summary>Is it time to try a peer again, when the wait doubles with each failure? Always if its last change of state is in the future,
+    /// where nothing can have happened. (There it waits for that time.)</summary>
     /// <param name="step">The wait without a failure.</param>
     /// <param name="longest">The longest wait; without bound if null.</param>
     /// <param name="at">The time.</param>
     public static Func<ConnPeer, bool> PassesExpBackoff(TimeSpan step, TimeSpan? longest, DateTimeOffset at) => peer =>
     {
         double wait = Math.Min(Math.Pow(2, peer.Failure) * step.TotalMilliseconds, longest?.TotalMilliseconds ?? double.PositiveInfinity);
-        return (peer.StateChangeMs ?? 0) + wait < at.ToUnixTimeMilliseconds();
+        return StateTimes.Since(peer.StateChangeMs ?? 0, at.ToUnixTimeMilliseconds()) > wait;
     };
 
-    /// <summary>All of a group, if the latest change of state among them is long enough ago; else nobody.</summary>
+    /// <summary>All of a group, if the latest change of state among them is long enough ago; else nobody. A change in the
+    /// future does not count. (There it does.)</summary>
     /// <param name="wait">How long it must be ago.</param>
     /// <param name="at">The time.</param>
     public static Func<IReadOnlyList<ConnPeer>, IReadOnlyList<ConnPeer>> PassesGroupDebounce(TimeSpan wait, DateTimeOffset at) => group =>
     {
-        double latest = group.Select(p => p.StateChangeMs ?? 0).DefaultIfEmpty(0).Max();
-        return at.ToUnixTimeMilliseconds() < latest + wait.TotalMilliseconds ? [] : group;
+        double least = group.Select(p => StateTimes.Since(p.StateChangeMs ?? 0, at.ToUnixTimeMilliseconds()))
+            .Where(double.IsFinite).DefaultIfEmpty(double.PositiveInfinity).Min();
+        return least < wait.TotalMilliseconds ? [] : group;
     };
 
     /// <summary>The peers in the order of their last change of state, the oldest first; those that have none before all.</summary>

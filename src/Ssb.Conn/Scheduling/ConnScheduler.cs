@@ -203,7 +203,7 @@ public sealed class ConnScheduler : IConnScheduler
 
             _plugin.States.Leave(Looking);
         }
-        catch (ObjectDisposedException)
+        catch (ObjectDisposedException) when (_plugin.IsClosed)
         {
             // The plugin closes just now.
         }
@@ -567,9 +567,10 @@ public sealed class ConnScheduler : IConnScheduler
 
     private double WaitedOf(ConnPeer peer, long timeOfDay) => _plugin.StateTimes.Elapsed(peer.Address, peer.StateChangeMs, timeOfDay);
 
-    // What a failure said, in milliseconds since then. What another program says of a later time than any failure would is not believed.
+    // What a failure said, in milliseconds since then; no longer than our own would say after as many, whatever another program says.
     private static double LeastWaitOf(ConnPeer peer, bool isStale) =>
-        !isStale && peer.RetryAtMs is { } retryAt && peer.StateChangeMs is { } since && retryAt - since <= Cooldown.LongestRetry.TotalMilliseconds ? retryAt - since : 0;
+        !isStale && peer.RetryAtMs is { } retryAt && peer.StateChangeMs is { } since
+            ? Math.Min(retryAt - since, Cooldown.ShortestAfter(peer.Failure).TotalMilliseconds) : 0;
 
     // It failed before the network was what it is now, or at a time that cannot be.
     private static bool IsStale(double waited, double fresh) => double.IsPositiveInfinity(waited) || waited > fresh;

@@ -42,9 +42,6 @@ internal static class Cooldown
     /// <summary>How much shorter waits are when so much of the quota is used.</summary>
     public static double AtFullness(double fullness) => Math.Max(LeastFullness, fullness);
 
-    /// <summary>What <see cref="ShortestAfter"/> gives at most.</summary>
-    public static TimeSpan LongestRetry { get; } = ShortestAfter(MostFailures);
-
     /// <summary>The shortest wait after so many failures, whatever the rest: when nobody is connected, and with luck.</summary>
     public static TimeSpan ShortestAfter(int failures) => TimeSpan.FromMilliseconds(OfFailures(failures) * LeastFullness * 0.5 * 0.7);
 

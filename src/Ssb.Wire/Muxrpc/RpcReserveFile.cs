@@ -39,7 +39,7 @@ internal sealed class RpcReserveFile(RpcReserve reserve, string folder)
         {
             if (_file is null || _end / DiskStep != (_end + length) / DiskStep)
                 reserve.Space.CheckDisk(folder);
-            if (_file is null && !reserve.Descriptors.MayOpen(DescriptorUse.Owner))
+            if (_file is null && !reserve.Descriptors.MayOpen(DescriptorUse.Caller))
             {
                 reserve.GiveFile(length);
                 reserve.FailForAWhile();
@@ -55,7 +55,10 @@ internal sealed class RpcReserveFile(RpcReserve reserve, string folder)
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
             reserve.GiveFile(length); // a full disk, or a folder that cannot be written: there is only memory then
-            reserve.Fail(e);
+            if (_file is null && !reserve.Descriptors.MayOpen(DescriptorUse.Caller))
+                reserve.FailForAWhile(); // others took the last descriptors meanwhile
+            else
+                reserve.Fail(e);
             return false;
         }
         finally

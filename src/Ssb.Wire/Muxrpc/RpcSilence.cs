@@ -6,7 +6,8 @@ namespace Ssb.Wire;
 /// silent for a while whether it is there, and gives it up if it does not answer.</summary>
 /// <remarks>Asked is by <c>gossip.ping</c>, which costs each side one small message; any answer will do, an error too. A peer that has never
 /// answered on this connection may be one that answers nobody, and is not given up. Time is counted in looks, so that a machine that slept
-/// does not take its own silence for the peer's.</remarks>
+/// does not take its own silence for the peer's. While much is being sent the question waits behind it: as long as something of it is taken,
+/// nothing is concluded from silence. A write of which nothing is taken is the business of <see cref="RpcOptions.SendTimeout"/>.</remarks>
 internal sealed class RpcSilence(RpcConnection connection) : IAsyncDisposable
 {
     private const int Looks = 4; // in the deadline, half of which passes before the peer is asked
@@ -16,6 +17,7 @@ internal sealed class RpcSilence(RpcConnection connection) : IAsyncDisposable
 
     // What follows is guarded by _gate.
     private long _heard; // at the last look
+    private long _progress; // of what we send, at the last look
     private int _quiet; // looks in a row at which nothing had come
     private int _unanswered; // those of them since it was asked
     private Task? _asking; // null: it was not asked yet
@@ -49,6 +51,8 @@ internal sealed class RpcSilence(RpcConnection connection) : IAsyncDisposable
     public async Task<bool> ProbeAsync(TimeSpan deadline)
     {
         long heard = connection.Received;
+        bool wasWriting = connection.Output.IsWriting; // the question waits behind that
+        long progress = connection.Output.LastProgress;
         TimeProvider clock = connection.Options.TimeProvider;
         long start = clock.GetTimestamp();
         lock (_gate)
@@ -62,7 +66,7 @@ internal sealed class RpcSilence(RpcConnection connection) : IAsyncDisposable
         if (connection.IsEnding)
             return false;
         bool hasSlept = clock.GetElapsedTime(start) > 2 * deadline; // the machine, and its answer may still be on its way
-        if (connection.Received != heard || connection.IsStopped || hasSlept || !_hasAnswered)
+        if (connection.Received != heard || (wasWriting && IsTakingSince(progress)) || connection.IsStopped || hasSlept || !_hasAnswered)
             return true;
         GiveUp(deadline);
         return false;
@@ -86,7 +90,9 @@ internal sealed class RpcSilence(RpcConnection connection) : IAsyncDisposable
         lock (_gate)
         {
             long heard = connection.Received;
-            if (heard != _heard || connection.IsStopped) // a peer that we do not read is not silent
+            bool isTaking = IsTakingSince(_progress);
+            _progress = connection.Output.LastProgress;
+            if (heard != _heard || isTaking || connection.IsStopped) // a peer that we do not read is not silent
             {
                 (_heard, _quiet, _unanswered) = (heard, 0, 0);
                 if (_asking is null && !_hasAnswered)
@@ -110,6 +116,9 @@ internal sealed class RpcSilence(RpcConnection connection) : IAsyncDisposable
         if (isGone)
             GiveUp(connection.Options.AnswerDeadline);
     }
+
+    // It is being sent to, and has taken something since then.
+    private bool IsTakingSince(long progress) => connection.Output.IsWriting && connection.Output.LastProgress != progress;
 
     private void Ask_NeedsLock()
     {

@@ -171,6 +171,27 @@ public sealed class SteadyLanTests : IDisposable
     }
 
     [Fact]
+    public void Problems_OfMoreCardsThanAreKept_AreOneLineAndLeaveRoomForTheRest()
+    {
+        var problems = new LanProblems(TimeProvider.System) { Log = _states };
+        string[] cards = [.. Enumerable.Range(0, 100).Select(i => $"interface br{i}")];
+        foreach (string card in cards)
+            problems.Report(card, $"Announcing by {card} failed.", "interfaces");
+        Assert.Single(_log.All);
+        problems.Report("UDP port 8008", "It cannot be opened.");
+        problems.Report("network", "The cards cannot be read.");
+
+        Assert.Equal(3, _log.All.Count);
+        Assert.Contains(problems.Now, problem => problem.Subject == "network");
+        Assert.InRange(problems.Now.Count, 3, 64);
+        foreach (string card in cards)
+            problems.Clear(card);
+        Assert.Equal(2, problems.Now.Count);
+        problems.Report(cards[^1], "It failed again.", "interfaces"); // there is room again
+        Assert.Equal(3, problems.Now.Count);
+    }
+
+    [Fact]
     public async Task Service_PortsAreTakenAtFirst_DiscoversWhenTheyAreFree()
     {
         var taken = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);

@@ -85,6 +85,42 @@ public sealed class SilentPeerTests : RoomPeers
     }
 
     [Fact]
+    public async Task EndReason_OfAPeerThatTakesNothing_IsNotThatItSentSomething()
+    {
+        SsbPeer alice = await StartPeer(options => options with
+        {
+            Limits = options.Limits with { Rpc = options.Limits.Rpc with { SendTimeout = TimeSpan.FromSeconds(1) } },
+        });
+        KeyPair bob = NewKeys();
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        Task<BoxStream> shaking = ShakeAsync();
+        PeerConnection connection = await Connect(alice, AddressOf(listener, bob));
+        await using BoxStream box = await shaking; // nobody reads it
+        Task sink = connection.Rpc.SinkAsync("take", [], Endless(), Token);
+        await connection.Closed.WaitAsync(Guard, Token);
+        Assert.Equal(ConnReason.NotReading, connection.EndReason);
+        await Assert.ThrowsAsync<RpcException>(() => sink);
+        Until(() => alice.Conn.Why(bob.Id.ToString()).History.Any(n => n is { What: "disconnected", Reason: ConnReason.NotReading }));
+        Assert.DoesNotContain(alice.Conn.Why(bob.Id.ToString()).History, n => n.What == "cut-off");
+
+        async Task<BoxStream> ShakeAsync()
+        {
+            var stream = new NetworkStream(await listener.AcceptSocketAsync(Token), ownsSocket: true);
+            return await SecretHandshake.AcceptAsync(stream, bob, (_, _) => new(true), new HandshakeOptions { Network = Network, Deadline = Guard }, Token);
+        }
+
+        static async IAsyncEnumerable<RpcValue> Endless()
+        {
+            while (true)
+            {
+                yield return RpcValue.Binary(new byte[30_000]);
+                await Task.Yield();
+            }
+        }
+    }
+
+    [Fact]
     public async Task EndReason_OfWhatWeEnded_SaysSo()
     {
         SsbPeer alice = await StartPeer(options => options with
@@ -111,7 +147,7 @@ public sealed class SilentPeerTests : RoomPeers
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
-        var silence = SilenceLimits.Of(TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(90));
+        var silence = new SilenceLimits(TimeSpan.FromSeconds(60));
         await using Stream stream = await Transport.OpenAsync(AddressOf(listener, NewKeys()).Routes[0], null, new RouteOpening
         {
             Useful = new UsefulBytes(TimeProvider.System),
@@ -125,7 +161,7 @@ public sealed class SilentPeerTests : RoomPeers
         {
             byte[] milliseconds = new byte[4];
             socket.GetRawSocketOption(6, 18, milliseconds); // TCP_USER_TIMEOUT
-            Assert.Equal(90_000, BitConverter.ToInt32(milliseconds));
+            Assert.Equal(60_000, BitConverter.ToInt32(milliseconds));
         }
 
         int Get(SocketOptionName name) => (int)socket.GetSocketOption(SocketOptionLevel.Tcp, name)!; // likewise
@@ -135,6 +171,28 @@ public sealed class SilentPeerTests : RoomPeers
     [InlineData(1.9), InlineData(3_601), InlineData(0), InlineData(-5)]
     public void SilenceDeadline_OutOfRange_IsRefused(double seconds) =>
         Assert.Throws<ArgumentOutOfRangeException>(() => new PeerNetworkLimits { SilenceDeadline = TimeSpan.FromSeconds(seconds) }.Check());
+
+    // On Linux the limit for what was sent stands above the number of probes: a longer one would keep idle connections, too.
+    [Theory]
+    [InlineData(5, 30), InlineData(60, 300), InlineData(60, -0.001)]
+    public void SilenceDeadline_BesideAnySendTimeout_HoldsForTcp(double silence, double send)
+    {
+        var limits = new PeerNetworkLimits
+        {
+            SilenceDeadline = TimeSpan.FromSeconds(silence),
+            Rpc = new RpcOptions { SendTimeout = TimeSpan.FromSeconds(send) },
+        };
+        limits.Check();
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        limits.Silence.Apply(socket);
+        Assert.NotEqual(0, (int)socket.GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive)!); // an option of a number
+        if (OperatingSystem.IsLinux())
+        {
+            byte[] milliseconds = new byte[4];
+            socket.GetRawSocketOption(6, 18, milliseconds); // TCP_USER_TIMEOUT
+            Assert.Equal(1_000 * silence, BitConverter.ToInt32(milliseconds));
+        }
+    }
 
     [Fact]
     public void SilenceDeadline_Infinite_LeavesItToTheSystem()

@@ -185,6 +185,37 @@ public sealed class WritingTests : IDisposable
         Assert.Equal(1, InFile());
     }
 
+    [Fact]
+    public async Task Write_FailsForAWhile_IsOneLineAtItsBeginAndOneAtItsEnd()
+    {
+        var log = new LogLines();
+        await using ConnDb db = await _folder.OpenAsync(_folder.Options with { Logger = log });
+        for (int time = 1; time <= 2; time++)
+        {
+            Directory.CreateDirectory(_folder.In("conn.json~"));
+            Set(db, time);
+            for (int i = 0; i < 5; i++)
+            {
+                Exception? before = db.LastWriteError;
+                Guards.Until(() =>
+                {
+                    _folder.Clock.Advance(TimeSpan.FromSeconds(10));
+                    return db.LastWriteError is { } error && error != before;
+                });
+            }
+
+            Directory.Delete(_folder.In("conn.json~"));
+            Guards.Until(() =>
+            {
+                _folder.Clock.Advance(TimeSpan.FromSeconds(10));
+                return db.LastWriteError is null && log.Count >= 2 * time;
+            });
+        }
+
+        Assert.Equal(["Error", "Information", "Error", "Information"], log.All.Select(line => line.Split(':')[0]));
+        Assert.EndsWith("could be written again.", log.All.Last(), StringComparison.Ordinal);
+    }
+
     [Fact] // a change that came during the write had its timer, and the failure was not told
     public async Task Write_FailsWhileChangesGoOn_IsTold()
     {

@@ -85,6 +85,20 @@ public sealed class StateLogTests : IDisposable
     }
 
     [Fact]
+    public void ForgetAll_FullOfFaults_LeavesRoomAndTellsOfNoEnd()
+    {
+        for (int i = 0; i < StateLog.MostSubjects; i++)
+            _log.Enter($"{i}", $"{i} does not work.");
+        _log.ForgetAll();
+        _log.Leave("0");
+        _time.RunFor(2 * StateLog.Settling);
+        Assert.Equal(StateLog.MostSubjects, _lines.Count);
+        _log.Enter("LAN", "There is no LAN.");
+
+        Assert.Equal("Warning: There is no LAN.", _lines.All.Last());
+    }
+
+    [Fact]
     public void Enter_LogThatFails_DoesNotThrow()
     {
         using var log = new StateLog(new FailingLogger(), _time);

@@ -19,4 +19,21 @@ public class HelperTests : PluginTestBase
         Assert.False(ConnQuery.HasOnlyFailedAttempts(peer));
         Assert.True(ConnQuery.HasPinged(peer));
     }
+
+    [Fact]
+    public async Task Helpers_StateChangeInTheFuture_HoldsNobodyUp()
+    {
+        ConnPlugin conn = await Open();
+        DateTimeOffset now = Given.Start;
+        conn.Remember(Given.Address(1), Changed(now.AddDays(1)));
+        conn.Remember(Given.Address(2), Changed(now.AddSeconds(-20)));
+        IReadOnlyList<ConnPeer> peers = [.. conn.Query.PeersAll()];
+
+        Assert.Equal(2, peers.Count(ConnQuery.PassesExpBackoff(TimeSpan.FromSeconds(1), null, now)));
+        Assert.Equal(Given.Address(1), Assert.Single(peers, p => ConnQuery.PassesExpBackoff(TimeSpan.FromSeconds(30), null, now)(p)).Address);
+        Assert.Equal(2, ConnQuery.PassesGroupDebounce(TimeSpan.FromSeconds(15), now)(peers).Count);
+        Assert.Empty(ConnQuery.PassesGroupDebounce(TimeSpan.FromSeconds(30), now)(peers));
+
+        static PeerData Changed(DateTimeOffset at) => PeerData.Parse($$"""{"stateChange":{{at.ToUnixTimeMilliseconds()}} }""");
+    }
 }

@@ -46,6 +46,19 @@ public class ClockTests : PluginTestBase
         Assert.Equal(3, conn.Hub.Count);
     }
 
+    [Theory]
+    [InlineData("1699999999000"), InlineData("1700000000000")] // just now
+    public async Task RetryAt_OfTomorrowOnTheBench_HoldsNoLongerThanItsFailures(string stateChange)
+    {
+        Reachable();
+        ConnPlugin conn = await Open(s_on);
+        string tomorrow = Given.Start.AddDays(1).ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture);
+        conn.Stage(Given.Address(1), Data($$"""{"type":"internet","stateChange":{{stateChange}},"retryAt":{{tomorrow}} }"""));
+        conn.Stage(Given.Address(2), Data($$"""{"type":"internet","failure":1,"stateChange":{{stateChange}},"retryAt":{{tomorrow}} }"""));
+        Seconds(120);
+        Assert.Equal(2, conn.Hub.Count);
+    }
+
     [Fact]
     public async Task Clock_ADayAheadAndSetRight_DialsEverybodyAgain()
     {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Ssb.Wire.Tests.Muxrpc;
@@ -71,6 +72,49 @@ public class RpcSilenceTests
         }
 
         Assert.False(peer.Connection.Completion.IsCompleted);
+    }
+
+    [Theory]
+    [InlineData(false), InlineData(true)]
+    public async Task Silent_PeerThatTakesALongTransferSlowly_Stays(bool isProbed)
+    {
+        using var streams = new DuplexPair(1_000);
+        await using var connection = RpcConnection.Start(streams.B, Options with { AnswerDeadline = isProbed ? Timeout.InfiniteTimeSpan : Options.AnswerDeadline });
+        connection.Answered();
+        using var over = new CancellationTokenSource();
+        Task sink = connection.SinkAsync("take", [], Endless(over.Token));
+        Until(() => connection.Output.IsWriting);
+        Task<bool>? probe = isProbed ? connection.ProbeAsync(TimeSpan.FromSeconds(60)) : null;
+        byte[] piece = new byte[50_000]; // less than what stands before the question
+        for (int i = 0; i < 12; i++)
+        {
+            long before = connection.Output.LastProgress;
+            _time.Advance(s_look / 2);
+            await TakeAsync(); // more than a piece of what is being written, so that there is progress
+            Until(() => connection.Output.LastProgress != before);
+            _time.Advance(s_look / 2);
+        }
+
+        Assert.False(connection.Completion.IsCompleted);
+        Assert.True(probe is null || await probe.Guarded());
+        await over.CancelAsync();
+        streams.Dispose();
+        await Assert.ThrowsAnyAsync<Exception>(() => sink.Guarded());
+
+        async Task TakeAsync()
+        {
+            for (int taken = 0; taken < 100_000;)
+                taken += await streams.A.ReadAsync(piece);
+        }
+
+        static async IAsyncEnumerable<RpcValue> Endless([EnumeratorCancellation] CancellationToken cancellationToken)
+        {
+            while (!cancellationToken.IsCancellationRequested)
+            {
+                yield return RpcValue.Binary(new byte[10_000]);
+                await Task.Yield();
+            }
+        }
     }
 
     [Fact]

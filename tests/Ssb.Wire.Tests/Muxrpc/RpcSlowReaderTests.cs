@@ -387,10 +387,10 @@ public sealed class RpcSlowReaderTests : IDisposable
 
     [Theory]
     [InlineData("full"), InlineData("missing"), InlineData("nearly full disk"), InlineData("others have it"), InlineData("a file"), InlineData("none")]
-    [InlineData("no descriptors")]
+    [InlineData("no descriptors"), InlineData("none for callers")]
     public async Task ReserveFile_CannotBeHad_IsAFullReserve(string why)
     {
-        Assert.SkipWhen(why == "no descriptors" && OperatingSystem.IsWindows(), "Windows has no limit of descriptors.");
+        Assert.SkipWhen((why is "no descriptors" or "none for callers") && OperatingSystem.IsWindows(), "Windows has no limit of descriptors.");
         using var folder = new Folder();
         string file = Path.Combine(folder.Path, "file");
         await File.WriteAllTextAsync(file, "", TestContext.Current.CancellationToken);
@@ -401,7 +401,7 @@ public sealed class RpcSlowReaderTests : IDisposable
             ReserveFolder = why switch { "missing" => Path.Combine(folder.Path, "missing"), "a file" => file, "none" => null, _ => folder.Path },
             ReserveFileBytes = why == "full" ? 3 : 1_000_000,
             ReserveSpace = new RpcReserveSpace(why == "others have it" ? 3 : 1_000_000, why == "nearly full disk" ? long.MaxValue : 0),
-            Descriptors = new Descriptors(why == "no descriptors" ? int.MaxValue : null),
+            Descriptors = new Descriptors(why switch { "no descriptors" => int.MaxValue, "none for callers" => KeepingCallersOut(), _ => null }),
             OnEvent = e => (e.Kind == RpcEventKind.NoReserveFile ? told : _events).Enqueue(e),
         });
         await using RpcSource source = peer.Connection.Source("items");
@@ -410,7 +410,7 @@ public sealed class RpcSlowReaderTests : IDisposable
         await UntilAsync(() => peer.Connection.IsStopped);
         await AdvanceAsync(TimeSpan.FromSeconds(9.5));
         Assert.Empty(_events);
-        if (why is "full" or "others have it" or "none" or "no descriptors")
+        if (why is "full" or "others have it" or "none" or "no descriptors" or "none for callers")
         {
             Assert.Empty(told);
         }
@@ -425,6 +425,9 @@ public sealed class RpcSlowReaderTests : IDisposable
         await peer.SendAsync(2, -2, "1");
         await call.Guarded();
     }
+
+    // A reserve that leaves something to programs of our own user, and nothing to callers: half of it is kept from these in addition.
+    private static int KeepingCallersOut() => (int)Math.Min(Descriptors.Limit * 0.8, int.MaxValue);
 
     [Theory]
     [InlineData(true), InlineData(false)]
