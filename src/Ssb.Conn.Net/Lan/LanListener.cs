@@ -12,6 +12,8 @@ namespace Ssb.Conn.Net;
 /// </remarks>
 internal sealed class LanListener : IDisposable
 {
+    private const int LargestDatagram = 65_535;
+
     /// <summary>
     /// After each reading until nothing is left the port rests this long; what comes meanwhile waits in the kernel's buffer.
     /// </summary>
@@ -108,7 +110,8 @@ internal sealed class LanListener : IDisposable
 
     private void Read()
     {
-        byte[] buffer = new byte[LanDatagram.MaxLength + 1];
+        // What is longer is cut, and flagged. Windows, and Wine more so, does not always say that it cut something: there everything has room.
+        byte[] buffer = new byte[OperatingSystem.IsWindows() ? LargestDatagram : LanDatagram.MaxLength + 1];
         while (!_stopped)
         {
             try

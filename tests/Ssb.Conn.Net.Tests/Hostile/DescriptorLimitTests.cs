@@ -26,6 +26,7 @@ public sealed class DescriptorLimitTests : IAsyncDisposable
     [Fact]
     public async Task Local_MoreThanMayBe_AreClosedCountedAndToldOnce()
     {
+        Needs.UnixSockets();
         PeerNetwork bob = Accepting(_bob, new PeerNetworkLimits { MaxLocalCallers = 3 }, $"unix:{SocketPath}~noauth");
         List<NetworkStream> callers = [];
         for (int i = 0; i < 3; i++)
@@ -55,6 +56,7 @@ public sealed class DescriptorLimitTests : IAsyncDisposable
     [InlineData("net"), InlineData("ws"), InlineData("unix")]
     public async Task Callers_NoDescriptorsToSpare_AreRefusedCountedAndToldOnce(string transport)
     {
+        Needs.UnixSockets();
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no limit of descriptors.");
         var limits = new PeerNetworkLimits { ReservedDescriptors = int.MaxValue };
         PeerNetwork bob = Accepting(_bob, limits, "net:127.0.0.1:0~shs", "ws:127.0.0.1:0~shs", $"unix:{SocketPath}~noauth");
@@ -95,6 +97,7 @@ public sealed class DescriptorLimitTests : IAsyncDisposable
     [InlineData(SocketError.TooManyOpenSockets), InlineData(SocketError.NetworkDown), InlineData(null)]
     public async Task Accept_FailsForAWhile_IsToldOnceAndTriedAgain(SocketError? error)
     {
+        Needs.UnixSockets();
         int tries = 0;
         PeerNetwork bob = PeerNetwork.Open(new PeerNetworkOptions
         {

@@ -120,7 +120,7 @@ public class ThreadsTests
         while (!stop.IsCancellationRequested)
         {
             if (OperatingSystem.IsWindows())
-                Thread.Sleep(20); // there a file that is read cannot be replaced, and this reads without end
+                stop.WaitHandle.WaitOne(20); // there a file that is read cannot be replaced, and this reads without end
             Dictionary<string, int> file = Read(folder);
             if (file.Count < threads * peers)
                 continue; // before all were there
