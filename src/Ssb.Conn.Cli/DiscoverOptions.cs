@@ -117,7 +117,7 @@ internal sealed record DiscoverOptions : IDisposable
 
         MultiserverAddress address = ReadAddress(typed.Announce);
         keys = Typed.Secret("--secret", typed.Secret);
-        foreach (string key in address.Routes.Select(route => route.Key ?? "").Distinct())
+        foreach (string key in address.Routes.Select(route => route.FeedId ?? "").Distinct())
         {
             if (key == keys.Id.ToString())
                 continue;

@@ -11,15 +11,11 @@ public sealed class PeerConnection : IPeerConnection
 
     internal PeerConnection(RpcConnection rpc, FeedId remote, MultiserverAddress address, bool isClient, bool isOurs)
     {
-        (Rpc, Remote, Address, IsClient, IsOurs) = (rpc, remote, address, isClient, isOurs);
-        Id = remote.ToString();
+        (Rpc, FeedId, Address, IsClient, IsOurs) = (rpc, remote, address, isClient, isOurs);
     }
 
     /// <inheritdoc/>
-    public string Id { get; }
-
-    /// <summary>The other's identity.</summary>
-    public FeedId Remote { get; }
+    public FeedId FeedId { get; }
 
     /// <inheritdoc/>
     public MultiserverAddress Address { get; }
@@ -66,7 +62,7 @@ public sealed class PeerConnection : IPeerConnection
     }
 
     /// <summary>The identity, and whether we dialled.</summary>
-    public override string ToString() => $"{Id} ({(IsClient ? "dialled" : "called")})";
+    public override string ToString() => $"{FeedId} ({(IsClient ? "dialled" : "called")})";
 
     /// <summary>Who is told of a download.</summary>
     internal Action? Downloading { private get; set; }

@@ -10,7 +10,7 @@ namespace Ssb.Conn.Net;
 /// <summary>The network of a peer: it dials multiserver addresses and lets callers in, over TCP, unix sockets, WebSockets, Tor and rooms, shakes hands, and speaks
 /// muxrpc.</summary>
 /// <remarks>
-/// <para>Thread-safe. It listens from <see cref="Open"/> on; callers are let in while <see cref="AcceptAsync(Func{string, bool}, CancellationToken)"/> is enumerated, once at a time. What strangers can
+/// <para>Thread-safe. It listens from <see cref="Open"/> on; callers are let in while <see cref="AcceptAsync(Func{FeedId, bool}, CancellationToken)"/> is enumerated, once at a time. What strangers can
 /// make it hold is bounded by its options, and counted in <see cref="Counters"/>.</para>
 /// <para>Who has our own key, or comes by a unix socket without a handshake, is one of us: it is served everything, and the manager does not see it.</para>
 /// </remarks>
@@ -41,7 +41,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     private readonly HashSet<Task> _running = []; // greetings, and what lasts as long as a connection
     private bool _isAccepting, _isClosed;
 
-    private Func<string, bool>? _welcome; // the manager's
+    private Func<FeedId, bool>? _welcome; // the manager's
     private readonly Action<RpcEvent> _onEvent; // one for all connections
     private bool _isWithoutReserveFile; // and that was told
     private long _refusedRoutes;
@@ -184,7 +184,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
 
     /// <inheritdoc/>
     /// <exception cref="InvalidOperationException">It is enumerated already.</exception>
-    public async IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<string, bool> isWelcome, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<FeedId, bool> isWelcome, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(isWelcome);
         ObjectDisposedException.ThrowIf(_isClosed, this);
@@ -265,7 +265,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             return;
         }
 
-        await GreetAsync(place, _ => Task.FromResult(raw), remote => address.Key is { } key && key != remote.ToString() ? null : address, cancellationToken).ConfigureAwait(false);
+        await GreetAsync(place, _ => Task.FromResult(raw), remote => address.FeedId is { } key && key != remote ? null : address, cancellationToken).ConfigureAwait(false);
     }
 
     private void OnEvent(RpcEvent happening)
@@ -334,14 +334,14 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
 
         bool isRelayed = IsRelayed(route);
         return route.Transform == "shs"
-            ? Start(await ShakeAsync(raw, route, FeedId.Parse(route.Key!), cancellationToken).ConfigureAwait(false), null, dial.Address, isClient: true, isRelayed) // it could be dialled: it has one
+            ? Start(await ShakeAsync(raw, route, route.FeedId!.Value, cancellationToken).ConfigureAwait(false), null, dial.Address, isClient: true, isRelayed) // it could be dialled: it has one
             : Start(raw, _options.Keys.Id, dial.Address, isClient: true, isRelayed);
     }
 
     private static string? RefusalOf(MultiserverRoute route, MultiserverAddress address) =>
         route is { Transform: "noauth", Transport: not "unix" } ? "'noauth' (no handshake) is dialled at 'unix' sockets only, which the file system guards."
         // Blocks and permissions are decided by the address's identity.
-        : route.Key is { } key && address.Key != key ? $"it names another identity than the address it belongs to, which is {address.Key ?? "none"}."
+        : route.FeedId is { } key && address.FeedId != key ? $"it names another identity than the address it belongs to, which is {address.FeedId?.ToString() ?? "none"}."
         : Transport.ProblemOf(route) is { } problem ? $"{problem}."
         : null;
 
@@ -535,7 +535,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
 
     private UsefulBytes NewUseful() => new(_options.TimeProvider, _options.Limits.MaxUselessBytes, _limits.CountUseless);
 
-    private bool MayEnter(FeedId who) => who == _options.Keys.Id || ((_welcome?.Invoke(who.ToString()) ?? true) && (IsWelcome?.Invoke(who) ?? true));
+    private bool MayEnter(FeedId who) => who == _options.Keys.Id || ((_welcome?.Invoke(who) ?? true) && (IsWelcome?.Invoke(who) ?? true));
 
     private async Task HoldAsync(Stream stream, FeedId? remote, MultiserverAddress address, CancellationToken cancellationToken)
     {
@@ -601,10 +601,10 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             CutOff?.Invoke(connection, cause.Message);
         lock (_gate)
         {
-            List<PeerConnection> all = _connections[connection.Remote];
+            List<PeerConnection> all = _connections[connection.FeedId];
             all.Remove(connection);
             if (all.Count == 0)
-                _connections.Remove(connection.Remote);
+                _connections.Remove(connection.FeedId);
         }
     }
 

@@ -77,14 +77,14 @@ public sealed class SsbPeer : IAsyncDisposable
             conn = await ConnPlugin.OpenAsync(network, options.Conn with
             {
                 Folder = options.Folder,
-                OwnId = keys.Id.ToString(),
+                OwnFeedId = keys.Id,
                 Autostart = false,
                 TimeProvider = options.TimeProvider,
                 Logger = options.Logger,
             }, cancellationToken).ConfigureAwait(false);
 
             ConnPlugin manager = conn;
-            network.CutOff = (connection, why) => manager.Note("cut-off", connection.Address, connection.Id, why, null);
+            network.CutOff = (connection, why) => manager.Note("cut-off", connection.Address, connection.FeedId, why, null);
             RpcApi api = ConnApi.AddTo(options.Api ?? new RpcApi(), conn, keys.Id, options.TimeProvider);
             LanService? lan = options.Lan is not { } given ? null : new LanService(
                 given with { NetworkKey = options.NetworkKey, OwnKey = keys.Id, TimeProvider = options.TimeProvider },
@@ -184,7 +184,7 @@ public sealed class SsbPeer : IAsyncDisposable
         }
         catch (Exception e)
         {
-            _options.Logger.LogError(e, "What the host did with the connection of {Peer} failed.", connection.Id);
+            _options.Logger.LogError(e, "What the host did with the connection of {Peer} failed.", connection.FeedId);
         }
 
         await cancelling.ConfigureAwait(false);

@@ -67,6 +67,8 @@ public sealed class ConnStaging : IDisposable
     /// <summary>Has it been closed?</summary>
     public bool IsClosed => _isClosed;
 
+    internal int MaxAddressLength => _options.MaxAddressLength;
+
     internal Lock Gate { get; } = new();
 
     /// <summary>Told of each peer that leaves, under the lock. For the manager, which takes a note; it calls nothing here.</summary>
@@ -87,29 +89,68 @@ public sealed class ConnStaging : IDisposable
     /// <c>lan:eth0/10.0.0.7</c> and <c>lan:eth0/10.0.0.8</c> are of one interface. A refresh leaves the peer to its first source.</param>
     /// <returns>true if the peer was inserted; false if it was there and was updated, or was refused (which
     /// <see cref="TryStage(MultiserverAddress, StagedData?, string?)"/> tells apart).</returns>
-    /// <exception cref="ArgumentException">The address is not valid or too long, the data exceed
+    /// <exception cref="ArgumentException">The address is longer than <see cref="StagingOptions.MaxAddressLength"/>, the data exceed
     /// <see cref="StagingOptions.MaxDataLength"/>, or the key contradicts the address.</exception>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public bool Stage(MultiserverAddress address, StagedData? data = null, string? source = null) =>
-        TryStage(address, data, source).Outcome == StageOutcome.Inserted;
-
-    /// <inheritdoc cref="Stage(MultiserverAddress, StagedData?, string?)"/>
-    public bool Stage(string address, StagedData? data = null, string? source = null) =>
         TryStage(address, data, source).Outcome == StageOutcome.Inserted;
 
     /// <summary>Like <see cref="Stage(MultiserverAddress, StagedData?, string?)"/>, and says what it did.</summary>
     /// <inheritdoc cref="Stage(MultiserverAddress, StagedData?, string?)" path="/param|/exception"/>
     public StageResult TryStage(MultiserverAddress address, StagedData? data = null, string? source = null)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
-        return TryStage(address.Text, address, data ?? StagedData.Empty, source);
-    }
+        data ??= StagedData.Empty;
+        // Foreign code, such as a clock, is not called under the lock.
+        (long wall, long now) = _clock.Read();
+        StageResult result;
+        byte age;
+        int expired = 0, evicted = 0;
+        bool startsTimer;
+        StagingReader? waiting;
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            if (_bench.TryFind(address, out int slot))
+            {
+                StagedPeer previous = _bench[slot];
+                StagedData merged = Merge(address, previous.Data, data);
+                var peer = new StagedPeer(previous, merged, previous.Share, wall);
+                age = _bench.Update(slot, peer, now);
+                Record_NeedsLock(peer, previous, null);
+                result = new StageResult(StageOutcome.Updated);
+            }
+            else
+            {
+                CheckLength(address);
+                CheckData(address, data.Key, data, known: StagedData.Empty);
+                SourceShare? share = source is null ? null : _bench.Sources.Find(source);
+                if (MakeRoom_NeedsLock(share, now, ref expired, ref evicted) is { } refusal)
+                {
+                    age = 0;
+                    result = new StageResult(StageOutcome.Refused, refusal);
+                }
+                else
+                {
+                    var peer = new StagedPeer(address, data, share, wall, wall);
+                    age = _bench.Insert(peer, now);
+                    Record_NeedsLock(peer, null, null);
+                    result = new StageResult(StageOutcome.Inserted);
+                }
+            }
 
-    /// <inheritdoc cref="TryStage(MultiserverAddress, StagedData?, string?)"/>
-    public StageResult TryStage(string address, StagedData? data = null, string? source = null)
-    {
-        ArgumentNullException.ThrowIfNull(address);
-        return TryStage(address, null, data ?? StagedData.Empty, source);
+            startsTimer = _timers.Take_NeedsLock(age);
+            waiting = result.Outcome != StageOutcome.Refused || expired > 0 ? TakeWaiting_NeedsLock() : null;
+        }
+
+        StagingReader.Wake(waiting);
+        if (startsTimer)
+            _timers.Start(age);
+        StagingMetrics.Count(result);
+        StagingMetrics.CountUnstaged(UnstageReason.Expired, expired);
+        StagingMetrics.CountUnstaged(UnstageReason.Evicted, evicted);
+        return result;
     }
 
     /// <summary>Removes a peer.</summary>
@@ -121,30 +162,36 @@ public sealed class ConnStaging : IDisposable
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public bool Unstage(MultiserverAddress address, UnstageReason reason = UnstageReason.Requested)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
-        return Unstage(address.Text, address, reason);
-    }
+        if (reason is UnstageReason.Expired or UnstageReason.Evicted || !Enum.IsDefined(reason))
+            throw new ArgumentOutOfRangeException(nameof(reason), reason, "Expected Requested, Promoted, Blocked or Dismissed.");
+        StagingReader? waiting;
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            if (!_bench.TryFind(address, out int slot))
+                return false;
+            Remove_NeedsLock(slot, reason);
+            waiting = TakeWaiting_NeedsLock();
+        }
 
-    /// <inheritdoc cref="Unstage(MultiserverAddress, UnstageReason)"/>
-    public bool Unstage(string address, UnstageReason reason = UnstageReason.Requested)
-    {
-        ArgumentNullException.ThrowIfNull(address);
-        return Unstage(address, null, reason);
+        StagingReader.Wake(waiting);
+        StagingMetrics.CountUnstaged(reason, 1);
+        return true;
     }
 
     /// <summary>The peer of that address, or null if it is not staged.</summary>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public StagedPeer? Get(MultiserverAddress address)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
-        return Get(address.Text, address, address.GetHashCode());
-    }
-
-    /// <inheritdoc cref="Get(MultiserverAddress)"/>
-    public StagedPeer? Get(string address)
-    {
-        ArgumentNullException.ThrowIfNull(address);
-        return Get(address, null, AddressHash.Of(address));
+        lock (Gate)
+        {
+            ThrowIfClosed();
+            return _bench.TryFind(address, out int slot) ? _bench[slot] : null;
+        }
     }
 
     /// <summary>The peers now staged, in the order in which they were.</summary>
@@ -159,20 +206,15 @@ public sealed class ConnStaging : IDisposable
         }
     }
 
-    /// <summary>All staged routes to one identity, whatever the spelling of its key, in the order in which they were staged.
-    /// The first call builds the index that answers it.</summary>
-    /// <param name="feedId">A feed id, <c>@...=.ed25519</c>, or its base64 alone, padded or not.</param>
-    /// <exception cref="ArgumentException"><paramref name="feedId"/> does not name 32 bytes.</exception>
+    /// <summary>All staged routes to one peer, in the order in which they were staged. The first call builds the index that answers
+    /// it.</summary>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
-    public IReadOnlyList<StagedPeer> RoutesTo(string feedId)
+    public IReadOnlyList<StagedPeer> RoutesTo(FeedId feedId)
     {
-        ArgumentNullException.ThrowIfNull(feedId);
-        string key = FeedKey.Canonical(feedId)
-            ?? throw new ArgumentException($"A text of {feedId.Length} characters is not a feed id; expected @, 32 bytes in base64, and .ed25519.", nameof(feedId));
         lock (Gate)
         {
             ThrowIfClosed();
-            return _bench.RoutesTo(key);
+            return _bench.RoutesTo(feedId);
         }
     }
 
@@ -180,35 +222,13 @@ public sealed class ConnStaging : IDisposable
     /// or unstaged.</summary>
     /// <returns>true if it is pinned now and was not; false if it was, or is not staged.</returns>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
-    public bool Pin(MultiserverAddress address)
-    {
-        ArgumentNullException.ThrowIfNull(address);
-        return SetPin(address.Text, address, isPinned: true);
-    }
-
-    /// <inheritdoc cref="Pin(MultiserverAddress)"/>
-    public bool Pin(string address)
-    {
-        ArgumentNullException.ThrowIfNull(address);
-        return SetPin(address, null, isPinned: true);
-    }
+    public bool Pin(MultiserverAddress address) => SetPin(address, isPinned: true);
 
     /// <summary>Ends the protection of <see cref="Pin(MultiserverAddress)"/>: the peer is its source's again, as its latest
     /// arrival, and its time to live starts anew.</summary>
     /// <returns>true if it was pinned; false if not, or if it is not staged.</returns>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
-    public bool Unpin(MultiserverAddress address)
-    {
-        ArgumentNullException.ThrowIfNull(address);
-        return SetPin(address.Text, address, isPinned: false);
-    }
-
-    /// <inheritdoc cref="Unpin(MultiserverAddress)"/>
-    public bool Unpin(string address)
-    {
-        ArgumentNullException.ThrowIfNull(address);
-        return SetPin(address, null, isPinned: false);
-    }
+    public bool Unpin(MultiserverAddress address) => SetPin(address, isPinned: false);
 
     /// <summary>Every peer that is staged or unstaged from this call on, in order.</summary>
     /// <remarks>It counts from this call, not from the first read. A reader who lags by more than
@@ -249,7 +269,7 @@ public sealed class ConnStaging : IDisposable
     }
 
     /// <summary>Begins a batch: until it is disposed, readers of the streams see the bench as it is now, and then all that changed at once.
-    /// <see cref="Entries"/> and <see cref="Get(string)"/> tell the truth meanwhile.</summary>
+    /// <see cref="Entries"/> and <see cref="Get"/> tell the truth meanwhile.</summary>
     /// <remarks>To be held for a moment: the changes that others make meanwhile are held back too. Batches can overlap; the last one that ends
     /// counts.</remarks>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
@@ -298,7 +318,7 @@ public sealed class ConnStaging : IDisposable
             ThrowIfClosed();
             foreach (MultiserverAddress address in addresses)
             {
-                if (_bench.TryFind(address.Text, address.GetHashCode(), out int slot))
+                if (_bench.TryFind(address, out int slot))
                     found.Add(_bench[slot]);
             }
 
@@ -318,7 +338,7 @@ public sealed class ConnStaging : IDisposable
     {
         (_, long now) = _clock.Read();
         lock (Gate)
-            return _bench.TryFind(address.Text, address.GetHashCode(), out int slot) ? TimeSpan.FromMilliseconds(_bench.AgeOf(slot, now)) : TimeSpan.Zero;
+            return _bench.TryFind(address, out int slot) ? TimeSpan.FromMilliseconds(_bench.AgeOf(slot, now)) : TimeSpan.Zero;
     }
 
     /// <summary>Puts a peer back that had left: it keeps its birth and its source, and its time to live starts anew. It does not have to find
@@ -330,17 +350,16 @@ public sealed class ConnStaging : IDisposable
     internal bool Return(StagedPeer peer, StagedData data, long heard)
     {
         (_, long now) = _clock.Read();
-        int hash = AddressHash.Of(peer.Text);
         byte age;
         bool startsTimer;
         StagingReader? waiting;
         lock (Gate)
         {
             ThrowIfClosed();
-            if (_bench.TryFind(peer.Text, hash, out _))
+            if (_bench.TryFind(peer.Address, out _))
                 return false;
             var returned = new StagedPeer(peer, data, peer.Source is { } source ? _bench.Sources.Find(source) : null, heard);
-            age = _bench.Insert(returned, hash, now);
+            age = _bench.Insert(returned, now);
             Record_NeedsLock(returned, null, null);
             startsTimer = _timers.Take_NeedsLock(age);
             waiting = TakeWaiting_NeedsLock();
@@ -355,7 +374,7 @@ public sealed class ConnStaging : IDisposable
 
     /// <summary>What is known of a peer, and what is told of it now.</summary>
     /// <exception cref="ArgumentException">It would be too much, or the key contradicts the address.</exception>
-    internal StagedData Merge(string address, StagedData known, StagedData given)
+    internal StagedData Merge(MultiserverAddress address, StagedData known, StagedData given)
     {
         StagedData merged = known.Merge(given);
         CheckData(address, given.Key, merged, known);
@@ -400,116 +419,22 @@ public sealed class ConnStaging : IDisposable
         return isEmpty ? null : dueIn;
     }
 
-    private StageResult TryStage(string text, MultiserverAddress? address, StagedData data, string? source)
+    private bool SetPin(MultiserverAddress address, bool isPinned)
     {
-        // Foreign code, such as a clock, is not called under the lock.
-        (long wall, long now) = _clock.Read();
-        int hash = address?.GetHashCode() ?? AddressHash.Of(text);
-        StageResult result;
-        byte age;
-        int expired = 0, evicted = 0;
-        bool startsTimer;
-        StagingReader? waiting;
-        lock (Gate)
-        {
-            ThrowIfClosed();
-            // What is there by its text is valid, and needs no check.
-            if (_bench.TryFind(text, hash, out int slot))
-            {
-                StagedPeer previous = _bench[slot];
-                StagedData merged = Merge(text, previous.Data, data);
-                var peer = new StagedPeer(previous, merged, previous.Share, wall);
-                age = _bench.Update(slot, peer, now);
-                Record_NeedsLock(peer, previous, null);
-                result = new StageResult(StageOutcome.Updated);
-            }
-            else
-            {
-                CheckAddress(text, isValue: address is not null);
-                CheckData(text, data.Key, data, known: StagedData.Empty);
-                SourceShare? share = source is null ? null : _bench.Sources.Find(source);
-                if (MakeRoom_NeedsLock(share, now, ref expired, ref evicted) is { } refusal)
-                {
-                    age = 0;
-                    result = new StageResult(StageOutcome.Refused, refusal);
-                }
-                else
-                {
-                    var peer = new StagedPeer((object?)address ?? text, data, share, wall, wall);
-                    age = _bench.Insert(peer, hash, now);
-                    Record_NeedsLock(peer, null, null);
-                    result = new StageResult(StageOutcome.Inserted);
-                }
-            }
-
-            startsTimer = _timers.Take_NeedsLock(age);
-            waiting = result.Outcome != StageOutcome.Refused || expired > 0 ? TakeWaiting_NeedsLock() : null;
-        }
-
-        StagingReader.Wake(waiting);
-        if (startsTimer)
-            _timers.Start(age);
-        StagingMetrics.Count(result);
-        StagingMetrics.CountUnstaged(UnstageReason.Expired, expired);
-        StagingMetrics.CountUnstaged(UnstageReason.Evicted, evicted);
-        return result;
-    }
-
-    private StagedPeer? Get(string text, MultiserverAddress? address, int hash)
-    {
-        lock (Gate)
-        {
-            ThrowIfClosed();
-            if (_bench.TryFind(text, hash, out int slot))
-                return _bench[slot];
-        }
-
-        CheckAddress(text, isValue: address is not null);
-        return null;
-    }
-
-    private bool Unstage(string text, MultiserverAddress? address, UnstageReason reason)
-    {
-        if (reason is UnstageReason.Expired or UnstageReason.Evicted || !Enum.IsDefined(reason))
-            throw new ArgumentOutOfRangeException(nameof(reason), reason, "Expected Requested, Promoted, Blocked or Dismissed.");
-        StagingReader? waiting = null;
-        bool isStaged;
-        int hash = address?.GetHashCode() ?? AddressHash.Of(text);
-        lock (Gate)
-        {
-            ThrowIfClosed();
-            isStaged = _bench.TryFind(text, hash, out int slot);
-            if (isStaged)
-            {
-                Remove_NeedsLock(slot, reason);
-                waiting = TakeWaiting_NeedsLock();
-            }
-        }
-
-        if (!isStaged)
-            CheckAddress(text, isValue: address is not null);
-        StagingReader.Wake(waiting);
-        StagingMetrics.CountUnstaged(reason, isStaged ? 1 : 0);
-        return isStaged;
-    }
-
-    private bool SetPin(string text, MultiserverAddress? address, bool isPinned)
-    {
+        ThrowIfClosed();
+        ArgumentNullException.ThrowIfNull(address);
         (_, long now) = _clock.Read();
-        int hash = address?.GetHashCode() ?? AddressHash.Of(text);
         byte age = 0;
-        bool isStaged, startsTimer, hasChanged = false;
+        bool startsTimer, hasChanged;
         lock (Gate)
         {
             ThrowIfClosed();
-            isStaged = _bench.TryFind(text, hash, out int slot);
-            if (isStaged)
-                hasChanged = isPinned ? _bench.Pin(slot) : _bench.Unpin(slot, now, out age);
+            if (!_bench.TryFind(address, out int slot))
+                return false;
+            hasChanged = isPinned ? _bench.Pin(slot) : _bench.Unpin(slot, now, out age);
             startsTimer = _timers.Take_NeedsLock(age);
         }
 
-        if (!isStaged)
-            CheckAddress(text, isValue: address is not null);
         if (startsTimer)
             _timers.Start(age);
         return hasChanged;
@@ -611,35 +536,32 @@ public sealed class ConnStaging : IDisposable
 
     private ChangeRing NewRing() => new(_options.ChangeBuffer, _publishedSequence);
 
-    // The syntax of a value was checked when it was made, its length against another limit.
-    private void CheckAddress(string address, bool isValue)
+    private void CheckLength(MultiserverAddress address)
     {
-        int limit = _options.MaxAddressLength;
-        if ((!isValue || address.Length > limit) && MultiserverAddress.Explain(address, limit) is { } error)
-            throw new ArgumentException(error, nameof(address));
+        if (address.Text.Length > _options.MaxAddressLength)
+        {
+            throw new ArgumentException(
+                $"The address has {address.Text.Length:N0} characters, where at most {_options.MaxAddressLength:N0} are allowed.", nameof(address));
+        }
     }
 
-    private void CheckData(string address, string? givenKey, StagedData data, StagedData known)
+    private void CheckData(MultiserverAddress address, string? givenKey, StagedData data, StagedData known)
     {
         if (ReferenceEquals(data, known))
             return;
         if (data.Length > _options.MaxDataLength)
             throw new ArgumentException($"The data have {data.Length:N0} bytes, where at most {_options.MaxDataLength:N0} are allowed.", nameof(data));
-        if (givenKey is null)
+        if (givenKey is null || address.FeedId is not { } named)
             return;
-        Span<byte> named = stackalloc byte[FeedKey.Size];
-        Span<byte> given = stackalloc byte[FeedKey.Size];
-        if (!MultiserverAddress.TryGetKey(address, named))
+        FeedId? given = FeedId.ReadLenient(givenKey);
+        if (given == named)
             return;
-        bool isKey = FeedKey.TryDecode(givenKey, given);
-        if (isKey && given.SequenceEqual(named))
-            return;
-        // What is no key is not repeated: who cut it out of an invite may have left the seed in it.
-        string what = isKey ? $"'{FeedKey.ToFeedId(given)}'" : $"({givenKey.Length:N0} characters that are no feed id)";
-        throw new ArgumentException($"The key {what} contradicts the address, which names '{FeedKey.ToFeedId(named)}'.", nameof(data));
+        // What is no key is not repeated: whoever cut it out of an invite may have left the seed in it.
+        string what = given is { } other ? $"'{other}'" : $"({givenKey.Length:N0} characters that are no feed id)";
+        throw new ArgumentException($"The key {what} contradicts the address, which names '{named}'.", nameof(data));
     }
 
-    private void ThrowIfClosed() => ObjectDisposedException.ThrowIf(_isClosed, this);
+    internal void ThrowIfClosed() => ObjectDisposedException.ThrowIf(_isClosed, this);
 
     private sealed class BatchEnd(ConnStaging staging) : IDisposable
     {

@@ -119,9 +119,7 @@ public sealed record StagedData
     /// <inheritdoc cref="With(string, JsonElement)"/>
     /// <remarks>The number is written as <c>JSON.stringify</c> writes it.</remarks>
     /// <exception cref="ArgumentOutOfRangeException">The number is not finite, which JSON cannot tell.</exception>
-    public StagedData With(string name, double value) => double.IsFinite(value)
-        ? With(name, JsonElement.Parse(JavaScriptNumber.Format(value)))
-        : throw new ArgumentOutOfRangeException(nameof(value), value, "JSON has finite numbers only.");
+    public StagedData With(string name, double value) => With(name, JsonElement.Parse(JavaScriptJson.Format(value)));
 
     /// <inheritdoc cref="With(string, JsonElement)"/>
     public StagedData With(string name, bool value) => With(name, JsonElement.Parse(value ? "true" : "false"));
@@ -135,7 +133,7 @@ public sealed record StagedData
 
     /// <summary>Key and type, and of the further fields the names alone: a value may be an address that carries a secret seed.
     /// The whole, as JSON, is what a serialiser writes.</summary>
-    public override string ToString() => $"key {(Key is null ? "none" : FeedKey.Canonical(Key) ?? "no feed id")}, type {StrangerText.Show(Type ?? "none")}"
+    public override string ToString() => $"key {(Key is null ? "none" : FeedId.ReadLenient(Key)?.ToString() ?? "no feed id")}, type {StrangerText.Show(Type ?? "none")}"
         + (Verified is { } verified ? verified ? ", verified" : ", not verified" : "")
         + (_fields.Count == 0 ? "" : $", with {StrangerText.Show(string.Join(", ", _fields.Keys))}");
 

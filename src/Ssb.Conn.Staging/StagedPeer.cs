@@ -11,11 +11,9 @@ namespace Ssb.Conn;
 [JsonConverter(typeof(StagedPeerJsonConverter))]
 public sealed class StagedPeer : IEquatable<StagedPeer>
 {
-    private object _address; // a MultiserverAddress, or its text until somebody asks for more
-
-    internal StagedPeer(object address, StagedData data, SourceShare? share, long birth, long updated)
+    internal StagedPeer(MultiserverAddress address, StagedData data, SourceShare? share, long birth, long updated)
     {
-        _address = address;
+        Address = address;
         Data = data;
         Share = share;
         Birth = birth;
@@ -24,26 +22,22 @@ public sealed class StagedPeer : IEquatable<StagedPeer>
 
     /// <summary>This entry, staged again.</summary>
     internal StagedPeer(StagedPeer previous, StagedData data, SourceShare? share, long updated)
-        : this(previous._address, data, share, previous.Birth, updated)
+        : this(previous.Address, data, share, previous.Birth, updated)
     {
     }
 
     /// <summary>Where the peer can be reached; the entry is known by it.</summary>
-    public MultiserverAddress Address
-    {
-        get
-        {
-            if (_address is string text)
-                Interlocked.CompareExchange(ref _address, MultiserverAddress.OfValid(text), text);
-            return (MultiserverAddress)_address;
-        }
-    }
+    public MultiserverAddress Address { get; }
+
+    /// <summary>The peer: the feed id that its address names, else the one in its data. It is null if neither names 32 bytes.</summary>
+    public FeedId? FeedId => Address.FeedId ?? Ssb.FeedId.ReadLenient(Data.Key);
 
     /// <summary>All that was told about it, merged.</summary>
     public StagedData Data { get; }
 
-    /// <summary>The peer's feed id: as given, else from the address; null when neither names one.</summary>
-    public string? Key => Data.Key ?? (Data.Fields.ContainsKey("key") ? null : Address.Key);
+    /// <summary>The field <c>key</c> of its JSON: as given, which may be another spelling of <see cref="FeedId"/>, else from the address. It is
+    /// null if neither names a peer.</summary>
+    public string? Key => Data.Key ?? (Data.Fields.ContainsKey("key") ? null : Address.FeedId?.ToString());
 
     /// <summary>How the peer was met, such as <c>lan</c>.</summary>
     public string? Type => Data.Type;
@@ -61,13 +55,9 @@ public sealed class StagedPeer : IEquatable<StagedPeer>
     /// when it was staged without a source. Not part of the JSON.</summary>
     public string? Source => Share?.Name;
 
-    /// <summary>The text of <see cref="Address"/>.</summary>
-    internal string Text => _address as string ?? ((MultiserverAddress)_address).Text;
+    internal string Text => Address.Text;
 
     internal SourceShare? Share { get; }
-
-    /// <summary>The feed id by which the peer is found, in one spelling; null when nothing names 32 bytes.</summary>
-    internal string? Identity => Address.Key ?? FeedKey.Canonical(Data.Key);
 
     internal long Birth { get; }
 

@@ -43,7 +43,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         Hub.ReachOf = address => _admission.LeastOf(_glue!.SourceOf(address)); // the glue is there before anybody can dial
         _glue = new InterpoolGlue(Db, Hub, Staging, rules, _failures, StateTimes, options, Note);
         Hub.Glue = OnHub;
-        Hub.IsBlocked = (address, identity) => rules.Find(address.Text, identity) is { Kind: PeerRuleKind.Block };
+        Hub.IsBlocked = (address, feedId) => rules.Find(address, feedId) is { Kind: PeerRuleKind.Block };
         Hub.KeepsPathOf = address => options.Scheduler.KeepsPathsOfStrangers || Db.Get(address) is not null || SourceOf(address) is null;
         Staging.Left = OnLeft;
         States = new StateLog(options.Logger, options.TimeProvider);
@@ -153,14 +153,11 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public bool Stage(MultiserverAddress address, StagedData? data = null, string? source = null) => TryStage(address, data, source).Outcome == StageOutcome.Inserted;
 
-    /// <inheritdoc cref="Stage(MultiserverAddress, StagedData?, string?)"/>
-    /// <exception cref="FormatException">The address is not valid.</exception>
-    public bool Stage(string address, StagedData? data = null, string? source = null) => Stage(MultiserverAddress.Parse(address), data, source);
-
     /// <summary>Like <see cref="Stage(MultiserverAddress, StagedData?, string?)"/>, and says what it did.</summary>
     /// <inheritdoc cref="Stage(MultiserverAddress, StagedData?, string?)" path="/param|/exception"/>
     public StageResult TryStage(MultiserverAddress address, StagedData? data = null, string? source = null)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
         data ??= new StagedData { Type = "internet" };
         MultiserverAddress? within = address;
@@ -172,19 +169,19 @@ public sealed class ConnPlugin : IAsyncDisposable
                 within = _admission.WithinReach(address, source, out dropped);
         }
 
-        address = within ?? address; // before anything is asked of its identity: each route may name another
-        string? identity = address.Key ?? FeedKey.Canonical(data.Key);
-        int? hops = identity is null ? null : _options.SocialGraph?.HopsTo(identity); // foreign code, and so not under the lock
+        address = within ?? address; // before anything is asked of its feedId: each route may name another
+        FeedId? feedId = address.FeedId ?? FeedId.ReadLenient(data.Key);
+        int? hops = feedId is null ? null : _options.SocialGraph?.HopsTo(feedId.Value); // foreign code, and so not under the lock
         StageResult result;
         lock (Hub.Gate) // so that nobody is on the bench and in the hub
         {
             bool isThere = Staging.Get(address) is not null;
-            RefusalReason? reason = _admission.Refuses(address, identity, hops, source, isThere, data.Verified == true)
+            RefusalReason? reason = _admission.Refuses(address, feedId, hops, source, isThere, data.Verified == true)
                 ?? (within is null ? RefusalReason.TooLocal : null);
             if (reason is { } refusal)
             {
                 if (refusal == RefusalReason.InHub)
-                    _glue.Heard(address, data, identity, _options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds());
+                    _glue.Heard(address, data, feedId, _options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds());
                 result = new StageResult(StageOutcome.Refused, refusal);
             }
             else
@@ -197,11 +194,11 @@ public sealed class ConnPlugin : IAsyncDisposable
 
             _admission.Count(result, hasDropped: dropped is not null);
             if (result.Outcome == StageOutcome.Inserted && dropped is not null)
-                Note("route-dropped", address, identity, dropped, source);
+                Note("route-dropped", address, feedId, dropped, source);
             if (result.Outcome != StageOutcome.Updated && result.Reason != RefusalReason.InHub)
             {
                 string words = result.Reason == RefusalReason.TooLocal ? dropped! : Words(result); // something was dropped then
-                Note(result.Outcome == StageOutcome.Inserted ? "staged" : "refused", address, identity, words, source);
+                Note(result.Outcome == StageOutcome.Inserted ? "staged" : "refused", address, feedId, words, source);
             }
         }
 
@@ -215,6 +212,7 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public bool Unstage(MultiserverAddress address)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
         lock (Hub.Gate)
         {
@@ -222,10 +220,6 @@ public sealed class ConnPlugin : IAsyncDisposable
             return Staging.Unstage(address);
         }
     }
-
-    /// <inheritdoc cref="Unstage(MultiserverAddress)"/>
-    /// <exception cref="FormatException">The address is not valid.</exception>
-    public bool Unstage(string address) => Unstage(MultiserverAddress.Parse(address));
 
     /// <summary>The bench now, and again whenever it changed.</summary>
     public IAsyncEnumerable<StagingSnapshot> StagedPeers(CancellationToken cancellationToken = default) => Staging.LiveEntries(cancellationToken);
@@ -237,26 +231,19 @@ public sealed class ConnPlugin : IAsyncDisposable
     public void Remember(MultiserverAddress address, PeerData? data = null)
     {
         if (Db.Set(address, data))
-            Note("remembered", address, address.Key ?? FeedKey.Canonical(data?.Key), ConnReason.Requested, null);
+            Note("remembered", address, address.FeedId ?? FeedId.ReadLenient(data?.Key), ConnReason.Requested, null);
     }
-
-    /// <inheritdoc cref="Remember(MultiserverAddress, PeerData?)"/>
-    /// <exception cref="FormatException">The address is not valid.</exception>
-    public void Remember(string address, PeerData? data = null) => Remember(MultiserverAddress.Parse(address), data);
 
     /// <summary>Removes a peer from the address book.</summary>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public void Forget(MultiserverAddress address)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
-        string? identity = Db.Find(address)?.Identity;
+        FeedId? feedId = Db.Find(address)?.FeedId;
         if (Db.Delete(address))
-            Note("forgotten", address, identity, ConnReason.Requested, null);
+            Note("forgotten", address, feedId, ConnReason.Requested, null);
     }
-
-    /// <inheritdoc cref="Forget(MultiserverAddress)"/>
-    /// <exception cref="FormatException">The address is not valid.</exception>
-    public void Forget(string address) => Forget(MultiserverAddress.Parse(address));
 
     /// <summary>The address book.</summary>
     public IReadOnlyList<DbPeer> DbPeers() => Db.Entries();
@@ -265,26 +252,18 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <exception cref="ConnectFailedException">It could not be reached, or is blocked.</exception>
     public Task<IPeerConnection> ConnectAsync(MultiserverAddress address, PeerData? data = null, CancellationToken cancellationToken = default)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
-        string? identity = address.Key ?? FeedKey.Canonical(data?.Key);
-        return IsBlocked(address.Text, identity)
-            ? Task.FromException<IPeerConnection>(new ConnectFailedException($"{identity ?? address.ToString()} is blocked."))
+        FeedId? feedId = address.FeedId ?? FeedId.ReadLenient(data?.Key);
+        return IsBlocked(address, feedId)
+            ? Task.FromException<IPeerConnection>(new ConnectFailedException($"{feedId?.ToString() ?? address.ToString()} is blocked."))
             : Hub.ConnectAsync(address, data, ConnReason.Requested, cancellationToken);
     }
-
-    /// <inheritdoc cref="ConnectAsync(MultiserverAddress, PeerData?, CancellationToken)"/>
-    /// <exception cref="FormatException">The address is not valid.</exception>
-    public Task<IPeerConnection> ConnectAsync(string address, PeerData? data = null, CancellationToken cancellationToken = default) =>
-        ConnectAsync(MultiserverAddress.Parse(address), data, cancellationToken);
 
     /// <summary>Ends a connection or a dial.</summary>
     /// <returns>true once it has ended; false if the peer was not in the hub.</returns>
     /// <exception cref="IOException">It could not be ended, and stands.</exception>
     public Task<bool> DisconnectAsync(MultiserverAddress address) => Hub.DisconnectAsync(address);
-
-    /// <inheritdoc cref="DisconnectAsync(MultiserverAddress)"/>
-    /// <exception cref="FormatException">The address is not valid.</exception>
-    public Task<bool> DisconnectAsync(string address) => Hub.DisconnectAsync(address);
 
     /// <summary>The connections now, and again whenever one changed.</summary>
     public IAsyncEnumerable<IReadOnlyList<HubPeer>> Peers(CancellationToken cancellationToken = default) => Hub.LiveEntries(cancellationToken);
@@ -295,7 +274,7 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <summary>Starts the scheduler.</summary>
     public void Start()
     {
-        ObjectDisposedException.ThrowIf(IsClosed, this);
+        ThrowIfClosed();
         _scheduler.Start();
     }
 
@@ -331,34 +310,33 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <exception cref="InvalidOperationException">Too many are dismissed or blocked.</exception>
     /// <exception cref="IOException">It could not be written yet; it holds, and the file is tried again, see
     /// <see cref="RulesWriteError"/>.</exception>
-    public void Dismiss(string target, DateTimeOffset? until = null) => Decide(target, PeerRuleKind.Dismiss, until);
+    public void Dismiss(PeerTarget target, DateTimeOffset? until = null) => Decide(target, PeerRuleKind.Dismiss, until);
 
     /// <summary>Dismisses a peer for some time.</summary>
     /// <inheritdoc cref="Dismiss" path="/exception"/>
-    public void Snooze(string target, TimeSpan duration) => Decide(target, PeerRuleKind.Dismiss, _options.TimeProvider.GetUtcNow() + duration);
+    public void Snooze(PeerTarget target, TimeSpan duration) => Decide(target, PeerRuleKind.Dismiss, _options.TimeProvider.GetUtcNow() + duration);
 
     /// <summary>Has nothing to do with a peer: it is dismissed, disconnected, and neither dialled nor let in.</summary>
     /// <inheritdoc cref="Dismiss" path="/param|/exception"/>
-    public void Block(string target, DateTimeOffset? until = null) => Decide(target, PeerRuleKind.Block, until);
+    public void Block(PeerTarget target, DateTimeOffset? until = null) => Decide(target, PeerRuleKind.Block, until);
 
     /// <summary>Undoes a dismissal, a snooze or a block.</summary>
     /// <returns>false if there was none in force.</returns>
     /// <exception cref="FormatException"><paramref name="target"/> is neither a feed id nor an address.</exception>
     /// <exception cref="IOException">It could not be written yet; it holds, and the file is tried again, see
     /// <see cref="RulesWriteError"/>.</exception>
-    public bool Undo(string target)
+    public bool Undo(PeerTarget target)
     {
-        string name = TargetOf(target, out MultiserverAddress? address);
-        PeerRule? rule = _rules.Find(name, name);
+        PeerRule? rule = _rules.Find(target);
         try
         {
-            return _rules.Remove(name);
+            return _rules.Remove(target);
         }
         finally
         {
             // Also if it could not be written yet: it holds.
-            if (rule is not null && _rules.Find(name, name) is null)
-                Note("undone", address, address is null ? name : address.Key, ConnReason.Requested, null);
+            if (rule is not null && _rules.Find(target) is null)
+                Note("undone", target.Address, target.FeedId ?? target.Address?.FeedId, ConnReason.Requested, null);
         }
     }
 
@@ -366,25 +344,26 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <param name="target">A feed id, or an address.</param>
     /// <exception cref="FormatException"><paramref name="target"/> is neither.</exception>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
-    public WhyReport Why(string target)
+    public WhyReport Why(PeerTarget target)
     {
-        string name = TargetOf(target, out MultiserverAddress? address);
-        string? identity = address is null ? name : address.Key ?? Db.Find(address)?.Identity ?? Staging.Get(address)?.Identity ?? Hub.Get(address)?.Key;
-        int? hops = identity is null ? null : HopsTo(identity);
+        MultiserverAddress? address = target.Address;
+        FeedId? feedId = address is null ? target.FeedId
+            : address.FeedId ?? Db.Find(address)?.FeedId ?? Staging.Get(address)?.FeedId ?? Hub.Get(address)?.FeedId;
+        int? hops = feedId is { } known ? HopsTo(known) : null;
         var routes = new OrderedTable<WhyRoute>();
         var outlooks = new List<(WhyRoute Route, ConnPeer Peer)>();
         lock (Hub.Gate)
         {
             if (address is not null)
                 Add(address);
-            if (identity is not null)
+            if (feedId is { } named)
             {
-                foreach (HubPeer peer in Hub.GetByKey(identity))
+                foreach (HubPeer peer in Hub.GetByFeedId(named))
                     Add(peer.Address);
-                foreach (StagedPeer peer in Staging.RoutesTo(identity))
+                foreach (StagedPeer peer in Staging.RoutesTo(named))
                     Add(peer.Address);
-                foreach (MultiserverAddress known in Db.GetAddressesForId(identity))
-                    Add(known);
+                foreach (MultiserverAddress remembered in Db.GetAddresses(named))
+                    Add(remembered);
             }
         }
 
@@ -395,8 +374,9 @@ public sealed class ConnPlugin : IAsyncDisposable
             routes.Set(route.Address, route with { Outlook = outlook.Text, RetryAt = outlook.RetryAt });
         }
 
-        WhyRoute[] found = [.. routes.All.Where(r => r.Where != "nowhere" || identity is null || routes.Count == 1)];
-        return new WhyReport(address?.ToString() ?? name, identity, hops, _rules.Find(address?.Text, identity), found, _history.Of(identity ?? name));
+        WhyRoute[] found = [.. routes.All.Where(r => r.Where != "nowhere" || feedId is null || routes.Count == 1)];
+        IReadOnlyList<PeerNote> history = _history.Of(feedId is { } peerKnown ? PeerTarget.From(peerKnown) : target);
+        return new WhyReport(target, feedId, hops, _rules.Find(address, feedId), found, history);
 
         void Add(MultiserverAddress route)
         {
@@ -470,7 +450,7 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <exception cref="ConnectFailedException">It could not be reached, is blocked, or may not be dialled now.</exception>
     internal Task<IPeerConnection> ConnectForTunnelAsync(MultiserverAddress address, bool isRequested, CancellationToken cancellationToken)
     {
-        string? refusal = IsBlocked(address.Text, address.Key) ? $"{address.Key ?? address.ToString()} is blocked."
+        string? refusal = IsBlocked(address, address.FeedId) ? $"{address.FeedId?.ToString() ?? address.ToString()} is blocked."
             : isRequested ? null
             : Db.Find(address) is not { } known ? "it is not in the address book."
             : !_options.Scheduler.DialsAnyRoomForTunnels && (_scheduler as ConnScheduler)?.ObstacleNow(new ConnPeer(known)) is { } obstacle ? $"it is not dialled now: {obstacle}."
@@ -481,14 +461,14 @@ public sealed class ConnPlugin : IAsyncDisposable
         return Task.FromException<IPeerConnection>(new ConnectFailedException(refusal));
     }
 
-    internal int? HopsTo(string identity) => _options.SocialGraph is { } graph ? graph.HopsTo(identity) : _options.DefaultHops;
+    internal int? HopsTo(FeedId feedId) => _options.SocialGraph is { } graph ? graph.HopsTo(feedId) : _options.DefaultHops;
 
-    internal PeerRule? RuleOf(string? address, string? identity) => _rules.Find(address, identity);
+    internal PeerRule? RuleOf(MultiserverAddress? address, FeedId? feedId) => _rules.Find(address, feedId);
 
     internal bool HasRules => _rules.Count > 0;
 
-    internal bool IsBlocked(string? address, string? identity) => RuleOf(address, identity) is { Kind: PeerRuleKind.Block }
-        || (identity is not null && _options.SocialGraph?.HopsTo(identity) < 0);
+    internal bool IsBlocked(MultiserverAddress? address, FeedId? feedId) => RuleOf(address, feedId) is { Kind: PeerRuleKind.Block }
+        || (feedId is { } peer && _options.SocialGraph?.HopsTo(peer) < 0);
 
     internal bool IsDownloading(TimeSpan pause) =>
         Volatile.Read(ref _hasDownloaded) && _options.TimeProvider.GetElapsedTime(Volatile.Read(ref _lastDownload)) < pause;
@@ -520,7 +500,7 @@ public sealed class ConnPlugin : IAsyncDisposable
             : "it calls itself a room; it counts as a peer, because neither the address book nor a person says so";
         if (peer.IsRequested)
             return true;
-        if (peer.Key is null || !Db.GetAddressesForId(peer.Key).Any(a => Db.Find(a)?.Kind == PeerKind.Room))
+        if (peer.FeedId is not { } feedId || !Db.GetAddresses(feedId).Any(a => Db.Find(a)?.Kind == PeerKind.Room))
             return false;
         why = "it counts as a room, as the address book says by another address of it";
         return true;
@@ -562,8 +542,8 @@ public sealed class ConnPlugin : IAsyncDisposable
             return _glue.SourceOf(inHub);
     }
 
-    internal void Note(string what, MultiserverAddress? address, string? identity, string reason, string? source) =>
-        _history.Add(identity ?? address?.Text ?? "", new PeerNote(_options.TimeProvider.GetUtcNow(), what, StrangerText.Show(reason, LongestText), address, source));
+    internal void Note(string what, MultiserverAddress? address, FeedId? feedId, string reason, string? source) =>
+        _history.Add(feedId is { } peer ? PeerTarget.From(peer) : PeerTarget.From(address!), new PeerNote(_options.TimeProvider.GetUtcNow(), what, StrangerText.Show(reason, LongestText), address, source));
 
     /// <summary>The beginning of a stranger's text, as a value to keep: what is not text in it (a lone surrogate) is replaced. How it is shown to people is for
     /// <see cref="StrangerText"/>.</summary>
@@ -582,28 +562,9 @@ public sealed class ConnPlugin : IAsyncDisposable
         RefusalReason.Blocked => ConnReason.Blocked,
         RefusalReason.Dismissed => ConnReason.Dismissed,
         RefusalReason.OwnKey => "that is ourselves",
-        RefusalReason.TooManyRoutes => "its identity has as many routes as it may",
+        RefusalReason.TooManyRoutes => "it has as many routes as it may",
         _ => "in connection",
     };
-
-    private static string TargetOf(string target, out MultiserverAddress? address)
-    {
-        ArgumentNullException.ThrowIfNull(target);
-        address = null;
-        if (FeedKey.Canonical(target) is { } key)
-            return key;
-        try
-        {
-            address = MultiserverAddress.Parse(target);
-        }
-        catch (FormatException e)
-        {
-            // Not repeated: an address that is mistyped may hold a seed all the same.
-            throw new FormatException($"The target is neither a feed id (@, 32 bytes in base64, .ed25519) nor a multiserver address: {e.Message}", e);
-        }
-
-        return address.Text;
-    }
 
     private Task KeepAccepting(IPeerNetwork network) => SteadyLoop.RunAsync(
         "letting callers in", "No callers are let in at the moment.", token => AcceptAsync(network, token), States, _options.TimeProvider,
@@ -639,13 +600,12 @@ public sealed class ConnPlugin : IAsyncDisposable
         }
     }
 
-    private bool IsWelcome(string feedId)
+    private bool IsWelcome(FeedId feedId)
     {
-        string? identity = FeedKey.Canonical(feedId);
-        bool isBlocked = IsBlocked(null, identity);
+        bool isBlocked = IsBlocked(null, feedId);
         if (isBlocked)
-            Note("refused", null, identity, ConnReason.Blocked, null);
-        return !isBlocked && identity != _options.OwnId;
+            Note("refused", null, feedId, ConnReason.Blocked, null);
+        return !isBlocked && feedId != _options.OwnFeedId;
     }
 
     private void OnHub(HubEvent e)
@@ -670,46 +630,50 @@ public sealed class ConnPlugin : IAsyncDisposable
     {
         Interlocked.Increment(ref _left);
         if (reason != UnstageReason.Promoted)
-            Note("unstaged", peer.Address, peer.Identity, StagingJson.NameOf(reason), null);
+            Note("unstaged", peer.Address, peer.FeedId, StagingJson.NameOf(reason), null);
     }
 
-    private void Decide(string target, PeerRuleKind kind, DateTimeOffset? until)
+    private void Decide(PeerTarget target, PeerRuleKind kind, DateTimeOffset? until)
     {
-        string name = TargetOf(target, out MultiserverAddress? address);
-        var rule = new PeerRule(name, kind, _options.TimeProvider.GetUtcNow(), until);
+        var rule = new PeerRule(target, kind, _options.TimeProvider.GetUtcNow(), until);
         try
         {
             _rules.Set(rule);
         }
         finally
         {
-            if (_rules.Find(name, name) == rule)
-                Enforce(rule, address);
+            if (_rules.Find(target) == rule)
+                Enforce(rule);
         }
     }
 
-    private void Enforce(PeerRule rule, MultiserverAddress? address)
+    private void Enforce(PeerRule rule)
     {
         UnstageReason reason = rule.Kind == PeerRuleKind.Block ? UnstageReason.Blocked : UnstageReason.Dismissed;
         lock (Hub.Gate)
         {
-            if (address is not null)
+            IReadOnlyList<HubPeer> connected;
+            if (rule.Target.FeedId is { } feedId)
             {
-                _glue.Forget(address);
-                Staging.Unstage(address, reason);
+                _glue.Forget(feedId);
+                using IDisposable batch = Staging.Batch();
+                foreach (StagedPeer route in Staging.RoutesTo(feedId))
+                    Staging.Unstage(route.Address, reason);
+                connected = Hub.GetByFeedId(feedId);
             }
             else
             {
-                _glue.Forget(rule.Target);
-                using IDisposable batch = Staging.Batch();
-                foreach (StagedPeer route in Staging.RoutesTo(rule.Target))
-                    Staging.Unstage(route.Address, reason);
+                MultiserverAddress address = rule.Target.Address!; // it is one or the other
+                _glue.Forget(address);
+                Staging.Unstage(address, reason);
+                connected = Hub.Get(address) is { } one ? [one] : [];
             }
 
-            Note(rule.Kind == PeerRuleKind.Block ? "blocked" : "dismissed", address, address is null ? rule.Target : address.Key, rule.ToString(), null);
+            string what = rule.Kind == PeerRuleKind.Block ? "blocked" : "dismissed";
+            Note(what, rule.Target.Address, rule.Target.FeedId ?? rule.Target.Address?.FeedId, rule.ToString(), null);
             if (rule.Kind == PeerRuleKind.Block)
             {
-                foreach (HubPeer peer in address is null ? Hub.GetByKey(rule.Target) : Hub.Get(address) is { } one ? [one] : [])
+                foreach (HubPeer peer in connected)
                     Hub.StartDisconnect(peer.Address, ConnReason.Blocked);
             }
         }
@@ -741,6 +705,8 @@ public sealed class ConnPlugin : IAsyncDisposable
         string where = staged is not null ? "staged" : "remembered";
         return new WhyRoute(address, where, PeerSource.ToldBy(staged?.Source), failures, failure?.LastError, "", null);
     }
+
+    internal void ThrowIfClosed() => ObjectDisposedException.ThrowIf(IsClosed, this);
 
     private void RecordPings()
     {

@@ -10,7 +10,7 @@ public sealed record ConnPluginOptions
     public string? Folder { get; init; }
 
     /// <summary>Our own feed id, <c>@...=.ed25519</c>: whoever has it is neither staged nor connected to.</summary>
-    public string? OwnId { get; init; }
+    public FeedId? OwnFeedId { get; init; }
 
     /// <summary>Who is how far from us, and blocked; null: nobody knows, and every peer that is not blocked by a rule counts as
     /// <see cref="DefaultHops"/> away.</summary>
@@ -76,15 +76,12 @@ public sealed record ConnPluginOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(HistoryNotes, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(FailuresRemembered, 1);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(PingRecording, TimeSpan.Zero);
-        string? ownId = OwnId is null ? null : FeedKey.Canonical(OwnId)
-            ?? throw new ArgumentException($"A text of {OwnId.Length} characters is not a feed id; expected @, 32 bytes in base64, and .ed25519.", nameof(OwnId));
         return this with
         {
-            OwnId = ownId,
             Logger = SteadyLogger.Of(Logger),
             Admission = Admission.Checked(),
             Staging = Staging with { TimeProvider = TimeProvider },
-            Hub = Hub with { TimeProvider = TimeProvider, OwnId = ownId },
+            Hub = Hub with { TimeProvider = TimeProvider, OwnFeedId = OwnFeedId },
             Db = Db with { TimeProvider = TimeProvider, Logger = SteadyLogger.Of(Logger) },
         };
     }

@@ -15,15 +15,15 @@ public interface IPeerNetwork
     /// nothing.</param>
     /// <param name="cancellationToken">Ends it; the stream then ends, or throws <see cref="OperationCanceledException"/>.</param>
     /// <returns>Each caller that is welcome, once it is connected.</returns>
-    IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<string, bool> isWelcome, CancellationToken cancellationToken);
+    IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<FeedId, bool> isWelcome, CancellationToken cancellationToken);
 }
 
 /// <summary>A connection with a peer whose identity is proven.</summary>
 /// <remarks>Implementations are thread-safe.</remarks>
 public interface IPeerConnection
 {
-    /// <summary>The other's feed id, <c>@...=.ed25519</c>.</summary>
-    string Id { get; }
+    /// <summary>The peer at the other end, as its handshake has proved.</summary>
+    FeedId FeedId { get; }
 
     /// <summary>Where the other is. Of a caller, where its call came from, which may be no place to dial.</summary>
     MultiserverAddress Address { get; }

@@ -9,5 +9,5 @@ public interface ISocialGraph
 
     /// <summary>0: ourselves; 1: whom we follow; 2: whom they follow, and so on; negative: blocked; null: not known.</summary>
     /// <param name="feedId">A feed id, <c>@...=.ed25519</c>.</param>
-    int? HopsTo(string feedId);
+    int? HopsTo(FeedId feedId);
 }

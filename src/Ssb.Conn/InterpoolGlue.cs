@@ -9,7 +9,7 @@ namespace Ssb.Conn;
 /// it: with the failure if the dial failed, and only those that still live. Thus a peer is at each moment in one place.</para>
 /// <para>Told of each event by the hub, under its lock; everything here is guarded by that.</para>
 /// </remarks>
-internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging, PeerRules rules, FailureMemory failures, StateTimes times, ConnPluginOptions options, Action<string, MultiserverAddress, string?, string, string?> note)
+internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging, PeerRules rules, FailureMemory failures, StateTimes times, ConnPluginOptions options, Action<string, MultiserverAddress, FeedId?, string, string?> note)
 {
     private readonly Dictionary<MultiserverAddress, Away> _away = [];
 
@@ -22,7 +22,7 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
                 Promote(peer);
                 break;
             case HubEventType.ConnectingFailed:
-                string error = AddressMask.Hide(e.Error!.Message, peer.Address); // a failure has its error
+                string error = peer.Address.Hide(e.Error!.Message); // a failure has its error
                 Note(HubEvent.NameOf(e.Type), error);
                 OnFailed(peer, error);
                 break;
@@ -44,19 +44,19 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
         if (e.Type is HubEventType.Disconnecting or HubEventType.DisconnectingFailed)
             ChangeState(peer, Now());
 
-        void Note(string what, string reason) => note(what, peer.Address, peer.Key, reason, null);
+        void Note(string what, string reason) => note(what, peer.Address, peer.FeedId, reason, null);
     }
 
     /// <summary>News of a peer that is away: it still lives.</summary>
     /// <exception cref="ArgumentException">It is news that the bench would not take either.</exception>
-    public void Heard(MultiserverAddress address, StagedData data, string? identity, long now)
+    public void Heard(MultiserverAddress address, StagedData data, FeedId? feedId, long now)
     {
         foreach (Away away in _away.Values)
         {
-            if (away.Key != identity && away.Address != address)
+            if (away.FeedId != feedId && away.Address != address)
                 continue;
             if (away.Routes.Find(r => r.Peer.Address == address) is { } route)
-                (route.Heard, route.HeardAt, route.Age, route.Data) = (now, Timestamp(), TimeSpan.Zero, staging.Merge(address.Text, route.Data, data));
+                (route.Heard, route.HeardAt, route.Age, route.Data) = (now, Timestamp(), TimeSpan.Zero, staging.Merge(address, route.Data, data));
         }
     }
 
@@ -64,10 +64,10 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
     public bool Forget(MultiserverAddress address) => _away.Values.Aggregate(false, (any, away) => away.Routes.RemoveAll(r => r.Peer.Address == address) > 0 || any);
 
     /// <summary>No route of an identity that is away comes back.</summary>
-    public void Forget(string identity)
+    public void Forget(FeedId feedId)
     {
         foreach (Away away in _away.Values)
-            away.Routes.RemoveAll(r => r.Peer.Identity == identity);
+            away.Routes.RemoveAll(r => r.Peer.FeedId == feedId);
     }
 
     /// <summary>Who told of the address at which a peer is in the hub; null if a person or the address book did, or if it called.</summary>
@@ -84,11 +84,11 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
     {
         if (!_away.TryGetValue(peer.Address, out Away? away))
             _away.Add(peer.Address, away = new Away(peer.Address));
-        away.Key = peer.Key;
+        away.FeedId = peer.FeedId;
         StagedPeer? dialled = staging.Get(peer.Address);
         if (dialled is not null)
             away.Source = db.Find(peer.Address) is null ? dialled.Source : null;
-        IReadOnlyList<StagedPeer> others = peer.Key is { } key ? staging.RoutesTo(key) : [];
+        IReadOnlyList<StagedPeer> others = peer.FeedId is { } key ? staging.RoutesTo(key) : [];
         if (dialled is not null || others.Count > 0)
         {
             using IDisposable batch = staging.Batch();
@@ -148,7 +148,7 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
     {
         if (!_away.Remove(peer.Address, out Away? away) || away.Routes.Count == 0)
             return;
-        if (away.Key is { } key && _away.Values.FirstOrDefault(a => a.Key == key) is { } other)
+        if (away.FeedId is { } key && _away.Values.FirstOrDefault(a => a.FeedId == key) is { } other)
         {
             // There is another connection with it: they come back when the last has ended.
             away.Routes.ForEach(route => route.Data = data(route));
@@ -163,9 +163,9 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
             bool hasExpired = staged.Type is { } type && options.Staging.TimeToLive.TryGetValue(type, out TimeSpan life)
                 && route.Age + options.TimeProvider.GetElapsedTime(route.HeardAt) >= life;
             if (hasExpired)
-                note("expired", staged.Address, staged.Identity, "not heard of while it was connected", staged.Source);
-            else if (rules.Find(staged.Text, staged.Identity) is null && staging.Return(staged, data(route), route.Heard))
-                note("returned", staged.Address, staged.Identity, why, staged.Source);
+                note("expired", staged.Address, staged.FeedId, "not heard of while it was connected", staged.Source);
+            else if (rules.Find(staged.Address, staged.FeedId) is null && staging.Return(staged, data(route), route.Heard))
+                note("returned", staged.Address, staged.FeedId, why, staged.Source);
         }
     }
 
@@ -223,7 +223,7 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
     {
         public MultiserverAddress Address { get; } = address;
 
-        public string? Key { get; set; }
+        public FeedId? FeedId { get; set; }
 
         /// <summary>Who told of the address. Kept when the route does not come back, so that no source can take back that it
         /// told.</summary>

@@ -91,7 +91,7 @@ internal sealed class AddressCommand : CliCommand
             throw Typed.Wrong("--type together with --data", "the data have a type already; leave out one of them");
 
         var members = new List<string>();
-        if (address.Key is { } key && JsonText.Member(data, "key") is null)
+        if (address.FeedId is { } key && JsonText.Member(data, "key") is null)
             members.Add($"\"key\":{JsonText.Quoted(key)}");
         if (type is not null)
             members.Add($"\"type\":{JsonText.Quoted(type)}");

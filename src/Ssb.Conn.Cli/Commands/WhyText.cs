@@ -98,7 +98,7 @@ internal static class WhyText
         JsonText.Time(JsonText.Number(of, name)) is { } time ? $"{before} {time:u}" : "";
 
     private static string? Hidden(string? text, string? address) =>
-        text is not null && MultiserverAddress.TryParse(address, out MultiserverAddress? parsed) ? AddressMask.Hide(text, parsed) : text;
+        text is not null && MultiserverAddress.TryParse(address, out MultiserverAddress? parsed) ? parsed.Hide(text) : text;
 
     private static string? Shown(string? address) => MultiserverAddress.TryParse(address, out MultiserverAddress? parsed) ? parsed.ToString() : address;
 }

@@ -98,7 +98,7 @@ internal sealed class PingRun
     {
         if (Transport.ProblemOf(route) is { } problem)
             return NoAddress(problem);
-        return new PingStep("address", PingOutcome.Ok, TimeSpan.Zero, route.Key is { } key ? $"{(route.HasSeed ? "an invite to " : "")}{key}" : "of whoever is there (noauth)");
+        return new PingStep("address", PingOutcome.Ok, TimeSpan.Zero, route.FeedId is { } key ? $"{(route.HasSeed ? "an invite to " : "")}{key}" : "of whoever is there (noauth)");
     }
 
     private async Task<(PingOutcome, string, string?)> ResolveAsync(string host, CancellationToken cancellationToken)
@@ -117,7 +117,7 @@ internal sealed class PingRun
         try
         {
             var options = new HandshakeOptions { Network = Network, Deadline = Timeout, TimeProvider = Time };
-            BoxStream box = await SecretHandshake.ConnectAsync(stream, guest ?? Keys, FeedId.Parse(route.Key!), options, cancellationToken); // the address was checked
+            BoxStream box = await SecretHandshake.ConnectAsync(stream, guest ?? Keys, FeedId.Parse(route.FeedId!), options, cancellationToken); // the address was checked
             string us = guest is not null ? "as the guest of the invite" : IsStranger ? "as somebody made up for this" : $"as {Keys.Id}";
             return (RpcConnection.Start(box), $"it holds that key; we came {us}");
         }

@@ -36,7 +36,7 @@ internal static class MaskedEntry
             string? name = NameOf(member);
             if (name is not null)
             {
-                string shown = Typed.MayHoldSecret(name) ? AddressMask.Hidden : name;
+                string shown = Typed.MayHoldSecret(name) ? MultiserverAddress.Hidden : name;
                 yield return $"{JsonText.Quoted(shown)}:{Value(address, name, member.Value)}";
             }
         }
@@ -65,15 +65,15 @@ internal static class MaskedEntry
 
     // Any word in lower-case letters has the syntax of an address.
     private static string AddressOrNothing(string text) =>
-        MultiserverAddress.TryParse(text, out MultiserverAddress? address) && address.Routes.All(LeadsSomewhere) ? address.ToString() : AddressMask.Hidden;
+        MultiserverAddress.TryParse(text, out MultiserverAddress? address) && address.Routes.All(LeadsSomewhere) ? address.ToString() : MultiserverAddress.Hidden;
 
     private static bool LeadsSomewhere(MultiserverRoute route) =>
         route.HostKind != MultiserverHostKind.None || route.Path is not null || route.TunnelPortal is not null;
 
     private static string Text(MultiserverAddress? address, string name, string? text) => text switch
     {
-        null => AddressMask.Hidden,
-        _ when s_sentences.Contains(name) => address is null ? AddressMask.Hidden : Sentence(AddressMask.Hide(text, address)),
+        null => MultiserverAddress.Hidden,
+        _ when s_sentences.Contains(name) => address is null ? MultiserverAddress.Hidden : Sentence(address.Hide(text)),
         _ when s_public.Contains(name) && !Typed.MayHoldSecret(text) => text,
         _ => AddressOrNothing(text),
     };

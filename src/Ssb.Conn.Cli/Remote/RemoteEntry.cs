@@ -49,7 +49,11 @@ internal sealed class RemoteEntry
     }
 
     /// <summary>A text about the entry, without what its address hides: it may repeat a seed.</summary>
-    public string Hide(string text) => AddressMask.Hide(text.Replace(Address, Shown, StringComparison.Ordinal), Parsed);
+    public string Hide(string text)
+    {
+        text = text.Replace(Address, Shown, StringComparison.Ordinal);
+        return Parsed?.Hide(text) ?? text;
+    }
 
     /// <summary>The entry as JSON, on one line, for logs: what is not known to be public is masked.</summary>
     public string MaskedJson() => MaskedEntry.Json(Parsed, Shown, _data);

@@ -168,7 +168,7 @@ internal sealed class RemotePeer : IAsyncDisposable
         Stream stream = await Transport.OpenAsync(route, dial: null, how, cancellationToken);
         if (RemoteTarget.IsOpen(route))
             return RpcConnection.Start(stream, s_bounds);
-        FeedId server = FeedId.Parse(route.Key!); // a route that is not open has a key, and then we have one: RemoteTarget sees to both
+        FeedId server = FeedId.Parse(route.FeedId!); // a route that is not open has a key, and then we have one: RemoteTarget sees to both
         var options = new HandshakeOptions { Network = target.Network, Deadline = target.Timeout };
         return RpcConnection.Start(await SecretHandshake.ConnectAsync(stream, target.Keys!, server, options, cancellationToken), s_bounds);
     }

@@ -4,7 +4,7 @@ namespace Ssb.Conn.Net;
 
 /// <summary>Somebody announced an address on the LAN.</summary>
 /// <param name="Address">The announced address; it may have several routes.</param>
-/// <param name="Key">The identity in it, <c>@...=.ed25519</c>.</param>
+/// <param name="FeedId">The identity in it, <c>@...=.ed25519</c>.</param>
 /// <param name="Verified">Whether that identity signed the announcement. It may still be a replay: nothing in it ages.</param>
 /// <param name="SenderMatches">Whether at least one route leads to the host that sent it.</param>
 /// <param name="Sender">The host that sent it, or who forged that host's address.</param>
@@ -12,7 +12,7 @@ namespace Ssb.Conn.Net;
 /// <param name="Format">Which of the two formats it had.</param>
 public sealed record LanAnnouncement(
     MultiserverAddress Address,
-    string Key,
+    FeedId FeedId,
     bool Verified,
     bool SenderMatches,
     IPAddress Sender,

@@ -281,9 +281,9 @@ public sealed class LanAnnouncer : IAsyncDisposable
 
     private LanSigned Sign(MultiserverAddress address, KeyPair keys, string parameter)
     {
-        string key = keys.Id.ToString();
+        FeedId key = keys.Id;
         IReadOnlyList<MultiserverRoute> routes = address.Routes;
-        if (address.Key != key || routes.Any(route => route.Key is not null && route.Key != key)) // receivers refuse the latter
+        if (address.FeedId != key || routes.Any(route => route.FeedId is not null && route.FeedId != key)) // receivers refuse the latter
             throw new ArgumentException($"'{address}' does not name the identity that announces it, {key}, and no other.", parameter);
         if (address.ToString() != address.Text)
             throw new ArgumentException(

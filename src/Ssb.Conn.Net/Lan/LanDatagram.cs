@@ -159,8 +159,7 @@ public static class LanDatagram
             return Refuse(LanReject.BadAddress, out reject);
 
         // The routes that can be dialled say whose it is. What stands in another part, such as shs2, must not lose them.
-        string? key = address.Routes.FirstOrDefault(route => route.Key is not null)?.Key ?? address.Key;
-        if (key is null || !FeedId.TryParse(key, out FeedId id))
+        if ((address.Routes.FirstOrDefault(route => route.FeedId is not null)?.FeedId ?? address.FeedId) is not { } id)
             return Refuse(LanReject.NoKey, out reject);
         if (id == ownKey)
             return Refuse(LanReject.OwnKey, out reject);
@@ -168,7 +167,7 @@ public static class LanDatagram
         // A signature by one identity must not vouch for routes to another.
         foreach (MultiserverRoute route in address.Routes)
         {
-            if (route.Key is not null && route.Key != key)
+            if (route.FeedId is not null && route.FeedId != id)
                 return Refuse(LanReject.BadAddress, out reject);
         }
 

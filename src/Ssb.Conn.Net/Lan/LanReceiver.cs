@@ -181,7 +181,7 @@ internal sealed class LanReceiver
             return Reject(reject);
 
         MultiserverAddress whole = claim!.Address; // there when decoded
-        string key = claim.Key.ToString();
+        FeedId key = claim.Key;
         MultiserverAddress? kept = _options.AcceptAnyRoute ? whole
             : LanRoutes.Keep(whole, route => LanRoutes.IsOnTheLan(route, key, sender, by.Card, _network));
         if (!ReferenceEquals(kept, whole))

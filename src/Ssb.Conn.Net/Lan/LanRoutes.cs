@@ -19,7 +19,7 @@ internal static class LanRoutes
     }
 
     /// <summary>Never dialled for a stranger: a socket of our file system, and a route that does not say whom to expect.</summary>
-    public static bool IsForStrangers(MultiserverRoute route) => route.Key is not null && route.Transport != "unix";
+    public static bool IsForStrangers(MultiserverRoute route) => route.FeedId is not null && route.Transport != "unix";
 
     /// <summary>May be dialled for whoever announced it on a LAN: <c>net</c>, with the key that is announced and no secret, to the
     /// sender or into a subnet of
@@ -29,9 +29,9 @@ internal static class LanRoutes
     /// <param name="sender">Who sent it, not mapped into IPv6.</param>
     /// <param name="card">Where it was heard.</param>
     /// <param name="network">What else this machine has.</param>
-    public static bool IsOnTheLan(MultiserverRoute route, string key, IPAddress sender, NetworkCard card, HostNetwork network)
+    public static bool IsOnTheLan(MultiserverRoute route, FeedId key, IPAddress sender, NetworkCard card, HostNetwork network)
     {
-        if (route is not { Transport: "net", Problem: null, Protocols: [_, { Name: "shs", Data.Count: 1 }] } || route.Key != key
+        if (route is not { Transport: "net", Problem: null, Protocols: [_, { Name: "shs", Data.Count: 1 }] } || route.FeedId != key
             || !TryGetHost(route, out IPAddress? host))
             return false;
         if (IPAddress.IsLoopback(host))

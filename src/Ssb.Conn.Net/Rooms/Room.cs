@@ -21,7 +21,7 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
     /// <summary>For how long at a stretch a room may be faster than that.</summary>
     public static readonly TimeSpan MostTooFast = TimeSpan.FromSeconds(3);
 
-    private readonly string _source = SourceOf(connection.Remote);
+    private readonly string _source = SourceOf(connection.FeedId);
     private readonly Lock _gate = new();
     private readonly HashSet<FeedId> _attendants = []; // under _gate; the room and ourselves included, as it tells
 
@@ -35,7 +35,7 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
     public PeerConnection Connection => connection;
 
     /// <summary>The source that its attendants count to, and those who call through it.</summary>
-    public static string SourceOf(FeedId room) => PeerSource.OfRoom(room.ToString());
+    public static string SourceOf(FeedId room) => PeerSource.OfRoom(room);
 
     /// <summary>The address of an attendant, as ssb-room-client has it.</summary>
     public static MultiserverAddress AddressOf(FeedId room, FeedId attendant) => MultiserverAddress.Parse($"tunnel:{room}:{attendant}~shs:{attendant.ToBase64()}");
@@ -72,7 +72,7 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
         lock (_gate)
             hasLeft = !_attendants.Contains(attendant);
         if (hasLeft)
-            conn.Unstage(AddressOf(connection.Remote, attendant)); // it left meanwhile
+            conn.Unstage(AddressOf(connection.FeedId, attendant)); // it left meanwhile
     }
 
     /// <summary>The same for all.</summary>
@@ -95,7 +95,7 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
         }
         catch (ArgumentException e)
         {
-            logger.LogWarning(e, "The address book does not take what the room {Room} tells of itself.", connection.Id);
+            logger.LogWarning(e, "The address book does not take what the room {Room} tells of itself.", connection.FeedId);
         }
     }
 
@@ -115,13 +115,13 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
                 if (await KeepPaceAsync(1 + changes, cancellationToken).ConfigureAwait(false))
                     continue;
                 logger.LogDebug("The room {Room} tells of changes faster than {ChangesPerSecond} a second, so it is not followed any more.",
-                    connection.Id, ChangesPerSecond);
+                    connection.FeedId, ChangesPerSecond);
                 return true;
             }
         }
         catch (RpcException e)
         {
-            logger.LogDebug(e, "The room {Room} tells no more of its attendants.", connection.Id);
+            logger.LogDebug(e, "The room {Room} tells no more of its attendants.", connection.FeedId);
             return hasTold || e.Error != RpcError.Remote;
         }
 
@@ -175,7 +175,7 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
         using (conn.Staging.Batch())
         {
             foreach (FeedId attendant in all)
-                conn.Unstage(AddressOf(connection.Remote, attendant));
+                conn.Unstage(AddressOf(connection.FeedId, attendant));
         }
 
         Count(0);
@@ -185,14 +185,14 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
 
     private void Stage(FeedId attendant)
     {
-        if (attendant == ownId || attendant == connection.Remote)
+        if (attendant == ownId || attendant == connection.FeedId)
             return;
-        StagedData data = new StagedData { Type = "room-attendant", Key = attendant.ToString() }.With("room", connection.Id);
+        StagedData data = new StagedData { Type = "room-attendant", Key = attendant.ToString() }.With("room", connection.FeedId.ToString());
         if (metadata.Name is { } name)
             data = data.With("roomName", name);
         try
         {
-            conn.TryStage(AddressOf(connection.Remote, attendant), data, _source);
+            conn.TryStage(AddressOf(connection.FeedId, attendant), data, _source);
         }
         catch (ArgumentException)
         {
@@ -202,7 +202,7 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
 
     private void Leave(FeedId attendant)
     {
-        MultiserverAddress address = AddressOf(connection.Remote, attendant);
+        MultiserverAddress address = AddressOf(connection.FeedId, attendant);
         conn.Unstage(address);
         conn.Hub.StartDisconnect(address, ConnReason.Ended); // what went through the tunnel has no other end any more
     }

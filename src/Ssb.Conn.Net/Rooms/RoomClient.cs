@@ -69,7 +69,7 @@ internal sealed class RoomClient : IAsyncDisposable
                     _following.Remove(peer);
             }
 
-            _following[connection.Remote] = FollowAsync(connection, _following.GetValueOrDefault(connection.Remote, Task.CompletedTask));
+            _following[connection.FeedId] = FollowAsync(connection, _following.GetValueOrDefault(connection.FeedId, Task.CompletedTask));
         }
     }
 
@@ -100,7 +100,7 @@ internal sealed class RoomClient : IAsyncDisposable
             if (await AskAsync(connection.Rpc, _closing.Token).ConfigureAwait(false) is { } metadata)
             {
                 var room = new Room(connection, metadata, _conn, _id, _timeProvider, _logger);
-                _rooms[connection.Remote] = room;
+                _rooms[connection.FeedId] = room;
                 await FollowAsync(room).ConfigureAwait(false);
             }
         }
@@ -114,10 +114,10 @@ internal sealed class RoomClient : IAsyncDisposable
         }
         catch (Exception e)
         {
-            _logger.LogError(e, "Whether {Peer} is a room could not be found out.", connection.Id);
+            _logger.LogError(e, "Whether {Peer} is a room could not be found out.", connection.FeedId);
         }
 
-        _rooms.TryRemove(connection.Remote, out _); // nobody else follows that peer before this ends
+        _rooms.TryRemove(connection.FeedId, out _); // nobody else follows that peer before this ends
     }
 
     // Until the connection ends: as long as it stands tunnels go through it.
@@ -125,9 +125,9 @@ internal sealed class RoomClient : IAsyncDisposable
     {
         Task closed = room.Connection.Closed;
         using var over = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token);
-        string subject = $"room {room.Connection.Id}";
+        string subject = $"room {room.Connection.FeedId}";
         Task following = SteadyLoop.RunAsync(
-            subject, $"The room {room.Connection.Id} is not followed at the moment.", FollowUnlessOverAsync, _states,
+            subject, $"The room {room.Connection.FeedId} is not followed at the moment.", FollowUnlessOverAsync, _states,
             _timeProvider, over.Token);
         await closed.WaitAsync(_closing.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await over.CancelAsync().ConfigureAwait(false);
@@ -186,7 +186,7 @@ internal sealed class RoomClient : IAsyncDisposable
                 {
                     if (e.Type == HubEventType.Missed)
                         RestageAll();
-                    else if (e.Type is HubEventType.Disconnected or HubEventType.ConnectingFailed && FeedId.TryParse(e.Key, out FeedId id))
+                    else if (e.Type is HubEventType.Disconnected or HubEventType.ConnectingFailed && e.FeedId is { } id)
                         Restage(id);
                 }
             }
@@ -219,7 +219,7 @@ internal sealed class RoomClient : IAsyncDisposable
 
     private async Task<Stream> OpenTunnelAsync(MultiserverRoute route, PeerDial dial, DialTime time, CancellationToken cancellationToken)
     {
-        FeedId portal = FeedId.Parse(route.TunnelPortal), target = FeedId.Parse(route.TunnelTarget); // the network asked for no route with a problem
+        FeedId portal = route.TunnelPortal!.Value, target = route.TunnelTarget!.Value; // the network asked for no route with a problem
         PeerConnection room = Find(portal) ?? await ReachAsync(portal, target, dial, time, cancellationToken).ConfigureAwait(false);
         try
         {
@@ -244,11 +244,10 @@ internal sealed class RoomClient : IAsyncDisposable
     // scheduler would dial by itself. Else a claim could have us dial any route that was staged for that key, or show whom we know.
     private async Task<PeerConnection> ReachAsync(FeedId portal, FeedId target, PeerDial dial, DialTime time, CancellationToken cancellationToken)
     {
-        string id = portal.ToString();
         bool isRequested = dial.IsRequested;
         IEnumerable<(MultiserverAddress Address, bool IsInHub)> ways =
         [
-            .. _conn.Hub.GetByKey(id).Where(p => MayLead(p.Address, id)).Select(p => (p.Address, true)),
+            .. _conn.Hub.GetByFeedId(portal).Where(p => MayLead(p.Address, portal)).Select(p => (p.Address, true)),
             .. Remembered(portal, target, isRequested).Select(address => (address, false)),
         ];
 
@@ -266,7 +265,7 @@ internal sealed class RoomClient : IAsyncDisposable
                 if (isInHub && !_conn.Hub.TryJoin(address, out connecting))
                     continue; // it has just ended
                 connecting ??= _conn.ConnectForTunnelAsync(address, isRequested, ended.Token);
-                if (await connecting.WaitAsync(ended.Token).ConfigureAwait(false) is PeerConnection connection && connection.Remote == portal)
+                if (await connecting.WaitAsync(ended.Token).ConfigureAwait(false) is PeerConnection connection && connection.FeedId == portal)
                     return connection;
             }
             catch (ConnectFailedException e)
@@ -286,18 +285,17 @@ internal sealed class RoomClient : IAsyncDisposable
 
     private IEnumerable<MultiserverAddress> Remembered(FeedId portal, FeedId target, bool isRequested)
     {
-        string id = portal.ToString();
-        IEnumerable<MultiserverAddress> known = _conn.Db.GetAddressesForId(id).Where(a => isRequested || _conn.MayDialForTunnels(a));
+        IEnumerable<MultiserverAddress> known = _conn.Db.GetAddresses(portal).Where(a => isRequested || _conn.MayDialForTunnels(a));
         // Where the room is may stand with the attendant, as a room or somebody else told it when a person remembered the attendant: only
         // that person's wish makes us try it.
         if (isRequested && _conn.Db.Get(Room.AddressOf(portal, target)) is { } attendant && attendant.TryGet("roomAddress", out JsonElement told) && told.ValueKind == JsonValueKind.String
             && MultiserverAddress.TryParse(RpcValue.Json(told).AsText(), out MultiserverAddress? address))
             known = known.Append(address);
-        return known.Where(a => MayLead(a, id)).Distinct();
+        return known.Where(a => MayLead(a, portal)).Distinct();
     }
 
     // Not by a tunnel: two rooms, each told to be behind the other, would wait for each other. And only to the room's own key.
-    private static bool MayLead(MultiserverAddress address, string room) => (address.Key is null || address.Key == room) && address.Routes.All(r => r.Transport != "tunnel");
+    private static bool MayLead(MultiserverAddress address, FeedId room) => (address.FeedId is null || address.FeedId == room) && address.Routes.All(r => r.Transport != "tunnel");
 
     // A room brings somebody: {origin, target, portal}. Its word is checked: the handshake proves who comes, and the room is who calls,
     // whatever it calls itself.

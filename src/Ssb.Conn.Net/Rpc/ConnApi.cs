@@ -89,7 +89,7 @@ internal static class ConnApi
         MultiserverAddress address = ConnArguments.Address(call);
         StagedData? data = ConnArguments.StagedData(call);
         return IsOwner(call) ? plugin.Stage(address, data)
-            : plugin.Stage(address, StrangersData.Of(data), PeerSource.OfPeer($"{call.Caller}"));
+            : plugin.Stage(address, StrangersData.Of(data), PeerSource.OfPeer(call.Caller.GetValueOrDefault()));
     }
 
     private static bool IsOwner(RpcCall call) => call.Connection.Options.Permissions == RpcPermissions.All;
@@ -103,7 +103,7 @@ internal static class ConnApi
             IPeerConnection connection = await plugin.ConnectAsync(address, data, cancellationToken).ConfigureAwait(false);
             return ConnBodies.Object(writer =>
             {
-                writer.WriteString("id", connection.Id);
+                writer.WriteString("id", connection.FeedId.ToString());
                 writer.WriteString("address", address.Text);
             });
         }

@@ -47,7 +47,7 @@ internal static class ConnBodies
 
     public static RpcValue Suggestions(IReadOnlyList<Suggestion> suggestions) => Entries(suggestions, static suggestion =>
     {
-        string key = suggestion.Key is { } id ? $"\"key\":\"{id}\"," : ""; // a feed id in its one spelling needs no escape
+        string key = suggestion.FeedId is { } id ? $"\"key\":\"{id}\"," : ""; // a feed id in its one spelling needs no escape
         return $"{{{key}\"routes\":[{string.Join(',', suggestion.Routes.Select(route => route.ToJson()))}]}}";
     });
 

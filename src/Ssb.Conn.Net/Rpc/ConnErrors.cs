@@ -16,7 +16,7 @@ internal static class ConnErrors
     {
         ArgumentException argument => new RpcException(WithoutParameter(argument)),
         ObjectDisposedException => new RpcException("CONN is closed"),
-        _ => new RpcException(AddressMask.Hide(e.Message, address)),
+        _ => new RpcException(address?.Hide(e.Message) ?? e.Message),
     };
 
     // Names of our parameters mean nothing to a caller.

@@ -73,15 +73,16 @@ internal static class ConnEvents
 
     private static RpcValue Of(HubEvent e) => ConnBodies.Object(writer =>
     {
-        if (e.Peer is { } peer)
-            Write(writer, peer, HubEvent.NameOf(e.Type));
-        else
+        if (e.Peer is not { } peer)
+        {
             WriteMissed(writer, "hub", e.Missed);
-        if (e.Peer is null)
             return;
+        }
+
+        Write(writer, peer, HubEvent.NameOf(e.Type));
         writer.WriteString("reason", e.Reason);
         if (e.Error is { } error)
-            writer.WriteString("error", AddressMask.Hide(error.Message, e.Address));
+            writer.WriteString("error", peer.Address.Hide(error.Message));
     });
 
     private static RpcValue Of(StagingEvent e) => ConnBodies.Object(writer =>
@@ -99,8 +100,8 @@ internal static class ConnEvents
         writer.WriteString("pool", "hub");
         writer.WriteString("type", type);
         writer.WriteString("address", peer.Address.Text);
-        if (peer.Key is { } key)
-            writer.WriteString("key", key);
+        if (peer.FeedId is { } feedId)
+            writer.WriteString("key", feedId.ToString());
         writer.WriteBoolean("isClient", !peer.IsCaller);
     }
 

@@ -68,7 +68,7 @@ internal static class Transport
     public static string? ProblemOf(MultiserverRoute route) => route switch
     {
         { Problem: { } problem } => $"it makes no sense: {problem}",
-        { Transform: "shs", Key: not null } or { Transform: "noauth" } => null,
+        { Transform: "shs", FeedId: not null } or { Transform: "noauth" } => null,
         { Protocols.Count: 1 } => "it names no key (~shs:KEY), and so does not say whom to expect",
         _ => $"'{string.Join('~', route.Protocols.Skip(1))}' after the transport is not known here; "
             + "a route that can be dialled has '~shs:KEY' there, and nothing else",
@@ -198,8 +198,7 @@ internal static class Transport
         bool keepsPath = dial?.KeepsPath != false;
         Uri uri = UriOf(route, keepsPath);
         string hint = "";
-        if (!keepsPath && MultiserverRoute.SplitUrl(route.Protocols[0].Data) is var (_, account, _, after)
-            && (account.Length > 0 || after is not ("" or "/")))
+        if (!keepsPath && (route.UserInfo.Length > 0 || route.PathAndQuery is not ("" or "/")))
         {
             dial!.CountPath(); // it does not keep it, and so is there
             hint = " It was asked for at '/', since a stranger told of what its address has besides host and port.";
@@ -240,8 +239,8 @@ internal static class Transport
             : $"[{route.Host}]";
         if (!keepsPath)
             return new Uri($"{route.Transport}://{host}:{route.Port}/");
-        (_, string user, _, string path) = MultiserverRoute.SplitUrl(route.Protocols[0].Data);
-        return new Uri($"{route.Transport}://{user}{host}:{route.Port}{(path.StartsWith('/') ? path : "/" + path)}");
+        string path = route.PathAndQuery;
+        return new Uri($"{route.Transport}://{route.UserInfo}{host}:{route.Port}{(path.StartsWith('/') ? path : "/" + path)}");
     }
 
     // What is at an address that a stranger told must not choose what else we ask for: it cannot send us elsewhere, nor have us tell or

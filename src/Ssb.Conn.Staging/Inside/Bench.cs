@@ -27,12 +27,13 @@ internal sealed class Bench(StagingOptions options)
 
     public StagedPeer this[int slot] => _peers[slot]!; // a slot that is asked for is in use
 
-    public bool TryFind(string address, int hash, out int slot)
+    public bool TryFind(MultiserverAddress address, out int slot)
     {
+        int hash = address.GetHashCode();
         for (slot = _buckets[hash & (_buckets.Length - 1)] - 1; slot != NoSlot;)
         {
             ref Slot s = ref _slots[slot];
-            if (s.Hash == hash && s.Text == address)
+            if (s.Hash == hash && s.Text == address.Text)
                 return true;
             slot = s.NextInBucket;
         }
@@ -43,13 +44,13 @@ internal sealed class Bench(StagingOptions options)
     public StagingSnapshot Snapshot(long sequence) => _peers.Snapshot(Count, sequence);
 
     /// <returns>The number of its age queue.</returns>
-    public byte Insert(StagedPeer peer, int hash, long now)
+    public byte Insert(StagedPeer peer, long now)
     {
-        int slot = Append(peer, hash);
+        int slot = Append(peer, peer.Address.GetHashCode());
         Count++;
         if (peer.Share is { } share)
             Sources.Add(_slots, share, slot);
-        _keys?.Add(peer.Identity, slot);
+        _keys?.Add(peer.FeedId, slot);
         byte age = _ages.NumberOf(peer.Type);
         _ages.Append(_slots, age, slot, now);
         return age;
@@ -67,8 +68,8 @@ internal sealed class Bench(StagingOptions options)
             return s.AgeQueue;
         }
 
-        _keys?.Remove(previous.Identity, slot);
-        _keys?.Add(peer.Identity, slot);
+        _keys?.Remove(previous.FeedId, slot);
+        _keys?.Add(peer.FeedId, slot);
         if (s.IsPinned)
             return 0;
         _ages.Remove(_slots, slot);
@@ -83,7 +84,7 @@ internal sealed class Bench(StagingOptions options)
         if (!s.IsPinned && peer.Share is { } share)
             Sources.Remove(_slots, share, slot);
         _ages.Remove(_slots, slot);
-        _keys?.Remove(peer.Identity, slot);
+        _keys?.Remove(peer.FeedId, slot);
         LeaveBucket(slot);
         s.Text = ""; // the slot stays until the next compaction, its text need not
         _peers[slot] = null;
@@ -142,14 +143,14 @@ internal sealed class Bench(StagingOptions options)
     /// <summary>How many milliseconds ago there was news of a peer; 0 if it does not age.</summary>
     public long AgeOf(int slot, long now) => _ages.AgeOf(_slots, slot, now);
 
-    /// <summary>The routes to an identity. The index is built when it is first asked for.</summary>
-    public IReadOnlyList<StagedPeer> RoutesTo(string feedId)
+    /// <summary>The routes to a peer. The index is built when it is first asked for.</summary>
+    public IReadOnlyList<StagedPeer> RoutesTo(FeedId feedId)
     {
         if (_keys is null)
         {
             _keys = new KeyIndex();
             for (int slot = 0; slot < _peers.Used; slot++)
-                _keys.Add(_peers[slot]?.Identity, slot);
+                _keys.Add(_peers[slot]?.FeedId, slot);
         }
 
         // A route whose key was changed moves to the end of its list; slots tell the order of staging.

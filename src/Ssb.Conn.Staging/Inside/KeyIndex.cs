@@ -2,15 +2,15 @@ using System.Runtime.InteropServices;
 
 namespace Ssb.Conn;
 
-/// <summary>All routes to a peer: the slots of an identity, in order of arrival. Not thread-safe.</summary>
+/// <summary>All routes to a peer: the slots of a feed id, in order of arrival. Not thread-safe.</summary>
 internal sealed class KeyIndex
 {
-    private readonly Dictionary<string, SlotList> _byKey = [];
+    private readonly Dictionary<FeedId, SlotList> _byKey = [];
     private Link[] _links = new Link[16];
 
-    public void Add(string? key, int slot)
+    public void Add(FeedId? feedId, int slot)
     {
-        if (key is null)
+        if (feedId is not { } key)
             return;
         ref SlotList list = ref CollectionsMarshal.GetValueRefOrAddDefault(_byKey, key, out bool exists);
         if (!exists)
@@ -20,9 +20,9 @@ internal sealed class KeyIndex
         SlotList<Link, Links>.Append(_links, ref list, slot);
     }
 
-    public void Remove(string? key, int slot)
+    public void Remove(FeedId? feedId, int slot)
     {
-        if (key is null)
+        if (feedId is not { } key)
             return;
         ref SlotList list = ref CollectionsMarshal.GetValueRefOrNullRef(_byKey, key);
         SlotList<Link, Links>.Remove(_links, ref list, slot);
@@ -30,7 +30,7 @@ internal sealed class KeyIndex
             _byKey.Remove(key);
     }
 
-    public IEnumerable<int> SlotsOf(string key)
+    public IEnumerable<int> SlotsOf(FeedId key)
     {
         if (!_byKey.TryGetValue(key, out SlotList list))
             yield break;

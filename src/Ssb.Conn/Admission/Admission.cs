@@ -33,7 +33,7 @@ internal sealed class Admission(AdmissionOptions options, ConnStaging staging, C
             return AddressScope.Loopback;
         if (PeerSource.TellerOf(source) is { } teller)
             // What we published ourselves is a person's word.
-            return teller == plugin.OwnId ? AddressScope.Loopback : _reach.Of(teller, hub.GetByKey(teller));
+            return teller == plugin.OwnFeedId ? AddressScope.Loopback : _reach.Of(teller, hub.GetByFeedId(teller));
         // LAN discovery itself decides what an announcement may tell of. It never leads to this machine unless it came from it.
         bool isHeard = source!.StartsWith(Lan, StringComparison.Ordinal); // it is not null, or it were our own
         string sender = source[(source.IndexOf('/', StringComparison.Ordinal) + 1)..];
@@ -64,21 +64,21 @@ internal sealed class Admission(AdmissionOptions options, ConnStaging staging, C
     }
 
     /// <summary>Why a newcomer is refused; null if it is not. A peer that is on the bench already is only asked the first three.</summary>
-    public RefusalReason? Refuses(MultiserverAddress address, string? identity, int? hops, string? source, bool isThere, bool isVerified)
+    public RefusalReason? Refuses(MultiserverAddress address, FeedId? feedId, int? hops, string? source, bool isThere, bool isVerified)
     {
-        if (identity is not null && identity == plugin.OwnId)
+        if (feedId is not null && feedId == plugin.OwnFeedId)
             return RefusalReason.OwnKey;
-        if (rules.Find(address.Text, identity) is { } rule)
+        if (rules.Find(address, feedId) is { } rule)
             return rule.Kind == PeerRuleKind.Block ? RefusalReason.Blocked : RefusalReason.Dismissed;
         if (hops < 0)
             return RefusalReason.Blocked;
-        if (hub.Get(address) is not null || (identity is not null && hub.HasKey(identity)))
+        if (hub.Get(address) is not null || (feedId is { } peer && hub.Has(peer)))
             return RefusalReason.InHub;
         if (isThere || source is null)
             return null;
         if (QuotaOf(source) is { } quota && staging.CountOf(source) >= quota)
             return RefusalReason.SourceFull;
-        return identity is not null && HasTooManyRoutes(identity, source, isVerified) ? RefusalReason.TooManyRoutes : null;
+        return feedId is { } named && HasTooManyRoutes(named, source, isVerified) ? RefusalReason.TooManyRoutes : null;
     }
 
     /// <summary>Friends answer to no source: a flood of its peers cannot push them out.</summary>
@@ -102,9 +102,9 @@ internal sealed class Admission(AdmissionOptions options, ConnStaging staging, C
     }
 
     // Who has proved its key is counted among those who have: nobody can keep it out with routes that it only claims for that key.
-    private bool HasTooManyRoutes(string identity, string source, bool isVerified)
+    private bool HasTooManyRoutes(FeedId feedId, string source, bool isVerified)
     {
-        IReadOnlyList<StagedPeer> routes = staging.RoutesTo(identity);
+        IReadOnlyList<StagedPeer> routes = staging.RoutesTo(feedId);
         if (routes.Count < options.RoutesPerKeyAndGroup && routes.Count < options.RoutesPerKey)
             return false;
         StagedPeer[] rivals = [.. routes.Where(r => !isVerified || r.Verified == true)];

@@ -15,11 +15,11 @@ public enum PeerRuleKind
 }
 
 /// <summary>A decision about a peer. Immutable.</summary>
-/// <param name="Target">Whom it is about: a feed id, for all its addresses, or one address.</param>
+/// <param name="Target">What it is about: a peer, with all its addresses, or one address.</param>
 /// <param name="Kind">What was decided.</param>
 /// <param name="Since">When.</param>
 /// <param name="Until">When it ends; null: when somebody undoes it.</param>
-public sealed record PeerRule(string Target, PeerRuleKind Kind, DateTimeOffset Since, DateTimeOffset? Until)
+public sealed record PeerRule(PeerTarget Target, PeerRuleKind Kind, DateTimeOffset Since, DateTimeOffset? Until)
 {
     private const int MostShownOfAKind = 40;
 
@@ -33,7 +33,7 @@ public sealed record PeerRule(string Target, PeerRuleKind Kind, DateTimeOffset S
     internal void WriteTo(Utf8JsonWriter writer)
     {
         writer.WriteStartObject();
-        writer.WriteString("target", Target);
+        writer.WriteString("target", Target.Text);
         writer.WriteString("kind", Kind == PeerRuleKind.Block ? "block" : "dismiss");
         writer.WriteNumber("since", Since.ToUnixTimeMilliseconds());
         if (Until is { } end)

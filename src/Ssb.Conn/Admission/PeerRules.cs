@@ -37,7 +37,7 @@ internal sealed class PeerRules : IDisposable
     private bool _isUnwritten, _isClosed; // guarded by _writing
     private readonly Lock _gate = new();
     private readonly LinkedList<RuleItem> _items = [];
-    private readonly Dictionary<string, Entry> _byTarget = []; // the first of those about it
+    private readonly Dictionary<PeerTarget, Entry> _byTarget = []; // the first of those about it
     private RulesContent _file = RulesContent.Empty; // the fields around the rules
     private ReadOnlyMemory<byte>? _damaged; // what is to be kept before the file is written over
 
@@ -109,17 +109,21 @@ internal sealed class PeerRules : IDisposable
     }
 
     /// <summary>The rule about a peer that is in force; a block before a dismissal.</summary>
-    public PeerRule? Find(string? address, string? identity)
+    public PeerRule? Find(MultiserverAddress? address, FeedId? feedId)
     {
         lock (_gate)
         {
             if (_byTarget.Count == 0)
                 return null;
             DateTimeOffset now = _time.GetUtcNow();
-            PeerRule? byKey = identity is null ? null : Find_NeedsLock(identity, now), byAddress = address is null ? null : Find_NeedsLock(address, now);
+            PeerRule? byKey = feedId is { } peer ? Find_NeedsLock(PeerTarget.From(peer), now) : null;
+            PeerRule? byAddress = address is null ? null : Find_NeedsLock(PeerTarget.From(address), now);
             return byAddress is { Kind: PeerRuleKind.Block } ? byAddress : byKey ?? byAddress;
         }
     }
+
+    /// <summary>The rule about exactly this target that is in force.</summary>
+    public PeerRule? Find(PeerTarget target) => Find(target.Address, target.FeedId);
 
     /// <summary>Sets a rule in the place of any that there is about the target.</summary>
     /// <exception cref="InvalidOperationException">There are too many.</exception>
@@ -148,7 +152,7 @@ internal sealed class PeerRules : IDisposable
 
     /// <returns>false if there was none in force.</returns>
     /// <exception cref="IOException">It could not be written yet. It holds, and the file is tried again.</exception>
-    public bool Remove(string target)
+    public bool Remove(PeerTarget target)
     {
         DateTimeOffset now = _time.GetUtcNow();
         bool wasInForce;
@@ -183,7 +187,7 @@ internal sealed class PeerRules : IDisposable
         || (now < end && (since - now <= s_isAhead || _time.GetElapsedTime(entry.At) < end - since));
 
     // The strictest that is in force.
-    private PeerRule? Find_NeedsLock(string target, DateTimeOffset now)
+    private PeerRule? Find_NeedsLock(PeerTarget target, DateTimeOffset now)
     {
         PeerRule? found = null;
         for (Entry? entry = _byTarget.GetValueOrDefault(target); entry is not null; entry = entry.Next)
@@ -202,7 +206,7 @@ internal sealed class PeerRules : IDisposable
     }
 
     // An element about others, too, cannot stay as it is: each of those gets an element of its own in its place.
-    private void RemoveAll_NeedsLock(string target)
+    private void RemoveAll_NeedsLock(PeerTarget target)
     {
         _byTarget.Remove(target, out Entry? first);
         for (Entry? entry = first; entry is not null; entry = entry.Next)
@@ -220,7 +224,7 @@ internal sealed class PeerRules : IDisposable
         }
     }
 
-    private void Unindex_NeedsLock(string target, LinkedListNode<RuleItem> node)
+    private void Unindex_NeedsLock(PeerTarget target, LinkedListNode<RuleItem> node)
     {
         Entry? kept = null;
         for (Entry? entry = _byTarget.GetValueOrDefault(target); entry is not null; entry = entry.Next)

@@ -42,11 +42,11 @@ internal static class PeerSource
 
     /// <summary>The source of who is met in a room, or comes through it.</summary>
     /// <param name="room">The room's feed id.</param>
-    public static string OfRoom(string room) => $"room:{room}";
+    public static string OfRoom(FeedId room) => $"room:{room}";
 
     /// <summary>The source of what a peer stages over muxrpc that is no owner.</summary>
     /// <param name="peer">The peer's feed id.</param>
-    public static string OfPeer(string peer) => $"peer:{peer}";
+    public static string OfPeer(FeedId peer) => $"peer:{peer}";
 
     /// <summary>A source as the bench has it for what it tells of friends, who do not answer to its quota.</summary>
     public static string OfFriend(string source) => source.StartsWith(Friend, StringComparison.Ordinal) ? source : Friend + source;
@@ -77,9 +77,9 @@ internal static class PeerSource
     /// <summary>The feed id of the peer that a source is, or speaks for: the room of <c>room:@...</c>, the author of
     /// <c>pub/@...</c>.</summary>
     /// <returns>null for a person, the address book, and a sender on the LAN.</returns>
-    public static string? TellerOf(string? source) => source is null
+    public static FeedId? TellerOf(string? source) => source is null
         || source.IndexOf('@', StringComparison.Ordinal) is not (>= 0 and var at) ? null
-        : FeedKey.Canonical(source.AsSpan(at));
+        : FeedId.ReadLenient(source.AsSpan(at));
 
     /// <summary>Is a source a person, the owner, or the address book?</summary>
     public static bool IsOwn(string? source) => source is null or Book;

@@ -192,7 +192,7 @@ internal static class RulesFile
         }
 
         AddNamed(items, text.Span[rest..], now);
-        HashSet<string> blocked = [.. items
+        HashSet<PeerTarget> blocked = [.. items
             .Where(item => !IsRest(item))
             .SelectMany(item => item.Rules)
             .Where(rule => rule.Kind == PeerRuleKind.Block && rule.Until is null)
@@ -207,18 +207,18 @@ internal static class RulesFile
 
     private static void AddNamed(List<RuleItem> items, ReadOnlySpan<byte> rest, DateTimeOffset now)
     {
-        foreach (string name in NamesInText(rest))
+        foreach (PeerTarget name in NamesInText(rest))
         {
-            string json = $$"""{ "target": "{{JsonEncodedText.Encode(name, ExactJson.Encoder)}}", "since": {{now.ToUnixTimeMilliseconds()}} }""";
+            string json = $$"""{ "target": "{{JsonEncodedText.Encode(name.Text, ExactJson.Encoder)}}", "since": {{now.ToUnixTimeMilliseconds()}} }""";
             items.Add(ReadItem(Encoding.UTF8.GetBytes(json), now, out _));
         }
     }
 
     /// <summary>The feed ids of a text that is no JSON, and the addresses between quotation marks in it.</summary>
-    private static List<string> NamesInText(ReadOnlySpan<byte> text)
+    private static List<PeerTarget> NamesInText(ReadOnlySpan<byte> text)
     {
         ReadOnlySpan<byte> suffix = ".ed25519"u8;
-        var names = new List<string>();
+        var names = new List<PeerTarget>();
         while (!text.IsEmpty)
         {
             int quote = text.IndexOf((byte)'"');
@@ -304,20 +304,21 @@ internal static class RulesFile
 
     private static RuleItem ReadItem(ReadOnlyMemory<byte> json, DateTimeOffset now, out bool isKnown)
     {
-        var targets = new List<string>();
+        var targets = new List<PeerTarget>();
         ReadOnlySpan<byte> kind = [];
         DateTimeOffset? since = null, until = null;
         int plain = 0;
-        bool hasTarget = false;
+        bool hasTarget = false, namesOther = false; // such as a URI that another program knows
         foreach ((string? field, ReadOnlyMemory<byte> value) in Fields(json))
         {
             switch (field)
             {
                 case "target" when PeerField.TextOf(value.Span) is { } target:
-                    string? name = NameOf(target);
-                    List<string> within = name is null ? NamesInText(Encoding.UTF8.GetBytes(target)) : [];
-                    targets.AddRange(within.Count > 0 ? within : [name ?? target]);
-                    plain += within.Count > 0 ? 0 : 1; // with something else around it, it is not understood
+                    PeerTarget? name = NameOf(target);
+                    List<PeerTarget> within = name is null ? NamesInText(Encoding.UTF8.GetBytes(target)) : [];
+                    targets.AddRange(name is { } one ? [one] : within);
+                    plain += name is null ? 0 : 1; // with something else around it, it is not understood
+                    namesOther |= name is null && within.Count == 0 && target.Length > 0;
                     hasTarget = true;
                     break;
                 case "target":
@@ -346,10 +347,10 @@ internal static class RulesFile
             "dismiss" => PeerRuleKind.Dismiss,
             _ => null,
         };
-        isKnown = known is not null;
+        isKnown = known is not null && !namesOther;
         string? unknown = known is null ? PeerField.TextOf(kind) ?? Encoding.UTF8.GetString(kind) : null;
-        PeerRule[] rules = [.. targets.Where(t => t.Length > 0).Distinct().Select(t => new PeerRule(t, known ?? PeerRuleKind.Block, since ?? now, until) { UnknownKind = unknown })];
-        return new RuleItem(rules, json, known is not null && plain == 1 && targets is [{ Length: > 0 }]);
+        PeerRule[] rules = [.. targets.Distinct().Select(t => new PeerRule(t, known ?? PeerRuleKind.Block, since ?? now, until) { UnknownKind = unknown })];
+        return new RuleItem(rules, json, known is not null && plain == 1 && targets.Count == 1);
     }
 
     private static List<(string? Name, ReadOnlyMemory<byte> Value)> Fields(ReadOnlyMemory<byte> json)
@@ -392,9 +393,9 @@ internal static class RulesFile
     }
 
     // Feed ids and addresses, wherever they stand; an address is more than a word that could be one by its letters.
-    private static List<string> NamesIn(ReadOnlyMemory<byte> json)
+    private static List<PeerTarget> NamesIn(ReadOnlyMemory<byte> json)
     {
-        var names = new List<string>();
+        var names = new List<PeerTarget>();
         var reader = new Utf8JsonReader(json.Span, s_whole);
         while (reader.Read())
         {
@@ -406,9 +407,7 @@ internal static class RulesFile
         return names;
     }
 
-    /// <summary>A feed id in its one spelling, or an address; else null.</summary>
-    private static string? NameOf(string text) =>
-        FeedKey.Canonical(text) ?? (MultiserverAddress.TryParse(text, out MultiserverAddress? address) ? address.Text : null);
+    private static PeerTarget? NameOf(string text) => PeerTarget.TryParse(text, out PeerTarget target) ? target : null;
 
     private static DateTimeOffset? TimeOf(ReadOnlySpan<byte> json) =>
         PeerField.NumberOf(json) is { } ms && Math.Abs(ms) <= StagingJson.LatestTime ? DateTimeOffset.FromUnixTimeMilliseconds((long)ms) : null;

@@ -7,13 +7,13 @@ internal sealed class TellerReach
 {
     private const int Capacity = 4_096;
 
-    private readonly Dictionary<string, AddressScope> _last = [];
-    private readonly Queue<string> _order = new(); // of the peers that are in _last, each once
+    private readonly Dictionary<FeedId, AddressScope> _last = [];
+    private readonly Queue<FeedId> _order = new(); // of the peers that are in _last, each once
 
     /// <summary>A peer is connected.</summary>
     public void Set(HubPeer peer)
     {
-        if (peer.Key is not { } key)
+        if (peer.FeedId is not { } key)
             return;
         if (!_last.ContainsKey(key))
         {
@@ -28,7 +28,7 @@ internal sealed class TellerReach
     /// <summary>The most local of the connections with a peer that stand; without one, its last.</summary>
     /// <param name="key">The peer's feed id.</param>
     /// <param name="connections">What the hub has of it.</param>
-    public AddressScope Of(string key, IReadOnlyList<HubPeer> connections)
+    public AddressScope Of(FeedId key, IReadOnlyList<HubPeer> connections)
     {
         HubPeer[] standing = [.. connections.Where(c => c.State != HubState.Connecting)]; // before the handshake anybody may be there
         return standing.Length > 0 ? standing.Min(c => ScopeOf(c.Address)) : _last.GetValueOrDefault(key, AddressScope.Public);

@@ -265,7 +265,7 @@ public sealed class PeerData : IEquatable<PeerData>
 
     /// <summary>Key and type, and of the further fields the names alone: a value may be an address that carries a secret seed.</summary>
     public override string ToString() =>
-        $"key {(Key is null ? "none" : FeedKey.Canonical(Key) ?? "no feed id")}, type {StrangerText.Show(Type ?? "none")}"
+        $"key {(Key is null ? "none" : FeedId.ReadLenient(Key)?.ToString() ?? "no feed id")}, type {StrangerText.Show(Type ?? "none")}"
         + StrangerText.Show(string.Concat(All.Where(f => f.Name is not ("key" or "type")).Select(f => $", {f.Name}")));
 
     internal PeerData With(in PeerField field)

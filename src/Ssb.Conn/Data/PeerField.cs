@@ -49,7 +49,7 @@ internal readonly record struct PeerField(string Name, ReadOnlyMemory<byte> Json
         return new PeerField(Word(name), bytes.WrittenSpan[start..].TrimStart((byte)' ').ToArray());
     }
 
-    public static PeerField Of(string name, double value) => new(Word(name), Encoding.ASCII.GetBytes(JavaScriptNumber.Format(value)));
+    public static PeerField Of(string name, double value) => new(Word(name), Encoding.ASCII.GetBytes(JavaScriptJson.Format(value)));
 
     public JsonElement Value => JsonElement.Parse(Json.Span);
 

@@ -41,7 +41,7 @@ public sealed record PeerStatistics(double Mean, double Stdev, double Count, dou
     private static double Number(JsonElement json, string name) => json.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number
         && value.TryGetDouble(out double number) && double.IsFinite(number) ? number : 0;
 
-    private static string Text(double value) => JavaScriptNumber.Format(double.IsFinite(value) ? value : 0);
+    private static string Text(double value) => JavaScriptJson.Format(double.IsFinite(value) ? value : 0);
 }
 
 /// <summary>What pinging a peer has shown so far; as JSON <c>{rtt, skew}</c>, with <c>fail</c> where the peer does not answer pings.</summary>

@@ -28,7 +28,7 @@ public sealed class ConnDb : IAsyncDisposable
 
     private readonly Lock _gate = new();
     private readonly OrderedTable<DbPeer> _peers;
-    private Dictionary<string, List<MultiserverAddress>>? _byKey; // built when it is first asked for
+    private Dictionary<FeedId, List<MultiserverAddress>>? _byKey; // built when it is first asked for
     private DbPeer[]? _entries; // until the next change
     private DbPeer[]? _published; // what readers see during a batch
     private int _batches;
@@ -137,21 +137,14 @@ public sealed class ConnDb : IAsyncDisposable
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public bool Set(MultiserverAddress address, PeerData? data = null) => Change(address, data ?? PeerData.Empty, static (known, given) => known.Merge(given));
 
-    /// <inheritdoc cref="Set(MultiserverAddress, PeerData?)"/>
-    /// <exception cref="FormatException">The address is not valid.</exception>
-    public bool Set(string address, PeerData? data = null) => Set(MultiserverAddress.Parse(address), data);
-
     /// <summary>Adds a peer, or replaces all that is known of it but its birth.</summary>
     /// <inheritdoc cref="Set(MultiserverAddress, PeerData?)" path="/returns|/exception"/>
     public bool Replace(MultiserverAddress address, PeerData data)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(data);
         return Change(address, data, static (_, given) => given);
     }
-
-    /// <inheritdoc cref="Replace(MultiserverAddress, PeerData)"/>
-    /// <exception cref="FormatException">The address is not valid.</exception>
-    public bool Replace(string address, PeerData data) => Replace(MultiserverAddress.Parse(address), data);
 
     /// <summary>Merges what is given into what is known of a peer; a peer that is not there is not added.</summary>
     /// <returns>true if the peer is there.</returns>
@@ -159,18 +152,16 @@ public sealed class ConnDb : IAsyncDisposable
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public bool Update(MultiserverAddress address, PeerData data)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(data);
         return Update(address, known => known.Merge(data));
     }
-
-    /// <inheritdoc cref="Update(MultiserverAddress, PeerData)"/>
-    /// <exception cref="FormatException">The address is not valid.</exception>
-    public bool Update(string address, PeerData data) => Update(MultiserverAddress.Parse(address), data);
 
     /// <summary>Replaces what is known of a peer by what the function makes of it. It is called again if the peer changed meanwhile.</summary>
     /// <inheritdoc cref="Update(MultiserverAddress, PeerData)" path="/returns|/exception"/>
     public bool Update(MultiserverAddress address, Func<PeerData, PeerData> change)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
         ArgumentNullException.ThrowIfNull(change);
         while (true)
@@ -196,38 +187,26 @@ public sealed class ConnDb : IAsyncDisposable
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public PeerData? Get(MultiserverAddress address) => Find(address)?.Data;
 
-    /// <inheritdoc cref="Get(MultiserverAddress)"/>
-    public PeerData? Get(string address) => MultiserverAddress.TryParse(address, out MultiserverAddress? read) ? Get(read) : null;
-
     /// <summary>Is a peer there?</summary>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public bool Has(MultiserverAddress address) => Find(address) is not null;
 
-    /// <inheritdoc cref="Has(MultiserverAddress)"/>
-    public bool Has(string address) => Get(address) is not null;
-
-    /// <summary>The address of an identity, whatever the spelling of its key; the first of several. The first call builds the index that
-    /// answers it.</summary>
-    /// <param name="feedId">A feed id, <c>@...=.ed25519</c>, or its base64 alone.</param>
-    /// <returns>null if nobody here has that key, or it is none.</returns>
+    /// <summary>The address of a peer, the first of several. The first call builds the index that answers it.</summary>
+    /// <returns>null if the peer is not there.</returns>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
-    public MultiserverAddress? GetAddressForId(string feedId)
+    public MultiserverAddress? GetAddress(FeedId feedId)
     {
-        IReadOnlyList<MultiserverAddress> all = GetAddressesForId(feedId);
+        IReadOnlyList<MultiserverAddress> all = GetAddresses(feedId);
         return all.Count == 0 ? null : all[0];
     }
 
-    /// <summary>All addresses of an identity, in the order in which they came.</summary>
-    /// <inheritdoc cref="GetAddressForId" path="/param|/exception"/>
-    public IReadOnlyList<MultiserverAddress> GetAddressesForId(string feedId)
+    /// <summary>All addresses of a peer, in the order in which they came.</summary>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public IReadOnlyList<MultiserverAddress> GetAddresses(FeedId feedId)
     {
-        ArgumentNullException.ThrowIfNull(feedId);
-        string? key = FeedKey.Canonical(feedId);
         lock (_gate)
         {
             ThrowIfClosed();
-            if (key is null)
-                return [];
             if (_byKey is null)
             {
                 _byKey = [];
@@ -235,7 +214,7 @@ public sealed class ConnDb : IAsyncDisposable
                     Index_NeedsLock(peer);
             }
 
-            return _byKey.TryGetValue(key, out List<MultiserverAddress>? addresses) ? [.. addresses] : [];
+            return _byKey.TryGetValue(feedId, out List<MultiserverAddress>? addresses) ? [.. addresses] : [];
         }
     }
 
@@ -244,6 +223,7 @@ public sealed class ConnDb : IAsyncDisposable
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public bool Delete(MultiserverAddress address)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
         lock (_gate)
         {
@@ -255,9 +235,6 @@ public sealed class ConnDb : IAsyncDisposable
             return true;
         }
     }
-
-    /// <inheritdoc cref="Delete(MultiserverAddress)"/>
-    public bool Delete(string address) => MultiserverAddress.TryParse(address, out MultiserverAddress? read) && Delete(read);
 
     /// <summary>All peers, in the order in which they came. Immutable, and shared until the next change.</summary>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
@@ -434,7 +411,7 @@ public sealed class ConnDb : IAsyncDisposable
         _peers.Set(peer.Address, peer);
         if (known is null && _others.Count > 0)
             _others = [.. _others.Where(o => o.Name != peer.Address.Text)]; // else the file would have the name twice
-        if (known is null || known.Key != peer.Key)
+        if (known is null || known.FeedId != peer.FeedId)
         {
             if (known is not null)
                 Unindex_NeedsLock(known);
@@ -600,7 +577,7 @@ public sealed class ConnDb : IAsyncDisposable
 
     private void Index_NeedsLock(DbPeer peer)
     {
-        if (_byKey is null || peer.Key is not { } text || FeedKey.Canonical(text) is not { } key)
+        if (_byKey is null || peer.FeedId is not { } key)
             return;
         if (!_byKey.TryGetValue(key, out List<MultiserverAddress>? addresses))
             _byKey.Add(key, addresses = []);
@@ -612,12 +589,12 @@ public sealed class ConnDb : IAsyncDisposable
 
     private void Unindex_NeedsLock(DbPeer peer)
     {
-        if (_byKey is null || peer.Key is not { } text || FeedKey.Canonical(text) is not { } key || !_byKey.TryGetValue(key, out List<MultiserverAddress>? addresses))
+        if (_byKey is null || peer.FeedId is not { } key || !_byKey.TryGetValue(key, out List<MultiserverAddress>? addresses))
             return;
         addresses.Remove(peer.Address);
         if (addresses.Count == 0)
             _byKey.Remove(key);
     }
 
-    private void ThrowIfClosed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _isClosed), this);
+    internal void ThrowIfClosed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _isClosed), this);
 }

@@ -130,12 +130,12 @@ internal static class ConnFile
     {
         if (Text("address") is { } written && MultiserverAddress.TryParse(written, out MultiserverAddress? address))
             return address;
-        if (old.Key is not { } key || FeedKey.Canonical(key) is not { } feedId || Text("host") is not { Length: > 0 } host
+        if (old.Key is not { } key || FeedId.ReadLenient(key) is not { } feedId || Text("host") is not { Length: > 0 } host
             || !old.TryGet("port", out JsonElement port) || port.ValueKind != JsonValueKind.Number || !port.TryGetInt32(out int number))
             return null;
         string transport = host.StartsWith("ws:", StringComparison.Ordinal) || host.StartsWith("wss:", StringComparison.Ordinal) ? host
             : host.EndsWith(".onion", StringComparison.Ordinal) ? "onion:" + host : "net:" + host;
-        return MultiserverAddress.TryParse($"{transport}:{number}~shs:{feedId[1..^".ed25519".Length]}", out address)
+        return MultiserverAddress.TryParse($"{transport}:{number}~shs:{feedId.ToBase64()}", out address)
             && address.Problem is null && address.Routes is [{ Protocols.Count: 2 }] // a host that holds '~' or ';' is none
             ? address
             : null;

@@ -7,13 +7,12 @@ namespace Ssb.Conn;
 /// <param name="Data">What is known of it.</param>
 public sealed record DbPeer(MultiserverAddress Address, PeerData Data)
 {
-    private string? _identity;
+    /// <summary>The peer: the feed id that its address names, else the one in its data. It is null if neither names 32 bytes.</summary>
+    public FeedId? FeedId => Address.FeedId ?? Ssb.FeedId.ReadLenient(Data.Key);
 
-    /// <summary>The peer's feed id: as its data say, else from its address; null when neither names one.</summary>
-    public string? Key => Data.Key ?? Address.Key;
-
-    /// <summary>The feed id in one spelling; null when nothing names 32 bytes.</summary>
-    internal string? Identity => _identity ??= Address.Key ?? FeedKey.Canonical(Data.Key);
+    /// <summary>The field <c>key</c> of its JSON: as its data have it, which may be another spelling of <see cref="FeedId"/>, else from the
+    /// address.</summary>
+    public string? Key => Data.Key ?? Address.FeedId?.ToString();
 
     internal PeerKind Kind { get; } = PeerKinds.Of(Address, Data);
 

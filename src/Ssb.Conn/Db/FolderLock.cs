@@ -111,8 +111,8 @@ internal sealed class FolderLock : IDisposable
             return false;
         }
 
-        if (!OperatingSystem.IsLinux() || HolderOf(path, out OwnFiles.FileStatus file) is not { } process
-            || !OwnFiles.TryStat($"/proc/{process}", followLink: true, out OwnFiles.FileStatus owner))
+        if (!OperatingSystem.IsLinux() || HolderOf(path, out FileStatus file) is not { } process
+            || !OwnFiles.TryStat($"/proc/{process}", followLink: true, out FileStatus owner))
             return true;
         holder = $"process {process} of the user with the number {owner.User}";
         return owner.User == 0 || owner.User == file.User || (file.Mode & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != UnixFileMode.None;
@@ -120,7 +120,7 @@ internal sealed class FolderLock : IDisposable
 
     // "1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF", the device in hexadecimal digits, then the inode.
     [SupportedOSPlatform("linux")]
-    private static int? HolderOf(string path, out OwnFiles.FileStatus file)
+    private static int? HolderOf(string path, out FileStatus file)
     {
         if (!OwnFiles.TryStat(path, followLink: false, out file))
             return null;
@@ -166,7 +166,7 @@ internal sealed class FolderLock : IDisposable
     }
 
     private static bool IsAt(string path, SafeFileHandle file) => !OperatingSystem.IsLinux()
-        || (OwnFiles.TryStat(path, followLink: false, out OwnFiles.FileStatus at) && OwnFiles.TryStat(file, out OwnFiles.FileStatus open) && at.IsSameFile(open));
+        || (OwnFiles.TryStat(path, followLink: false, out FileStatus at) && OwnFiles.TryStat(file, out FileStatus open) && at.IsSameFile(open));
 
     private static void Narrow(SafeFileHandle file)
     {

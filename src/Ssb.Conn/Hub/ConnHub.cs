@@ -24,7 +24,7 @@ public sealed class ConnHub : IAsyncDisposable
 
     // What follows is guarded by Gate.
     private readonly OrderedTable<Entry> _entries = new();
-    private readonly Dictionary<string, List<Entry>> _byKey = [];
+    private readonly Dictionary<FeedId, List<Entry>> _byKey = [];
     private readonly HashSet<Task> _watched = []; // connections whose end is waited for, and dials
     private readonly Queue<Action> _deferred = []; // calls of foreign code, for when the lock is free
     private HubPeer[]? _snapshot; // until the next change
@@ -65,7 +65,7 @@ public sealed class ConnHub : IAsyncDisposable
 
     /// <summary>Is a peer blocked? Asked under <see cref="Gate"/>, so that who blocks a peer first and then takes the lock to disconnect it
     /// misses nobody. Ours, and throws nothing.</summary>
-    internal Func<MultiserverAddress, string?, bool>? IsBlocked { private get; set; }
+    internal Func<MultiserverAddress, FeedId?, bool>? IsBlocked { private get; set; }
 
     /// <summary>What dials are taken from that no person asked for; no bound unless set.</summary>
     internal DialBudget? Budget { private get; set; }
@@ -93,16 +93,12 @@ public sealed class ConnHub : IAsyncDisposable
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public Task<IPeerConnection> ConnectAsync(MultiserverAddress address, PeerData? data = null, string reason = ConnReason.Requested, CancellationToken cancellationToken = default)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
         ArgumentNullException.ThrowIfNull(reason);
         CheckLength(data);
         return ConnectAsync(address, data, reason, isRequested: true, cancellationToken);
     }
-
-    /// <inheritdoc cref="ConnectAsync(MultiserverAddress, PeerData?, string, CancellationToken)"/>
-    /// <exception cref="FormatException">The address is not valid.</exception>
-    public Task<IPeerConnection> ConnectAsync(string address, PeerData? data = null, string reason = ConnReason.Requested, CancellationToken cancellationToken = default) =>
-        ConnectAsync(MultiserverAddress.Parse(address), data, reason, cancellationToken);
 
     /// <summary>Connects to a peer, and says whether a person asked for that.</summary>
     internal Task<IPeerConnection> ConnectAsync(MultiserverAddress address, PeerData? data, string reason, bool isRequested, CancellationToken cancellationToken)
@@ -133,13 +129,14 @@ public sealed class ConnHub : IAsyncDisposable
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public bool Accept(IPeerConnection connection)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(connection);
         IPeerConnection? dropped = connection;
         Entry? entry;
         lock (Gate)
         {
             ThrowIfClosed();
-            entry = Refusal_NeedsLock(connection.Address, connection.Id) is null ? TakeCaller_NeedsLock(connection, out dropped) : null;
+            entry = Refusal_NeedsLock(connection.Address, connection.FeedId) is null ? TakeCaller_NeedsLock(connection, out dropped) : null;
             if (entry is not null)
                 ProbeOthers_NeedsLock(connection);
         }
@@ -157,6 +154,7 @@ public sealed class ConnHub : IAsyncDisposable
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public Task<bool> DisconnectAsync(MultiserverAddress address, string reason = ConnReason.Requested)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
         ArgumentNullException.ThrowIfNull(reason);
         Task<bool> leaving;
@@ -172,16 +170,13 @@ public sealed class ConnHub : IAsyncDisposable
         return leaving;
     }
 
-    /// <inheritdoc cref="DisconnectAsync(MultiserverAddress, string)"/>
-    /// <exception cref="FormatException">The address is not valid.</exception>
-    public Task<bool> DisconnectAsync(string address, string reason = ConnReason.Requested) => DisconnectAsync(MultiserverAddress.Parse(address), reason);
-
     /// <summary>Merges what is given into what is known of a peer.</summary>
     /// <returns>true if it is in the hub.</returns>
     /// <exception cref="ArgumentException">The data exceed <see cref="HubOptions.MaxDataLength"/>.</exception>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public bool Update(MultiserverAddress address, PeerData data)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
         ArgumentNullException.ThrowIfNull(data);
         lock (Gate)
@@ -195,10 +190,6 @@ public sealed class ConnHub : IAsyncDisposable
             return true;
         }
     }
-
-    /// <inheritdoc cref="Update(MultiserverAddress, PeerData)"/>
-    /// <exception cref="FormatException">The address is not valid.</exception>
-    public bool Update(string address, PeerData data) => Update(MultiserverAddress.Parse(address), data);
 
     /// <summary>Ends all connections that stand: the machine woke up, or its network changed. Dials go on.</summary>
     /// <exception cref="IOException">One of them could not be ended, and stands. The others have ended all the same.</exception>
@@ -216,13 +207,11 @@ public sealed class ConnHub : IAsyncDisposable
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public HubState? GetState(MultiserverAddress address) => Get(address)?.State;
 
-    /// <inheritdoc cref="GetState(MultiserverAddress)"/>
-    public HubState? GetState(string address) => MultiserverAddress.TryParse(address, out MultiserverAddress? read) ? GetState(read) : null;
-
     /// <summary>The peer of an address; null if it is not in the hub.</summary>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public HubPeer? Get(MultiserverAddress address)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
         lock (Gate)
         {
@@ -235,6 +224,7 @@ public sealed class ConnHub : IAsyncDisposable
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public IPeerConnection? GetConnection(MultiserverAddress address)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
         lock (Gate)
         {
@@ -243,15 +233,14 @@ public sealed class ConnHub : IAsyncDisposable
         }
     }
 
-    /// <summary>The peers of an identity, whatever the spelling of its key.</summary>
+    /// <summary>The entries of one peer, in the order in which they came.</summary>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
-    public IReadOnlyList<HubPeer> GetByKey(string feedId)
+    public IReadOnlyList<HubPeer> GetByFeedId(FeedId feedId)
     {
-        ArgumentNullException.ThrowIfNull(feedId);
         lock (Gate)
         {
             ThrowIfClosed();
-            return FeedKey.Canonical(feedId) is { } key && _byKey.TryGetValue(key, out List<Entry>? entries) ? [.. entries.Select(e => e.View)] : [];
+            return _byKey.TryGetValue(feedId, out List<Entry>? entries) ? [.. entries.Select(e => e.View)] : [];
         }
     }
 
@@ -328,10 +317,10 @@ public sealed class ConnHub : IAsyncDisposable
     }
 
     /// <summary>Is a peer of that identity, in its one spelling, in the hub?</summary>
-    internal bool HasKey(string identity)
+    internal bool Has(FeedId feedId)
     {
         lock (Gate)
-            return _byKey.ContainsKey(identity);
+            return _byKey.ContainsKey(feedId);
     }
 
     /// <summary>Dials a peer that no person asked for, and lets events tell how it went.</summary>
@@ -415,7 +404,7 @@ public sealed class ConnHub : IAsyncDisposable
             return $"The hub is full: it has {_entries.Count:N0} peers, the most that it holds.";
         if (_dials >= _options.MaxDials)
             return $"{_dials:N0} dials are under way, the most that may be.";
-        string? key = address.Key ?? FeedKey.Canonical(data?.Key);
+        FeedId? key = address.FeedId ?? FeedId.ReadLenient(data?.Key);
         if (Refusal_NeedsLock(address, key) is { } refusal)
             return refusal;
         if (!isRequested && Budget?.TryTake() == false)
@@ -438,9 +427,9 @@ public sealed class ConnHub : IAsyncDisposable
         return null;
     }
 
-    private string? Refusal_NeedsLock(MultiserverAddress address, string? key) =>
-        key is not null && key == _options.OwnId ? $"{address} is ourselves."
-        : IsBlocked?.Invoke(address, key) == true ? $"{key ?? address.ToString()} is blocked."
+    private string? Refusal_NeedsLock(MultiserverAddress address, FeedId? key) =>
+        key is not null && key == _options.OwnFeedId ? $"{address} is ourselves."
+        : IsBlocked?.Invoke(address, key) == true ? $"{key?.ToString() ?? address.ToString()} is blocked."
         : null;
 
     // A person asks for a peer that the scheduler dialled, or that called.
@@ -487,11 +476,11 @@ public sealed class ConnHub : IAsyncDisposable
             Failed(entry, e switch
             {
                 ConnectFailedException when Cause(e, address) is not null => e,
-                ConnectFailedException => new ConnectFailedException(AddressMask.Hide(e.Message, address)),
+                ConnectFailedException => new ConnectFailedException(address.Hide(e.Message)),
                 _ when timeout.IsCancellationRequested && !entry.GivenUp.IsCancellationRequested && !_closingToken.IsCancellationRequested =>
                     new ConnectFailedException($"{address} did not answer within {deadline.TotalSeconds:0.###} s.", Cause(e, address)),
                 OperationCanceledException => new ConnectFailedException($"The dial of {address} was given up.", Cause(e, address)),
-                _ => new ConnectFailedException($"{address} could not be connected to: {AddressMask.Hide(e.Message, address)}", Cause(e, address)),
+                _ => new ConnectFailedException($"{address} could not be connected to: {address.Hide(e.Message)}", Cause(e, address)),
             }, timeout.IsCancellationRequested ? ConnReason.TimedOut : reason);
         }
     }
@@ -500,7 +489,7 @@ public sealed class ConnHub : IAsyncDisposable
     private static Exception? Cause(Exception e, MultiserverAddress address)
     {
         string text = e.ToString();
-        return AddressMask.Hide(text, address) == text ? e : null;
+        return address.Hide(text) == text ? e : null;
     }
 
     private void Connected(Entry entry, IPeerConnection connection, string reason)
@@ -509,7 +498,7 @@ public sealed class ConnHub : IAsyncDisposable
         lock (Gate)
         {
             // Who it is, is known only now. Whoever dialled drops the connection.
-            if (Refusal_NeedsLock(entry.View.Address, connection.Id) is { } refusal)
+            if (Refusal_NeedsLock(entry.View.Address, connection.FeedId) is { } refusal)
                 throw new ConnectFailedException(refusal);
             _dials--;
             entry.HasDialled = true;
@@ -517,7 +506,7 @@ public sealed class ConnHub : IAsyncDisposable
             {
                 isWanted = true;
                 entry.Outgoing = connection;
-                SetKey_NeedsLock(entry, connection.Id);
+                SetKey_NeedsLock(entry, connection.FeedId);
                 ProbeOthers_NeedsLock(connection);
                 if (entry.View.State == HubState.Connecting)
                 {
@@ -567,9 +556,9 @@ public sealed class ConnHub : IAsyncDisposable
     private Entry? TakeCaller_NeedsLock(IPeerConnection connection, out IPeerConnection? dropped)
     {
         dropped = connection;
-        Entry? entry = _byKey.TryGetValue(connection.Id, out List<Entry>? entries) ? entries[0] : null;
+        Entry? entry = _byKey.TryGetValue(connection.FeedId, out List<Entry>? entries) ? entries[0] : null;
         if (entry is null && _entries.TryGet(connection.Address, out Entry? sameAddress))
-            entry = sameAddress.View.Key is null ? sameAddress : null;
+            entry = sameAddress.View.FeedId is null ? sameAddress : null;
         if (entry is { View.State: HubState.Disconnecting })
             return null;
         if (entry is null)
@@ -577,7 +566,7 @@ public sealed class ConnHub : IAsyncDisposable
             if (_entries.Count >= _options.Capacity || _entries.TryGet(connection.Address, out _))
                 return null;
             dropped = null;
-            entry = new Entry(new HubPeer(connection.Address, HubState.Connected, connection.Id, Inferred(connection.Address, PeerData.Empty), isCaller: true, Now(), Timestamp())) { HasDialled = true, Incoming = connection };
+            entry = new Entry(new HubPeer(connection.Address, HubState.Connected, connection.FeedId, Inferred(connection.Address, PeerData.Empty), isCaller: true, Now(), Timestamp())) { HasDialled = true, Incoming = connection };
             Add_NeedsLock(entry);
             Tell_NeedsLock(new HubEvent(HubEventType.Connected, entry.View, ConnReason.Called) { Connection = connection });
             return entry;
@@ -588,7 +577,7 @@ public sealed class ConnHub : IAsyncDisposable
         if (entry.View.State == HubState.Connecting)
         {
             entry.View = entry.View with { IsCaller = true };
-            SetKey_NeedsLock(entry, connection.Id);
+            SetKey_NeedsLock(entry, connection.FeedId);
             Become_NeedsLock(entry, HubState.Connected);
             Tell_NeedsLock(new HubEvent(HubEventType.Connected, entry.View, ConnReason.Called) { Connection = connection });
             entry.Dialled.TrySetResult(connection);
@@ -601,7 +590,7 @@ public sealed class ConnHub : IAsyncDisposable
     // else can put its connections to the test.
     private void ProbeOthers_NeedsLock(IPeerConnection connection)
     {
-        foreach (IPeerConnection other in EntriesOf_NeedsLock(connection.Id).SelectMany(e => e.All).Where(c => !ReferenceEquals(c, connection)))
+        foreach (IPeerConnection other in EntriesOf_NeedsLock(connection.FeedId).SelectMany(e => e.All).Where(c => !ReferenceEquals(c, connection)))
             _deferred.Enqueue(other.Probe);
     }
 
@@ -659,7 +648,7 @@ public sealed class ConnHub : IAsyncDisposable
             catch (Exception e) when (!connection.Closed.IsCompleted)
             {
                 MultiserverAddress address = entry.View.Address;
-                string shown = StrangerText.Show(AddressMask.Hide(e.Message, address));
+                string shown = StrangerText.Show(address.Hide(e.Message));
                 Stay(entry, before, reason, new IOException($"The connection with {address} could not be ended: {shown}", Cause(e, address)));
                 return;
             }
@@ -764,7 +753,7 @@ public sealed class ConnHub : IAsyncDisposable
     private void Add_NeedsLock(Entry entry)
     {
         _entries.Set(entry.View.Address, entry);
-        if (entry.View.Key is { } key)
+        if (entry.View.FeedId is { } key)
             EntriesOf_NeedsLock(key).Add(entry);
     }
 
@@ -777,7 +766,7 @@ public sealed class ConnHub : IAsyncDisposable
 
     private void RemoveKey_NeedsLock(Entry entry)
     {
-        if (entry.View.Key is not { } key || !_byKey.TryGetValue(key, out List<Entry>? entries))
+        if (entry.View.FeedId is not { } key || !_byKey.TryGetValue(key, out List<Entry>? entries))
             return;
         entries.Remove(entry);
         if (entries.Count == 0)
@@ -785,16 +774,16 @@ public sealed class ConnHub : IAsyncDisposable
     }
 
     // The handshake proves the key of an address that names none; who told of it may have claimed another.
-    private void SetKey_NeedsLock(Entry entry, string key)
+    private void SetKey_NeedsLock(Entry entry, FeedId key)
     {
-        if (entry.View.Key == key)
+        if (entry.View.FeedId == key)
             return;
         RemoveKey_NeedsLock(entry);
-        entry.View = entry.View with { Key = key };
+        entry.View = entry.View with { FeedId = key };
         EntriesOf_NeedsLock(key).Add(entry);
     }
 
-    private List<Entry> EntriesOf_NeedsLock(string key)
+    private List<Entry> EntriesOf_NeedsLock(FeedId key)
     {
         if (!_byKey.TryGetValue(key, out List<Entry>? entries))
             _byKey.Add(key, entries = []);
@@ -853,7 +842,7 @@ public sealed class ConnHub : IAsyncDisposable
             throw new ArgumentException($"The data have {data.Length:N0} bytes, where at most {_options.MaxDataLength:N0} are allowed.", nameof(data));
     }
 
-    private void ThrowIfClosed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _isClosed), this);
+    internal void ThrowIfClosed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _isClosed), this);
 
     /// <summary>What the hub knows of a peer. Guarded by the hub's lock.</summary>
     private sealed class Entry(HubPeer view)

@@ -18,7 +18,7 @@ public sealed record HubOptions
     private static readonly TimeSpan s_longestWait = TimeSpan.FromMilliseconds(uint.MaxValue - 1);
 
     /// <summary>Our own feed id: whoever has it is not connected to. None unless set.</summary>
-    public string? OwnId { get; init; }
+    public FeedId? OwnFeedId { get; init; }
 
     /// <summary>How long a dial may take, by the type of the peer; see <see cref="SsbDialDeadlines"/>, the default.</summary>
     public IReadOnlyDictionary<string, TimeSpan> DialDeadlines { get; init; } = SsbDialDeadlines;

@@ -22,8 +22,8 @@ public enum HubState
 /// times in Unix milliseconds.</remarks>
 public sealed record HubPeer
 {
-    internal HubPeer(MultiserverAddress address, HubState state, string? key, PeerData data, bool isCaller, DateTimeOffset birth, long bornAt) =>
-        (Address, State, Key, Data, IsCaller, HubBirth, HubUpdated, BornAt, UpdatedAt) = (address, state, key, data, isCaller, birth, birth, bornAt, bornAt);
+    internal HubPeer(MultiserverAddress address, HubState state, FeedId? feedId, PeerData data, bool isCaller, DateTimeOffset birth, long bornAt) =>
+        (Address, State, FeedId, Data, IsCaller, HubBirth, HubUpdated, BornAt, UpdatedAt) = (address, state, feedId, data, isCaller, birth, birth, bornAt, bornAt);
 
     /// <summary>Where the peer is; the entry is known by it.</summary>
     public MultiserverAddress Address { get; }
@@ -31,8 +31,8 @@ public sealed record HubPeer
     /// <summary>The state of its connection.</summary>
     public HubState State { get; internal init; }
 
-    /// <summary>The peer's feed id; null before the handshake of an address that names none.</summary>
-    public string? Key { get; internal init; }
+    /// <summary>The peer; null before the handshake of an address that names none. In JSON it is <c>key</c>.</summary>
+    public FeedId? FeedId { get; internal init; }
 
     /// <summary>What is known of it; with <c>inferredType</c> where nobody told a type.</summary>
     public PeerData Data { get; internal init; }
@@ -73,8 +73,8 @@ public sealed record HubPeer
         writer.WriteStringValue(Address.Text);
         writer.WriteStartObject();
         ConnJson.WriteFields(writer, Data.Without("key").Without("state").Without("hubBirth").Without("hubUpdated"));
-        if (Key is not null)
-            writer.WriteString("key", Key);
+        if (FeedId is { } feedId)
+            writer.WriteString("key", feedId.ToString());
         writer.WriteString("state", NameOf(State));
         writer.WriteNumber("hubBirth", HubBirth.ToUnixTimeMilliseconds());
         writer.WriteNumber("hubUpdated", HubUpdated.ToUnixTimeMilliseconds());
@@ -133,8 +133,8 @@ public sealed record HubEvent(HubEventType Type, HubPeer? Peer, string Reason)
     /// <summary>The peer's address.</summary>
     public MultiserverAddress? Address => Peer?.Address;
 
-    /// <summary>The peer's feed id.</summary>
-    public string? Key => Peer?.Key;
+    /// <summary>The peer; null if it is not known.</summary>
+    public FeedId? FeedId => Peer?.FeedId;
 
     /// <summary>For <see cref="HubEventType.Connected"/>: did we dial?</summary>
     public bool IsClient => Peer is { IsCaller: false };
@@ -144,7 +144,7 @@ public sealed record HubEvent(HubEventType Type, HubPeer? Peer, string Reason)
     {
         if (Peer is null)
             return $"{Missed} events missed";
-        string error = Error is null ? "" : $". {StrangerText.Show(AddressMask.Hide(Error.Message, Peer.Address))}";
+        string error = Error is null ? "" : $". {StrangerText.Show(Peer.Address.Hide(Error.Message))}";
         return $"{NameOf(Type)} {Peer.Address}: {StrangerText.Show(Reason)}{error}";
     }
 

@@ -46,13 +46,13 @@ public readonly struct ConnPeer : IEquatable<ConnPeer>
         _ => Hub!.Address, // one of the three is there
     };
 
-    /// <summary>The peer's feed id; null if nothing names one.</summary>
-    public string? Key => (_entry switch
+    /// <summary>The peer; null if nothing names it.</summary>
+    public FeedId? FeedId => _entry switch
     {
-        DbPeer db => db.Key,
-        StagedPeer staged => staged.Key,
+        DbPeer db => db.FeedId,
+        StagedPeer staged => staged.FeedId,
         _ => null,
-    }) ?? Hub?.Key;
+    } ?? Hub?.FeedId;
 
     /// <summary>How the peer was met, such as <c>lan</c>.</summary>
     public string? Type => _entry switch
@@ -83,18 +83,10 @@ public readonly struct ConnPeer : IEquatable<ConnPeer>
 
     internal StagedPeer? Staged => _entry as StagedPeer;
 
-    /// <summary>The feed id in one spelling.</summary>
-    internal string? Identity => _entry switch
-    {
-        DbPeer db => db.Identity,
-        StagedPeer staged => staged.Identity,
-        _ => null,
-    } ?? Hub?.Key;
-
     internal PeerKind Kind => _entry switch
     {
         DbPeer db => db.Kind,
-        StagedPeer staged => PeerKinds.Of(staged.Text, staged.Type, Text(staged, "source"), null, staged.Data.Fields.TryGetValue("alias", out JsonElement alias)
+        StagedPeer staged => PeerKinds.Of(staged.Address.Text, staged.Type, Text(staged, "source"), null, staged.Data.Fields.TryGetValue("alias", out JsonElement alias)
             && alias.ValueKind is JsonValueKind.String or JsonValueKind.True),
         _ => PeerKinds.Of(Hub!.Address, Hub.Data),
     };
@@ -134,8 +126,8 @@ public readonly struct ConnPeer : IEquatable<ConnPeer>
             writer.WriteString("pool", Pool switch { PeerPool.Db => "db", PeerPool.Staging => "staging", _ => "hub" });
             PeerData data = Data.Without("pool");
             ConnJson.WriteFields(writer, data);
-            if (Key is { } key && data.Key is null)
-                writer.WriteString("key", key);
+            if (data.Key is null && FeedId is { } feedId)
+                writer.WriteString("key", feedId.ToString());
             if (_entry is HubPeer hub)
             {
                 writer.WriteString("state", HubPeer.NameOf(hub.State));
@@ -176,7 +168,7 @@ public readonly struct ConnPeer : IEquatable<ConnPeer>
 }
 
 /// <summary>One identity that could be connected to, with all the ways to it.</summary>
-/// <param name="Key">Its feed id; null for an address that names none, which is a suggestion of its own.</param>
+/// <param name="FeedId">The peer; null for an address that names none, which is a suggestion of its own.</param>
 /// <param name="Routes">The ways to it, the one to be tried first at the head: those that failed least, then the nearest, then the latest
 /// heard of.</param>
-public sealed record Suggestion(string? Key, IReadOnlyList<ConnPeer> Routes);
+public sealed record Suggestion(FeedId? FeedId, IReadOnlyList<ConnPeer> Routes);

@@ -56,12 +56,12 @@ public sealed class ConnQuery(ConnDb db, ConnHub hub, ConnStaging staging)
     public IReadOnlyList<Suggestion> Suggestions()
     {
         HubPeer[] inHub = hub.Snapshot();
-        HashSet<string> taken = [.. inHub.Where(IsInConnection).Select(p => p.Key).OfType<string>()];
-        var routes = new Dictionary<string, List<ConnPeer>>();
+        HashSet<FeedId> taken = [.. inHub.Where(IsInConnection).Select(p => p.FeedId).OfType<FeedId>()];
+        var routes = new Dictionary<FeedId, List<ConnPeer>>();
         var all = new List<List<ConnPeer>>();
         foreach (ConnPeer peer in Collect(ConnectablePool.DbAndStaging, inHub))
         {
-            if (peer.Identity is not { } key)
+            if (peer.FeedId is not { } key)
             {
                 all.Add([peer]);
                 continue;
@@ -81,7 +81,7 @@ public sealed class ConnQuery(ConnDb db, ConnHub hub, ConnStaging staging)
                 several.Sort(ByPreference);
         }
 
-        return [.. all.Select(r => new Suggestion(r[0].Identity, r.AsReadOnly()))];
+        return [.. all.Select(r => new Suggestion(r[0].FeedId, r.AsReadOnly()))];
     }
 
     /// <summary>Was it never tried?</summary>

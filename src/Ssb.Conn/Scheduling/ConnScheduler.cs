@@ -115,7 +115,7 @@ public sealed class ConnScheduler : IConnScheduler
         if (Obstacle(peer) is { } obstacle)
             return new SchedulerOutlook(obstacle);
         HubPeer[] inHub = _plugin.Hub.Snapshot();
-        if (peer.Identity is { } key && Array.Find(inHub, p => p.Key == key && p.Address != peer.Address) is { } other)
+        if (peer.FeedId is { } key && Array.Find(inHub, p => p.FeedId == key && p.Address != peer.Address) is { } other)
             return new SchedulerOutlook($"It is {HubPeer.NameOf(other.State)} at another address, and waits until that has ended");
         bool isRoom = peer.Kind == PeerKind.Room;
         if (isRoom && peer.Pool == PeerPool.Staging)
@@ -259,7 +259,7 @@ public sealed class ConnScheduler : IConnScheduler
     {
         foreach (HubPeer peer in inHub)
         {
-            if (ConnQuery.IsInConnection(peer) && _plugin.IsBlocked(peer.Address.Text, peer.Key))
+            if (ConnQuery.IsInConnection(peer) && _plugin.IsBlocked(peer.Address, peer.FeedId))
                 _plugin.Hub.StartDisconnect(peer.Address, ConnReason.Blocked);
         }
 
@@ -267,7 +267,7 @@ public sealed class ConnScheduler : IConnScheduler
             return;
         foreach (StagedPeer peer in _plugin.Staging.Entries())
         {
-            if (peer.Identity is { } key && _plugin.HopsTo(key) < 0)
+            if (peer.FeedId is { } key && _plugin.HopsTo(key) < 0)
                 _plugin.Staging.Unstage(peer.Address, UnstageReason.Blocked);
         }
     }
@@ -297,7 +297,7 @@ public sealed class ConnScheduler : IConnScheduler
     private void Maintain(HubPeer[] inHub, long now)
     {
         Slots rooms = SlotsOf(inHub, isRoom: true, now), others = SlotsOf(inHub, isRoom: false, now);
-        var taken = new HashSet<string>(inHub.Select(p => p.Key).OfType<string>());
+        var taken = new HashSet<FeedId>(inHub.Select(p => p.FeedId).OfType<FeedId>());
         if (rooms.NeedsWaiting || others.NeedsWaiting)
         {
             foreach (ConnPeer peer in _plugin.Query.Collect(ConnectablePool.DbAndStaging, inHub))
@@ -350,7 +350,7 @@ public sealed class ConnScheduler : IConnScheduler
     }
 
     // Hot: of thousands of peers nearly all have not cooled down, which is asked first.
-    private void Weigh(ConnPeer peer, PeerKind kind, Slots slots, HashSet<string> taken)
+    private void Weigh(ConnPeer peer, PeerKind kind, Slots slots, HashSet<FeedId> taken)
     {
         if (slots.Free == 0)
         {
@@ -461,7 +461,7 @@ public sealed class ConnScheduler : IConnScheduler
         return _lastRotation + ms >= now ? null : Array.Find(up, p => SinceOf(p) + ms < now && (!isRoom || IsEmptyRoom(p)));
     }
 
-    private void Dial(Slots slots, HashSet<string> taken, long now)
+    private void Dial(Slots slots, HashSet<FeedId> taken, long now)
     {
         Waiting waiting = slots.Waiting;
         int free = slots.Free;
@@ -469,7 +469,7 @@ public sealed class ConnScheduler : IConnScheduler
             return;
         while (free > 0 && waiting.TakeNext(slots.Turns, out ConnPeer peer))
         {
-            if (peer.Identity is { } key && !taken.Add(key))
+            if (peer.FeedId is { } key && !taken.Add(key))
                 continue; // another route to it was dialled just now
             if (_plugin.Budget.IsExhausted)
                 return;
@@ -484,10 +484,10 @@ public sealed class ConnScheduler : IConnScheduler
     // The best of the routes to an identity that may be dialled now.
     private ConnPeer BestRoute(ConnPeer chosen)
     {
-        if (chosen.Identity is not { } key)
+        if (chosen.FeedId is not { } key)
             return chosen;
         ConnPeer best = chosen;
-        foreach (MultiserverAddress address in _plugin.Db.GetAddressesForId(key))
+        foreach (MultiserverAddress address in _plugin.Db.GetAddresses(key))
         {
             if (_plugin.Db.Find(address) is { } known)
                 Offer(new ConnPeer(known));
@@ -517,27 +517,27 @@ public sealed class ConnScheduler : IConnScheduler
         return isOwn != isToldBetter;
     }
 
-    private bool IsCandidate(ConnPeer peer, PeerKind kind, HashSet<string> taken)
+    private bool IsCandidate(ConnPeer peer, PeerKind kind, HashSet<FeedId> taken)
     {
         if (peer.Autoconnect == false || IsLocalhost(peer))
             return false;
         if (!_options.DialsUnverifiedLan && kind == PeerKind.Lan && IsUnverified(peer))
             return false;
-        string? key = peer.Identity;
-        if (key is not null && taken.Contains(key))
+        FeedId? key = peer.FeedId;
+        if (key is { } named && taken.Contains(named))
             return false;
-        if (_plugin.HasRules && _plugin.RuleOf(peer.Address.Text, key) is not null)
+        if (_plugin.HasRules && _plugin.RuleOf(peer.Address, key) is not null)
             return false;
-        return kind == PeerKind.Room ? key is null || _plugin.HopsTo(key) is not < 0 : HopsOf(peer) is >= 0;
+        return kind == PeerKind.Room ? key is not { } room || _plugin.HopsTo(room) is not < 0 : HopsOf(peer) is >= 0;
     }
 
     /// <summary>Why a peer is not dialled automatically, ever or until something changes; null if it may be.</summary>
     private string? Obstacle(ConnPeer peer)
     {
-        string? key = peer.Identity;
-        if (_plugin.RuleOf(peer.Address.Text, key) is { } rule)
+        FeedId? key = peer.FeedId;
+        if (_plugin.RuleOf(peer.Address, key) is { } rule)
             return $"It is {rule}";
-        if (key is not null && _plugin.HopsTo(key) is < 0)
+        if (key is { } named && _plugin.HopsTo(named) is < 0)
             return "It is blocked in the social graph";
         if (peer.Autoconnect == false)
             return "It waits for a person: its autoconnect is false";
@@ -549,10 +549,10 @@ public sealed class ConnScheduler : IConnScheduler
             return null;
         if (key is null)
             return _plugin.Options.SocialGraph is null ? null : "Nobody knows whose it is, so only a person dials it";
-        return _plugin.HopsTo(key) is null ? "It is not known in the social graph, so only a person dials it" : null;
+        return _plugin.HopsTo(key.Value) is null ? "It is not known in the social graph, so only a person dials it" : null;
     }
 
-    private int? HopsOf(ConnPeer peer) => peer.Identity is { } key ? _plugin.HopsTo(key) : _plugin.Options.SocialGraph is null ? _plugin.Options.DefaultHops : null;
+    private int? HopsOf(ConnPeer peer) => peer.FeedId is { } key ? _plugin.HopsTo(key) : _plugin.Options.SocialGraph is null ? _plugin.Options.DefaultHops : null;
 
     /// <summary>How many milliseconds a peer is left alone yet; 0 or less: it may be dialled.</summary>
     private double LeftOf(ConnPeer peer, double fullness, bool isLucky, long timeOfDay)

@@ -27,7 +27,7 @@ internal sealed class Waiting(int slots, bool bySource, Random random)
             Sources.Add(source, queued = NewQueue(peer.ToldAs));
         List<(ConnPeer Peer, (double, double) Order)> best = queued.Best;
         (double, double) order = (cooldown, since);
-        int room = 2 * slots; // more than slots: some may be routes to one identity
+        int room = 2 * slots; // more than slots: some may be routes to one feedId
         if (best.Count >= room && order.CompareTo(best[^1].Order) >= 0)
             return;
         int at = best.Count;

@@ -16,7 +16,7 @@ public sealed record PeerNote(DateTimeOffset At, string What, string Reason, Mul
     {
         string told = Source is null ? "" : $" (told of by {Source})";
         string address = Address is not null && withAddress ? $", {Address}" : "";
-        return StrangerText.Show($"{At:u} {What}: {AddressMask.Hide(Reason, Address)}{told}{address}", WhyReport.LongestLine);
+        return StrangerText.Show($"{At:u} {What}: {Address?.Hide(Reason) ?? Reason}{told}{address}", WhyReport.LongestLine);
     }
 }
 
@@ -24,7 +24,7 @@ public sealed record PeerNote(DateTimeOffset At, string What, string Reason, Mul
 internal sealed class PeerHistory(int peers, int notes)
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, Subject> _subjects = [];
+    private readonly Dictionary<PeerTarget, Subject> _subjects = [];
 
     // The subjects in the order of their last note: the least recent goes first.
     private Subject? _oldest;
@@ -39,9 +39,9 @@ internal sealed class PeerHistory(int peers, int notes)
         }
     }
 
-    /// <param name="subject">The identity, or the address of a peer that has none.</param>
+    /// <param name="subject">The peer, or an address that names none.</param>
     /// <param name="note">What happened.</param>
-    public void Add(string subject, PeerNote note)
+    public void Add(PeerTarget subject, PeerNote note)
     {
         lock (_gate)
         {
@@ -70,7 +70,7 @@ internal sealed class PeerHistory(int peers, int notes)
         }
     }
 
-    public IReadOnlyList<PeerNote> Of(string subject)
+    public IReadOnlyList<PeerNote> Of(PeerTarget subject)
     {
         lock (_gate)
             return _subjects.TryGetValue(subject, out Subject? known) ? [.. known.Notes] : [];
@@ -97,9 +97,9 @@ internal sealed class PeerHistory(int peers, int notes)
             _newest = subject.Previous;
     }
 
-    private sealed class Subject(string name)
+    private sealed class Subject(PeerTarget name)
     {
-        public string Name { get; } = name;
+        public PeerTarget Name { get; } = name;
 
         public List<PeerNote> Notes { get; } = new(2);
 

@@ -28,7 +28,7 @@ public sealed record WhyRoute(MultiserverAddress Address, string Where, string? 
         if (Failures > 0)
             text.Append($" Failed {Failures} {(Failures == 1 ? "time" : "times")} since the last connection");
         if (LastError is not null)
-            text.Append(Failures > 0 ? ", last: " : " Last error: ").Append(AddressMask.Hide(LastError, Address));
+            text.Append(Failures > 0 ? ", last: " : " Last error: ").Append(Address.Hide(LastError));
         else if (Failures > 0)
             text.Append('.');
         return StrangerText.Show(text.ToString(), WhyReport.LongestLine);
@@ -36,13 +36,13 @@ public sealed record WhyRoute(MultiserverAddress Address, string Where, string? 
 }
 
 /// <summary>Why a peer is where it is: the answer of <see cref="ConnPlugin.Why"/>.</summary>
-/// <param name="Subject">What was asked for, an address masked.</param>
-/// <param name="Key">Its feed id, if one is known.</param>
+/// <param name="Subject">What was asked for.</param>
+/// <param name="FeedId">The peer, if it is known; <c>key</c> in JSON.</param>
 /// <param name="Hops">How far it is from us in the social graph; negative: blocked there; null: not known.</param>
 /// <param name="Rule">What a person decided about it, if that is in force.</param>
 /// <param name="Routes">The ways to it that are known.</param>
 /// <param name="History">What happened to it of late, the earliest first.</param>
-public sealed record WhyReport(string Subject, string? Key, int? Hops, PeerRule? Rule, IReadOnlyList<WhyRoute> Routes, IReadOnlyList<PeerNote> History)
+public sealed record WhyReport(PeerTarget Subject, FeedId? FeedId, int? Hops, PeerRule? Rule, IReadOnlyList<WhyRoute> Routes, IReadOnlyList<PeerNote> History)
 {
     internal const int LongestLine = 5_000; // an address of the usual limit is shown whole
 
@@ -58,7 +58,7 @@ public sealed record WhyReport(string Subject, string? Key, int? Hops, PeerRule?
     private IEnumerable<string> Lines()
     {
         string hops = Hops switch { null => "", < 0 => ", blocked in the social graph", 0 => ", ourselves", 1 => ", 1 hop away", _ => $", {Hops} hops away" };
-        yield return $"{Subject}{(Key is not null && Key != Subject ? $" is {Key}" : "")}{hops}.";
+        yield return $"{Subject}{(FeedId is { } peer && Subject.FeedId is null ? $" is {peer}" : "")}{hops}.";
         if (Rule is not null)
             yield return $"It is {Rule}, since {Rule.Since:u}.";
         if (Routes.Count == 0)
@@ -81,8 +81,8 @@ public sealed record WhyReport(string Subject, string? Key, int? Hops, PeerRule?
     private void WriteTo(Utf8JsonWriter writer)
     {
         writer.WriteStartObject();
-        writer.WriteString("subject", Subject);
-        Write("key", Key);
+        writer.WriteString("subject", Subject.ToString());
+        Write("key", FeedId?.ToString());
         if (Hops is { } hops)
             writer.WriteNumber("hops", hops);
         if (Rule is { } rule)

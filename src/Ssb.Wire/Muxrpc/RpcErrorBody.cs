@@ -21,12 +21,12 @@ internal static class RpcErrorBody
         string name = error.RemoteName ?? "Error";
         string message = error.RemoteMessage ?? error.Message; // of another peer, who is passed on: as that one said it
         output.Write("{\"message\":"u8);
-        JavaScriptString.Write(message, output);
+        JavaScriptJson.WriteString(message, output);
         output.Write(",\"name\":"u8);
-        JavaScriptString.Write(name, output);
+        JavaScriptJson.WriteString(name, output);
         // JavaScript peers print the stack where there is an error. Ours is nobody's business; this is the first line of one.
         output.Write(",\"stack\":"u8);
-        JavaScriptString.Write($"{name}: {message}", output);
+        JavaScriptJson.WriteString($"{name}: {message}", output);
         output.Write("}"u8);
         return output.WrittenSpan.ToArray();
     }

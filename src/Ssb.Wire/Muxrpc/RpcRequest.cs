@@ -155,9 +155,9 @@ internal readonly ref struct RpcRequest
     // Both read by our own means: those of the reader throw on half a surrogate pair, which JavaScript allows.
     private static bool IsNamed(in Utf8JsonReader reader, ReadOnlySpan<byte> name) =>
         reader.ValueIsEscaped
-            ? reader.ValueSpan.Length <= 6 * name.Length && JavaScriptString.Unescape(reader.ValueSpan) == Encoding.UTF8.GetString(name)
+            ? reader.ValueSpan.Length <= 6 * name.Length && JavaScriptJson.Unescape(reader.ValueSpan) == Encoding.UTF8.GetString(name)
             : reader.ValueSpan.SequenceEqual(name);
 
     private static string Text(in Utf8JsonReader reader) =>
-        reader.ValueSpan.Length <= 256 ? JavaScriptString.Unescape(reader.ValueSpan) : "";
+        reader.ValueSpan.Length <= 256 ? JavaScriptJson.Unescape(reader.ValueSpan) : "";
 }

@@ -173,12 +173,12 @@ public readonly struct RpcValue
     }
 
     // Not GetString, which throws on half a surrogate pair.
-    private static string Unquoted(JsonElement text) => JavaScriptString.Unescape(JsonMarshal.GetRawUtf8Value(text)[1..^1]);
+    private static string Unquoted(JsonElement text) => JavaScriptJson.Unescape(JsonMarshal.GetRawUtf8Value(text)[1..^1]);
 
     private ReadOnlyMemory<byte> Quoted()
     {
         var output = new ArrayBufferWriter<byte>(_bytes.Length + 2);
-        JavaScriptString.Write(Encoding.UTF8.GetString(_bytes.Span), output);
+        JavaScriptJson.WriteString(Encoding.UTF8.GetString(_bytes.Span), output);
         return output.WrittenMemory;
     }
 }

@@ -28,16 +28,16 @@ public static class SignedObject
         if (value.ValueKind != JsonValueKind.Object)
             throw new ArgumentException($"Only an object can be signed, not {value.ValueKind}.", nameof(value));
 
-        List<KeyValuePair<string, JsonElement>> members = JavaScriptJson.Members(value);
-        if (members.Exists(member => member.Key is Property or "__proto__"))
+        IReadOnlyList<KeyValuePair<string, JsonElement>> members = JavaScriptJson.Members(value);
+        if (members.Any(member => member.Key is Property or "__proto__"))
             throw new ArgumentException("An object to be signed has no 'signature' yet, and no '__proto__'.", nameof(value));
 
         var output = new ArrayBufferWriter<byte>();
-        JavaScriptJson.WriteObject(members, output, indented: true, depth: 0);
+        JavaScriptJson.WriteObject(members, output, indented: true);
         string signature = FormatSignature(keys.Sign(output.WrittenSpan));
 
         output.ResetWrittenCount();
-        JavaScriptJson.WriteObject(members, output, indented: false, depth: 0);
+        JavaScriptJson.WriteObject(members, output, indented: false);
         ReadOnlySpan<byte> unsigned = output.WrittenSpan[..^1]; // without its closing brace
         return [.. unsigned, .. members.Count == 0 ? ""u8 : ","u8, .. "\"signature\":\""u8, .. System.Text.Encoding.ASCII.GetBytes(signature), .. "\"}"u8];
     }
@@ -55,19 +55,17 @@ public static class SignedObject
 
         try
         {
-            List<KeyValuePair<string, JsonElement>> members = JavaScriptJson.Members(value);
-            int at = members.FindIndex(member => member.Key == Property);
-            if (at < 0 || members.Exists(member => member.Key == "__proto__"))
+            ILookup<bool, KeyValuePair<string, JsonElement>> members = JavaScriptJson.Members(value).ToLookup(member => member.Key == Property);
+            if (!members[true].Any() || members[false].Any(member => member.Key == "__proto__"))
                 return false;
 
-            JsonElement text = members[at].Value;
+            JsonElement text = members[true].First().Value; // of each name there is one
             Span<byte> signature = stackalloc byte[KeyPair.SignatureSize];
             if (text.ValueKind != JsonValueKind.String || !TryParseSignature(text.GetString(), signature))
                 return false;
 
-            members.RemoveAt(at);
             var output = new ArrayBufferWriter<byte>();
-            JavaScriptJson.WriteObject(members, output, indented: true, depth: 0);
+            JavaScriptJson.WriteObject(members[false], output, indented: true);
             return author.Verify(output.WrittenSpan, signature);
         }
         catch (Exception e) when (e is FormatException or InvalidOperationException)

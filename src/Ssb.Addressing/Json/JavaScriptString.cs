@@ -3,7 +3,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 
-namespace Ssb.Wire;
+namespace Ssb;
 
 /// <summary>Reads the strings of JSON text and writes them as <c>JSON.stringify</c> does.</summary>
 internal static class JavaScriptString

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
-namespace Ssb.Conn;
+namespace Ssb;
 
 // The grammar of npm multiserver-address 1.0.1 (its `check`), as one pass over the text:
 //

@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 
-namespace Ssb.Conn;
+namespace Ssb;
 
 /// <summary>What kind of host a <see cref="MultiserverRoute"/> leads to.</summary>
 public enum MultiserverHostKind
@@ -55,7 +55,7 @@ public sealed class MultiserverRoute
     /// <summary>What is done over the transport, as the name of the only part after it: <c>shs</c> (the secret handshake), <c>noauth</c>, or
     /// another, such as <c>shs2</c>. Null if no part follows the transport, or more than one.</summary>
     /// <remarks>The name is exact: what only begins like a name that is known is something else. A route is dialled only if this is
-    /// <c>shs</c> and <see cref="Key"/> is not null, or if it is a <c>unix</c> socket with <c>noauth</c>.</remarks>
+    /// <c>shs</c> and <see cref="FeedId"/> is not null, or if it is a <c>unix</c> socket with <c>noauth</c>.</remarks>
     public string? Transform => Protocols.Count == 2 ? Protocols[1].Name : null;
 
     /// <summary>The host of <c>net</c>, <c>onion</c>, <c>ws</c> or <c>wss</c>; <c>localhost</c> where <c>net</c> or <c>onion</c> leaves it
@@ -73,16 +73,16 @@ public sealed class MultiserverRoute
     /// <summary>The path of a <c>unix</c> socket, without the colon that npm ssb-unix-socket writes behind it.</summary>
     public string? Path { get; private set; }
 
-    /// <summary>The room that a <c>tunnel</c> goes through: its feed id.</summary>
-    public string? TunnelPortal { get; private set; }
+    /// <summary>The room that a <c>tunnel</c> goes through.</summary>
+    public FeedId? TunnelPortal { get; private set; }
 
-    /// <summary>The peer at the far end of a <c>tunnel</c>: its feed id.</summary>
-    public string? TunnelTarget { get; private set; }
+    /// <summary>The peer at the far end of a <c>tunnel</c>.</summary>
+    public FeedId? TunnelTarget { get; private set; }
 
-    /// <summary>Whom the part named exactly <c>shs</c> expects: a feed id (<c>@...=.ed25519</c>, padded). Null if there is no such part, or if
-    /// it does not name 32 bytes. (The identity under which an address is kept, <see cref="MultiserverAddress.Key"/>, is read as npm
+    /// <summary>The peer that the part named exactly <c>shs</c> expects. It is null if there is no such part, or if the part does not name
+    /// 32 bytes. (The feed id under which an address is kept, <see cref="MultiserverAddress.FeedId"/>, is read as npm
     /// ssb-ref reads it, from any name that begins with <c>shs</c>.)</summary>
-    public string? Key { get; private set; }
+    public FeedId? FeedId { get; private set; }
 
     /// <summary>Does the <c>shs</c> part carry a secret seed (an invite)?</summary>
     public bool HasSeed { get; private set; }
@@ -99,9 +99,9 @@ public sealed class MultiserverRoute
         return text.ToString();
     }
 
-    /// <summary>The identity that npm ssb-ref reads in this route: that of the first part whose name begins with <c>shs</c>.</summary>
-    internal string? IndexedKey => Protocols.FirstOrDefault(p => p.Name.StartsWith("shs", StringComparison.Ordinal)) is { } part
-        ? FeedKey.Canonical(part.Data.ElementAtOrDefault(0))
+    /// <summary>The feed id that npm ssb-ref reads in this route: that of the first part whose name begins with <c>shs</c>.</summary>
+    internal FeedId? IndexedFeedId => Protocols.FirstOrDefault(p => p.Name.StartsWith("shs", StringComparison.Ordinal)) is { } part
+        ? Ssb.FeedId.ReadLenient(part.Data.ElementAtOrDefault(0))
         : null;
 
     internal static IReadOnlyList<MultiserverRoute> ReadAll(string text)
@@ -158,6 +158,14 @@ public sealed class MultiserverRoute
                 break;
         }
     }
+
+    /// <summary>What stands before the host of a <c>ws</c> or <c>wss</c> URL, with its <c>@</c>; empty if there is nothing, or for other transports.
+    /// It may be a password.</summary>
+    public string UserInfo => Transport is "ws" or "wss" ? SplitUrl(Protocols[0].Data).User : "";
+
+    /// <summary>What follows the host and port of a <c>ws</c> or <c>wss</c> URL, from its <c>/</c>, <c>?</c> or <c>#</c> on; empty if there is nothing, or
+    /// for other transports. It may hold a token.</summary>
+    public string PathAndQuery => Transport is "ws" or "wss" ? SplitUrl(Protocols[0].Data).After : "";
 
     /// <summary>The parts of a URL after its scheme: "//" if it is there, the user with its '@', the host and port, and what follows.</summary>
     internal static (string Slashes, string User, string Place, string After) SplitUrl(IReadOnlyList<string> data)
@@ -233,14 +241,14 @@ public sealed class MultiserverRoute
     private void ReadSecretHandshake(MultiserverProtocol shs)
     {
         HasSeed = shs.Data.Count > 1;
-        Key = FeedKey.Canonical(shs.Data.ElementAtOrDefault(0));
-        if (Key is null)
+        FeedId = Ssb.FeedId.ReadLenient(shs.Data.ElementAtOrDefault(0));
+        if (FeedId is null)
             _problems.Add("the key of 'shs' is not 32 bytes in base64");
     }
 
-    private string? ReadFeedId(string? text, string what)
+    private FeedId? ReadFeedId(string? text, string what)
     {
-        string? id = text is not null && text.StartsWith('@') ? FeedKey.Canonical(text) : null;
+        FeedId? id = text is not null && text.StartsWith('@') ? Ssb.FeedId.ReadLenient(text) : null;
         if (id is null)
             _problems.Add($"{what} is not a feed id (@...=.ed25519)");
         return id;

@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json.Serialization;
 
-namespace Ssb.Conn;
+namespace Ssb;
 
 /// <summary>A multiserver address: one or more routes to a peer, such as
 /// <c>net:192.168.1.4:8008~shs:BASE64KEY=</c>.</summary>
@@ -20,7 +20,15 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     /// <summary>The longest text that is accepted unless the caller says otherwise: 4,096 characters.</summary>
     public const int DefaultMaxLength = 4_096;
 
+    /// <summary>What <see cref="ToString"/> and <see cref="Hide"/> write in place of what is not known to be public: three asterisks.</summary>
+    public const string Hidden = "***";
+
     private readonly int _hash;
+
+    // Both are computed when they are first asked for: the bench asks for neither.
+    private IReadOnlyList<MultiserverRoute>? _routes;
+    private FeedId _feedId;
+    private volatile FeedIdState _feedIdState;
 
     private MultiserverAddress(string text)
     {
@@ -31,32 +39,38 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     /// <summary>The whole text, to dial and to store. It may hold a secret: show <see cref="ToString"/> to people.</summary>
     public string Text { get; }
 
-    /// <summary>The identity this address names: the feed id (<c>@...=.ed25519</c>, padded) of its first part whose
-    /// name begins with <c>shs</c>, or null when there is none or it does not name 32 bytes. Computed at each call.</summary>
-    /// <remarks>This is how <c>getKeyFromAddress</c> of npm ssb-ref reads it, and so the identity under which a peer is staged,
-    /// remembered and blocked. Whom a connection expects is <see cref="MultiserverRoute.Key"/>, which is read from the exact name
-    /// <c>shs</c> alone: an address with <c>shs2:KEY</c> has an identity here, and no route that is dialled.</remarks>
-    public string? Key
+    /// <summary>The peer that this address names: the feed id in its first part whose name begins with <c>shs</c>. It is null if there is no such
+    /// part, or if the part does not name 32 bytes. Computed once.</summary>
+    /// <remarks>This is how <c>getKeyFromAddress</c> of npm ssb-ref reads it, and so the feed id under which a peer is staged,
+    /// remembered and blocked. The peer that a connection expects is <see cref="MultiserverRoute.FeedId"/>, which is read from the exact name
+    /// <c>shs</c> alone: an address with <c>shs2:KEY</c> has a feed id here, and no route that is dialled.</remarks>
+    public FeedId? FeedId
     {
         get
         {
-            Span<byte> key = stackalloc byte[FeedKey.Size];
-            return TryGetKey(Text, key) ? FeedKey.ToFeedId(key) : null;
+            if (_feedIdState == FeedIdState.NotRead)
+            {
+                FeedId? read = ReadFeedId(Text);
+                _feedId = read.GetValueOrDefault(); // several threads may do so at the same time, and write the same
+                _feedIdState = read is null ? FeedIdState.None : FeedIdState.Known;
+            }
+
+            return _feedIdState == FeedIdState.Known ? _feedId : null;
         }
     }
 
-    /// <summary>The routes, in order, decoded. Computed at each call.</summary>
-    public IReadOnlyList<MultiserverRoute> Routes => MultiserverRoute.ReadAll(Text);
+    /// <summary>The routes, in order, decoded. Computed once.</summary>
+    public IReadOnlyList<MultiserverRoute> Routes => _routes ??= MultiserverRoute.ReadAll(Text);
 
     /// <summary>Why this address makes no sense although its syntax is right, or null when it does: the first
-    /// <see cref="MultiserverRoute.Problem"/> of its routes, or that they name different keys. Computed at each call.</summary>
+    /// <see cref="MultiserverRoute.Problem"/> of its routes, or that they name different peers. Computed at each call.</summary>
     public string? Problem
     {
         get
         {
             IReadOnlyList<MultiserverRoute> routes = Routes;
             return routes.Select(r => r.Problem).FirstOrDefault(p => p is not null)
-                ?? (routes.Select(r => r.IndexedKey).OfType<string>().Distinct().Skip(1).Any() ? "its routes name different keys" : null);
+                ?? (routes.Select(r => r.IndexedFeedId).OfType<FeedId>().Distinct().Skip(1).Any() ? "its routes name different keys" : null);
         }
     }
 
@@ -123,6 +137,15 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     /// is hidden, as are names that are longer than those of protocols: forks put seeds there.</remarks>
     public override string ToString() => AddressMask.Show(Routes);
 
+    /// <summary>A text that may repeat this address, such as the message of an error, without what <see cref="ToString"/> hides.</summary>
+    /// <param name="text">The text.</param>
+    /// <returns>The text with <c>***</c> in place of each word that the address hides.</returns>
+    public string Hide(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return AddressMask.Hide(text, this);
+    }
+
     /// <inheritdoc/>
     public bool Equals([NotNullWhen(true)] MultiserverAddress? other) => other is not null && Text == other.Text;
 
@@ -149,11 +172,7 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     static bool ISpanParsable<MultiserverAddress>.TryParse(ReadOnlySpan<char> s, IFormatProvider? provider, [MaybeNullWhen(false)] out MultiserverAddress result) =>
         TryParse(s, out result);
 
-    /// <summary>The value of a text that is known to be valid.</summary>
-    internal static MultiserverAddress OfValid(string text) => new(text);
-
-    /// <summary>The 32 bytes of the <see cref="Key"/> of a valid address.</summary>
-    internal static bool TryGetKey(ReadOnlySpan<char> text, Span<byte> key)
+    private static FeedId? ReadFeedId(ReadOnlySpan<char> text)
     {
         // As ssb-ref's getKeyFromAddress: the first part of any route whose name begins with "shs", and no other.
         for (int start = 0, end; start <= text.Length; start = end + 1)
@@ -165,10 +184,10 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
             int colon = part.IndexOf(':');
             ReadOnlySpan<char> data = colon < 0 ? default : part[(colon + 1)..];
             int seed = data.IndexOf(':');
-            return FeedKey.TryDecode(seed < 0 ? data : data[..seed], key);
+            return Ssb.FeedId.ReadLenient(seed < 0 ? data : data[..seed]);
         }
 
-        return false;
+        return null;
     }
 
     /// <summary>Why a text is no valid address, without repeating it; null when it is one.</summary>
@@ -195,5 +214,12 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
         }
 
         return i;
+    }
+
+    private enum FeedIdState : byte
+    {
+        NotRead,
+        None,
+        Known,
     }
 }

@@ -2,20 +2,26 @@ using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
-namespace Ssb.Conn;
+namespace Ssb;
 
 /// <summary>JSON whose bytes are those of <c>JSON.stringify</c>, whatever the caller's writer is set to.</summary>
 /// <remarks>System.Text.Json writes <c>+</c> as <c>\u002B</c> by default and escapes emoji and U+2028 even when relaxed;
 /// other SSB programs read, sign and compare these bytes.</remarks>
-internal static class ExactJson
+public static class ExactJson
 {
     private static readonly JsonWriterOptions s_options = new() { Encoder = StringifyEncoder.Instance, SkipValidation = true };
 
     /// <summary>Escapes what <c>JSON.stringify</c> does, and nothing else.</summary>
     public static JavaScriptEncoder Encoder => StringifyEncoder.Instance;
 
+    /// <summary>Writes a value by a writer of its own, and passes its bytes on as they are.</summary>
+    /// <param name="writer">Where the bytes go; its encoder and its indentation are not used.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="write">What writes it.</param>
     public static void Write<T>(Utf8JsonWriter writer, T value, Action<Utf8JsonWriter, T> write)
     {
+        ArgumentNullException.ThrowIfNull(writer);
+        ArgumentNullException.ThrowIfNull(write);
         var bytes = new ArrayBufferWriter<byte>();
         using (var exact = new Utf8JsonWriter(bytes, s_options))
             write(exact, value);

@@ -1,29 +1,12 @@
-// Compiled into Ssb.Wire and into Ssb.Conn, neither of which refers to the other; each has it in its own namespace.
 using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 using Microsoft.Win32.SafeHandles;
 
-#if SSB_WIRE
-namespace Ssb.Wire;
-#else
-namespace Ssb.Conn;
-#endif
-
-/// <summary>What stands at a path.</summary>
-internal enum PathKind
-{
-    Nothing,
-    File,
-    Folder,
-    Pipe,
-    Socket,
-    Device,
-    Link,
-}
+namespace Ssb;
 
 /// <summary>Opens and makes files and folders of a peer: for its user alone, without waiting for anybody, and never through what another
 /// user put there.</summary>
-internal static partial class OwnFiles
+public static partial class OwnFiles
 {
     /// <summary>Mode 0600.</summary>
     public const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -210,7 +193,7 @@ internal static partial class OwnFiles
     /// <summary>What the system says of a file; Linux only.</summary>
     /// <returns>false if there is none.</returns>
     [SupportedOSPlatform("linux")]
-    internal static bool TryStat(string path, bool followLink, out FileStatus status)
+    public static bool TryStat(string path, bool followLink, out FileStatus status)
     {
         int error = Stat(CurrentFolder, path, followLink ? 0 : NoFollow, FileStatus.Mask, out status) == 0 ? 0 : Marshal.GetLastPInvokeError();
         return error switch
@@ -223,7 +206,7 @@ internal static partial class OwnFiles
 
     /// <inheritdoc cref="TryStat(string, bool, out FileStatus)"/>
     [SupportedOSPlatform("linux")]
-    internal static bool TryStat(SafeFileHandle file, out FileStatus status) => Stat(file, "", EmptyPath, FileStatus.Mask, out status) == 0;
+    public static bool TryStat(SafeFileHandle file, out FileStatus status) => Stat(file, "", EmptyPath, FileStatus.Mask, out status) == 0;
 
     private static PathKind KindOnWindows(FileInfo file)
     {
@@ -274,42 +257,6 @@ internal static partial class OwnFiles
         NoDeviceOrAddress => NotAFile(path, PathKind.Socket),
         _ => new IOException($"'{path}' cannot be opened: {Marshal.GetPInvokeErrorMessage(error)}.", error),
     };
-
-    /// <summary>The 256 bytes of <c>struct statx</c> of linux/stat.h, the same on every architecture.</summary>
-    [StructLayout(LayoutKind.Explicit, Size = 256)]
-    internal readonly struct FileStatus
-    {
-        public const uint Mask = 0x10B; // STATX_TYPE, _MODE, _UID, _INO
-
-        [FieldOffset(20)]
-        public readonly uint User;
-
-        [FieldOffset(28)]
-        private readonly ushort _mode;
-
-        [FieldOffset(32)]
-        public readonly ulong Inode;
-
-        [FieldOffset(136)]
-        public readonly uint DeviceMajor;
-
-        [FieldOffset(140)]
-        public readonly uint DeviceMinor;
-
-        public UnixFileMode Mode => (UnixFileMode)(_mode & 0xFFF);
-
-        public PathKind Kind => (_mode & 0xF000) switch
-        {
-            0x8000 => PathKind.File,
-            0x4000 => PathKind.Folder,
-            0x1000 => PathKind.Pipe,
-            0xC000 => PathKind.Socket,
-            0xA000 => PathKind.Link,
-            _ => PathKind.Device,
-        };
-
-        public bool IsSameFile(in FileStatus other) => (Inode, DeviceMajor, DeviceMinor) == (other.Inode, other.DeviceMajor, other.DeviceMinor);
-    }
 
     [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     private static partial int Open(string path, int flags);

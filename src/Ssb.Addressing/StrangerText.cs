@@ -1,17 +1,12 @@
-// Compiled into Ssb.Conn.Staging (which the other assemblies of Ssb.Conn use) and into Ssb.Wire, which do not know each other.
 using System.Globalization;
 using System.Text;
 
-#if SSB_WIRE
-namespace Ssb.Wire;
-#else
-namespace Ssb.Conn;
-#endif
+namespace Ssb;
 
 /// <summary>The one way in which text of a stranger reaches a person: on a screen, in a log, in the message of an exception.</summary>
 /// <remarks>The text cannot begin a line of its own, steer a terminal, reorder the text around it or hide in it, and is short. Values
 /// that programs read, such as those in JSON, stay as they are.</remarks>
-internal static class StrangerText
+public static class StrangerText
 {
     /// <summary>The longest text that is shown whole, in characters.</summary>
     public const int DefaultLength = 200;

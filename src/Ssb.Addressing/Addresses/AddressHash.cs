@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
-namespace Ssb.Conn;
+namespace Ssb;
 
 /// <summary>The hash of an address, the same for its text and its value.</summary>
 /// <remarks>Strangers choose the texts, so it is seeded at random in each process; folding 128-bit products takes a third of

@@ -1,5 +1,4 @@
 // ECMA-262, Number::toString(x, 10): https://tc39.es/ecma262/#sec-numeric-types-number-tostring
-// Compiled into Ssb.Conn.Staging and into Ssb.Wire, which do not know each other.
 using System.Globalization;
 
 namespace Ssb;

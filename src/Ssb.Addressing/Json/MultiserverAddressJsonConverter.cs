@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace Ssb.Conn;
+namespace Ssb;
 
 /// <summary>A <see cref="MultiserverAddress"/> as a JSON string, whole and unescaped as <c>JSON.stringify</c> writes it.</summary>
 public sealed class MultiserverAddressJsonConverter : JsonConverter<MultiserverAddress>

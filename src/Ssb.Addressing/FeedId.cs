@@ -1,18 +1,24 @@
+// How SSB writes the 32 bytes of an ed25519 public key:
+//
+//   feed id          "@" + base64, padded (44 characters, the last is '=') + ".ed25519"
+//   in addresses     the base64 alone, with or without padding, with or without ".ed25519" or "@"
+using System.ComponentModel;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
-using Ssb.Wire.Sodium;
+using System.Text.Json.Serialization;
 
-namespace Ssb.Wire;
+namespace Ssb;
 
-/// <summary>
-/// An SSB identity: the 32 bytes of an Ed25519 public key, written <c>@BASE64=.ed25519</c> (53 characters).
-/// </summary>
-/// <remarks>A value; comparing never allocates. <c>default</c> is the all-zero key, which signs nothing.</remarks>
+/// <summary>Who a peer is: the 32 bytes of its Ed25519 public key, written <c>@BASE64=.ed25519</c> (53 characters).</summary>
+/// <remarks>An immutable value; comparing never allocates. <c>default</c> is the all-zero key, which signs nothing. In JSON, as a key of a
+/// dictionary and in configuration it is its text.</remarks>
+[JsonConverter(typeof(FeedIdJsonConverter))]
+[TypeConverter(typeof(FeedIdTypeConverter))]
 [StructLayout(LayoutKind.Sequential, Pack = 1)] // exactly the 32 bytes, read and written as they lie in memory
 public readonly struct FeedId : IEquatable<FeedId>, ISpanParsable<FeedId>
 {
     /// <summary>Bytes of a public key: 32.</summary>
-    public const int Size = Ed25519.PublicKeySize;
+    public const int Size = 32;
 
     /// <summary>Characters of the text: 53.</summary>
     public const int TextLength = 1 + Base64Length + 8;
@@ -22,7 +28,7 @@ public readonly struct FeedId : IEquatable<FeedId>, ISpanParsable<FeedId>
 
     private readonly ulong _a, _b, _c, _d;
 
-    /// <summary>The identity with this public key.</summary>
+    /// <summary>The feed id with this public key.</summary>
     /// <exception cref="ArgumentException"><paramref name="publicKey"/> is not 32 bytes.</exception>
     public FeedId(ReadOnlySpan<byte> publicKey)
     {
@@ -62,6 +68,29 @@ public readonly struct FeedId : IEquatable<FeedId>, ISpanParsable<FeedId>
         return true;
     }
 
+    /// <summary>Reads a feed id in any of the spellings that SSB programs use inside addresses: base64, padded or not, with or without <c>@</c> and
+    /// <c>.ed25519</c>.</summary>
+    /// <returns>null if the text does not name 32 bytes.</returns>
+    public static FeedId? ReadLenient(ReadOnlySpan<char> text)
+    {
+        if (text.StartsWith('@'))
+            text = text[1..];
+        if (text.EndsWith(Suffix))
+            text = text[..^Suffix.Length];
+        if (text.Length == Base64Length && text[^1] == '=')
+            text = text[..^1];
+        if (text.Length != Base64Length - 1)
+            return null;
+
+        Span<char> padded = stackalloc char[Base64Length];
+        text.CopyTo(padded);
+        padded[^1] = '=';
+        Span<byte> key = stackalloc byte[Size];
+        // Base64 decoding skips white space; a key of 43 characters with some is too short, and so fails here. The last
+        // character carries two bits that mean nothing: a spelling that sets them is another text for the same key.
+        return Convert.TryFromBase64Chars(padded, key, out int written) && written == Size ? new FeedId(key) : null;
+    }
+
     static FeedId IParsable<FeedId>.Parse(string s, IFormatProvider? provider) => Parse(s);
 
     static FeedId ISpanParsable<FeedId>.Parse(ReadOnlySpan<char> s, IFormatProvider? provider) => Parse(s);
@@ -71,16 +100,6 @@ public readonly struct FeedId : IEquatable<FeedId>, ISpanParsable<FeedId>
 
     static bool ISpanParsable<FeedId>.TryParse(ReadOnlySpan<char> s, IFormatProvider? provider, out FeedId result) =>
         TryParse(s, out result);
-
-    /// <summary>Whether the owner of this identity signed exactly these bytes.</summary>
-    /// <param name="message">The bytes that were signed.</param>
-    /// <param name="signature">64 bytes; with any other length the answer is false.</param>
-    public bool Verify(ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature)
-    {
-        Span<byte> key = stackalloc byte[Size];
-        CopyTo(key);
-        return Ed25519.Verify(signature, message, key);
-    }
 
     /// <summary>Writes the 32 bytes of the public key.</summary>
     /// <exception cref="ArgumentException"><paramref name="destination"/> is shorter than 32 bytes.</exception>

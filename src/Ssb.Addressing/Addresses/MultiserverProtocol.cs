@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace Ssb.Conn;
+namespace Ssb;
 
 /// <summary>One part of a route, such as <c>net:host:8008</c>: a name and its data fields.</summary>
 /// <param name="Name">Lower-case letters, digits and <c>-</c>, at least two, a letter first.</param>

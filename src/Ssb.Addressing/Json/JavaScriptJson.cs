@@ -5,7 +5,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
 
-namespace Ssb.Wire;
+namespace Ssb;
 
 /// <summary>
 /// JSON text with exactly the bytes that JavaScript gives: <c>JSON.stringify(JSON.parse(text))</c>, and the same with
@@ -73,11 +73,22 @@ public static class JavaScriptJson
         JavaScriptString.Write(value, output);
     }
 
+    /// <summary>The text of a finite number, as <c>JSON.stringify</c> writes it.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is not finite, which JSON cannot tell.</exception>
+    public static string Format(double value) => double.IsFinite(value)
+        ? JavaScriptNumber.Format(value)
+        : throw new ArgumentOutOfRangeException(nameof(value), value, "JSON has finite numbers only.");
+
+    /// <summary>The string between the quotes of valid JSON text. Unlike those of System.Text.Json it may hold half a surrogate
+    /// pair, which JavaScript allows.</summary>
+    public static string Unescape(ReadOnlySpan<byte> raw) => JavaScriptString.Unescape(raw);
+
     /// <summary>
     /// The members of an object in JavaScript's order: keys that are array indices first, ascending, then the others as
     /// they came. Of a key that comes twice the last value counts, in the place of the first.
     /// </summary>
-    internal static List<KeyValuePair<string, JsonElement>> Members(JsonElement value)
+    /// <exception cref="InvalidOperationException">The value is not an object.</exception>
+    public static IReadOnlyList<KeyValuePair<string, JsonElement>> Members(JsonElement value)
     {
         var members = new List<KeyValuePair<string, JsonElement>>();
         var places = new Dictionary<string, int>();
@@ -101,8 +112,20 @@ public static class JavaScriptJson
         return sort ? [.. members.OrderBy(member => ArrayIndex(member.Key))] : members; // OrderBy is stable
     }
 
-    internal static void WriteObject(
-        List<KeyValuePair<string, JsonElement>> members, IBufferWriter<byte> output, bool indented, int depth)
+    /// <summary>Writes an object of these members, in this order, as <c>JSON.stringify</c> does.</summary>
+    /// <param name="members">Its members, each name once.</param>
+    /// <param name="output">Where the UTF-8 bytes go.</param>
+    /// <param name="indented">true for an indentation of two spaces and <c>\n</c>, on every system.</param>
+    /// <exception cref="FormatException">A value is too deep, or its strings are not UTF-8.</exception>
+    public static void WriteObject(IEnumerable<KeyValuePair<string, JsonElement>> members, IBufferWriter<byte> output, bool indented)
+    {
+        ArgumentNullException.ThrowIfNull(members);
+        ArgumentNullException.ThrowIfNull(output);
+        WriteObject([.. members], output, indented, depth: 0);
+    }
+
+    private static void WriteObject(
+        IReadOnlyList<KeyValuePair<string, JsonElement>> members, IBufferWriter<byte> output, bool indented, int depth)
     {
         if (members.Count == 0)
         {

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Ssb.Conn;
+namespace Ssb;
 
 // What is known to be public, by the protocol of a part; the rest of a part becomes "***":
 //
@@ -13,8 +13,7 @@ namespace Ssb.Conn;
 //   others        nothing: forks put seeds into parts of their own
 internal static class AddressMask
 {
-    public const string Hidden = "***";
-
+    private const string Hidden = MultiserverAddress.Hidden;
     private const int LongestName = 16; // a seed in lower-case hexadecimal has the syntax of a name, and is longer
     private const int ShortestHidden = 3; // what is shorter is not a secret, and occurs in every text
     private static readonly char[] s_separators = ['/', '?', '#', '&', '=', '@']; // of a URL
@@ -40,10 +39,8 @@ internal static class AddressMask
     public static string Name(string name) => name.Length <= LongestName ? name : Hidden;
 
     /// <summary>A text that may repeat an address, such as an error of a host's network, without what the address hides.</summary>
-    public static string Hide(string text, MultiserverAddress? address)
+    public static string Hide(string text, MultiserverAddress address)
     {
-        if (address is null)
-            return text;
         IReadOnlyList<MultiserverRoute> routes = address.Routes;
         string shown = Show(routes);
         if (shown == address.Text)
@@ -76,7 +73,7 @@ internal static class AddressMask
                 AppendFields(text, data, 2, IsFeedId);
                 break;
             case "shs":
-                AppendFields(text, data, 1, field => FeedKey.Canonical(field) is not null);
+                AppendFields(text, data, 1, field => FeedId.ReadLenient(field) is not null);
                 break;
             case "noauth":
                 AppendFields(text, data, 1, IsFeedId);
@@ -140,5 +137,5 @@ internal static class AddressMask
         return route.Port is not null || MultiserverRoute.IsShortNumber(place[port..]) ? place : place[..port] + Hidden;
     }
 
-    private static bool IsFeedId(string field) => field.StartsWith('@') && FeedKey.Canonical(field) is not null;
+    private static bool IsFeedId(string field) => field.StartsWith('@') && FeedId.ReadLenient(field) is not null;
 }
