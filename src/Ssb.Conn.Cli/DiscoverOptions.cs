@@ -117,9 +117,9 @@ internal sealed record DiscoverOptions : IDisposable
 
         MultiserverAddress address = ReadAddress(typed.Announce);
         keys = Typed.Secret("--secret", typed.Secret);
-        foreach (string key in address.Routes.Select(route => route.FeedId ?? "").Distinct())
+        foreach (FeedId? key in address.Routes.Select(route => route.FeedId).Distinct())
         {
-            if (key == keys.Id.ToString())
+            if (key == keys.Id)
                 continue;
             string right = $"the secret is that of {keys.Id}, so a route to it ends in ~shs:{keys.Id.ToBase64()}";
             keys.Dispose();

@@ -89,7 +89,7 @@ internal sealed class Watch : IAsyncDisposable
     private async Task StageAsync(IAsyncEnumerable<LanAnnouncement> heard)
     {
         await foreach (LanAnnouncement announcement in heard)
-            Tally.Count(announcement.Key, Staging.TryStage(announcement));
+            Tally.Count(announcement.FeedId.ToString(), Staging.TryStage(announcement));
     }
 
     private async Task CountAsync(IAsyncEnumerable<StagingEvent> events)

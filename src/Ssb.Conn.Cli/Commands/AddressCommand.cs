@@ -92,7 +92,7 @@ internal sealed class AddressCommand : CliCommand
 
         var members = new List<string>();
         if (address.FeedId is { } key && JsonText.Member(data, "key") is null)
-            members.Add($"\"key\":{JsonText.Quoted(key)}");
+            members.Add($"\"key\":{JsonText.Quoted(key.ToString())}");
         if (type is not null)
             members.Add($"\"type\":{JsonText.Quoted(type)}");
         if (JsonText.OneLine(data)[1..^1] is { Length: > 0 } rest)

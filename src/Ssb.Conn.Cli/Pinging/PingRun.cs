@@ -117,7 +117,7 @@ internal sealed class PingRun
         try
         {
             var options = new HandshakeOptions { Network = Network, Deadline = Timeout, TimeProvider = Time };
-            BoxStream box = await SecretHandshake.ConnectAsync(stream, guest ?? Keys, FeedId.Parse(route.FeedId!), options, cancellationToken); // the address was checked
+            BoxStream box = await SecretHandshake.ConnectAsync(stream, guest ?? Keys, route.FeedId!.Value, options, cancellationToken); // the address was checked
             string us = guest is not null ? "as the guest of the invite" : IsStranger ? "as somebody made up for this" : $"as {Keys.Id}";
             return (RpcConnection.Start(box), $"it holds that key; we came {us}");
         }

@@ -26,7 +26,7 @@ internal sealed class RemoteEntry
     public string Shown => _shown ??= Parsed?.ToString() ?? NoAddress;
 
     /// <summary>The peer's feed id, if the data or the address has one.</summary>
-    public string? Key => Text("key") ?? Parsed?.Key;
+    public string? Key => Text("key") ?? Parsed?.FeedId?.ToString();
 
     /// <summary>The entry as JSON, on one line, nothing left out.</summary>
     public string Json => _json ??= JsonText.OneLine(_item);

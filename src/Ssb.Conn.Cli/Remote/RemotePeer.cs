@@ -168,7 +168,7 @@ internal sealed class RemotePeer : IAsyncDisposable
         Stream stream = await Transport.OpenAsync(route, dial: null, how, cancellationToken);
         if (RemoteTarget.IsOpen(route))
             return RpcConnection.Start(stream, s_bounds);
-        FeedId server = FeedId.Parse(route.FeedId!); // a route that is not open has a key, and then we have one: RemoteTarget sees to both
+        FeedId server = route.FeedId!.Value; // a route that is not open has a key, and then we have one: RemoteTarget sees to both
         var options = new HandshakeOptions { Network = target.Network, Deadline = target.Timeout };
         return RpcConnection.Start(await SecretHandshake.ConnectAsync(stream, target.Keys!, server, options, cancellationToken), s_bounds);
     }
@@ -193,7 +193,7 @@ internal sealed class RemotePeer : IAsyncDisposable
         if (e.Error == RpcError.ConnectionClosed)
             return new FailedException($"the peer at {Where} closed the connection before it answered {procedure}; is it shutting down?", e, "it closed the connection");
         // npm muxrpc 6.7.3, lib/permissions.js: "method:conn,stage is not in list of allowed methods", or "... is on list of disallowed methods".
-        string sentence = Sentence(arguments.Select(AddressIn).Aggregate(e.Message, AddressMask.Hide));
+        string sentence = Sentence(arguments.Select(AddressIn).Aggregate(e.Message, (text, address) => address?.Hide(text) ?? text));
         bool isRefused = e.RemoteMessage is { } said && said.StartsWith("method:", StringComparison.Ordinal) && said.EndsWith("allowed methods", StringComparison.Ordinal);
         return new FailedException(
             isRefused

@@ -57,7 +57,7 @@ internal static class SsbFolder
             byte[] text = new byte[LongestAddressFile];
             int length = file.ReadAtLeast(text, text.Length, throwOnEndOfStream: false);
             return MultiserverAddress.TryParse(Encoding.ASCII.GetString(text, 0, length).Trim(), out MultiserverAddress? address)
-                && address.Routes is [{ Transport: "net", Transform: "shs", Key: not null, Problem: null } route]
+                && address.Routes is [{ Transport: "net", Transform: "shs", FeedId: not null, Problem: null } route]
                 && IPAddress.TryParse(route.Host, out IPAddress? host) && IPAddress.IsLoopback(host)
                 ? route : null;
         }

@@ -54,7 +54,7 @@ internal sealed class StartTally
             if (happened is not { Type: HubEventType.Connected, Connection: { } connection })
                 continue;
             _connected++;
-            _peers.Add(connection.Id);
+            _peers.Add(connection.FeedId.ToString());
             if (connection is PeerConnection { IsClient: false })
                 _called++;
         }
