@@ -125,7 +125,7 @@ internal sealed record DiscoverOptions : IDisposable
             keys.Dispose();
             throw Typed.Wrong(
                 "--announce and --secret",
-                key.Length == 0 ? $"a route of the address names no key; {right}" : $"the address names {Typed.QuotePublic(key)}, but {right}");
+                key is { } named ? $"the address names {Typed.QuotePublic(named.ToString())}, but {right}" : $"a route of the address names no key; {right}");
         }
 
         try
