@@ -24,7 +24,10 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
             case HubEventType.ConnectingFailed:
                 string error = AddressMask.Hide(e.Error!.Message, peer.Address); // a failure has its error
                 Note(HubEvent.NameOf(e.Type), error);
-                OnFailed(peer, error);
+                if (e.Error is ConnectFailedException { IsLocal: true })
+                    OnNotTried(peer, error);
+                else
+                    OnFailed(peer, error);
                 break;
             case HubEventType.Connected:
                 Promote(peer);
@@ -115,6 +118,14 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
         ChangeState(peer, now.ToUnixTimeMilliseconds(), data => data.With(PeerField.Of("failure", data.Failure + 1))
             .With("duration", (data.Duration?.Add(0) ?? PeerStatistics.Of(0)).ToElement()));
         Return(peer, $"its dial failed: {error}", route => route.Peer.Text == peer.Address.Text ? With(route.Data, failure) : route.Data);
+    }
+
+    // This machine could not even try: nothing was learned of the peer, and its wait does not grow.
+    private void OnNotTried(HubPeer peer, string error)
+    {
+        long now = Now();
+        ChangeState(peer, now);
+        Return(peer, $"it could not be dialled: {error}", route => route.Peer.Text == peer.Address.Text ? route.Data.With("stateChange", (double)now) : route.Data);
     }
 
     private void OnConnected(HubPeer peer, IPeerConnection connection)

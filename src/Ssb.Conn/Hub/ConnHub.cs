@@ -487,7 +487,7 @@ public sealed class ConnHub : IAsyncDisposable
             Failed(entry, e switch
             {
                 ConnectFailedException when Cause(e, address) is not null => e,
-                ConnectFailedException => new ConnectFailedException(AddressMask.Hide(e.Message, address)),
+                ConnectFailedException failed => new ConnectFailedException(AddressMask.Hide(e.Message, address)) { IsLocal = failed.IsLocal },
                 _ when timeout.IsCancellationRequested && !entry.GivenUp.IsCancellationRequested && !_closingToken.IsCancellationRequested =>
                     new ConnectFailedException($"{address} did not answer within {deadline.TotalSeconds:0.###} s.", Cause(e, address)),
                 OperationCanceledException => new ConnectFailedException($"The dial of {address} was given up.", Cause(e, address)),
