@@ -125,7 +125,7 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
     {
         long now = Now();
         ChangeState(peer, now);
-        Return(peer, $"it could not be dialled: {error}", route => route.Peer.Text == peer.Address.Text ? route.Data.With("stateChange", (double)now) : route.Data);
+        Return(peer, $"it could not be dialled: {error}", now);
     }
 
     private void OnConnected(HubPeer peer, IPeerConnection connection)
@@ -152,8 +152,11 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
             ChangeState(peer, now);
         }
 
-        Return(peer, why, route => route.Peer.Text == peer.Address.Text ? route.Data.With("stateChange", (double)now) : route.Data);
+        Return(peer, why, now);
     }
+
+    private void Return(HubPeer peer, string why, long now) =>
+        Return(peer, why, route => route.Peer.Text == peer.Address.Text ? route.Data.With("stateChange", (double)now) : route.Data);
 
     private void Return(HubPeer peer, string why, Func<Route, StagedData> data)
     {

@@ -67,6 +67,7 @@ public sealed class SharesTests : RoomPeers
         Assert.Equal(TimeSpan.FromSeconds(4), await ShareAsync(new DialTime(clock, null), 2));
         Assert.Null(await ShareAsync(new DialTime(clock, null), 1));
         clock.Advance(TimeSpan.FromSeconds(20));
+        Assert.Equal(TimeSpan.Zero, await ShareAsync(time, 2));
         Assert.Equal(TimeSpan.Zero, await ShareAsync(time, 1));
     }
 
