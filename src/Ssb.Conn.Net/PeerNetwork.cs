@@ -153,26 +153,23 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         IReadOnlyList<MultiserverRoute> routes = address.Routes;
         var failures = new List<ConnectFailedException>();
         var time = new DialTime(_options.TimeProvider, dial.Deadline);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _closing.Token);
         for (int i = 0; i < routes.Count; i++)
         {
-            TimeSpan limit = time.ShareOf(routes.Count - i, _options.Limits.RouteDeadline);
-            using CancellationTokenSource deadline = time.Limit(limit);
-            using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token, _closing.Token);
+            MultiserverRoute route = routes[i];
             try
             {
-                return await ConnectAsync(dial, routes[i], time.Within(limit), ended.Token).ConfigureAwait(false);
+                return await time.TryNextAsync(
+                    routes.Count - i, _options.Limits.RouteDeadline, route, (share, token) => ConnectAsync(dial, route, share, token), ended.Token).ConfigureAwait(false);
             }
             catch (ConnectFailedException e)
             {
                 failures.Add(e);
             }
-            catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested && !_closing.IsCancellationRequested)
-            {
-                failures.Add(new ConnectFailedException($"{routes[i]} did not answer within {limit.TotalSeconds:0.###} s."));
-            }
         }
 
-        throw failures.Count == 1 ? failures[0] : new ConnectFailedException(string.Join(' ', failures.Select(f => f.Message)), failures[^1]);
+        throw failures.Count == 1 ? failures[0]
+            : new ConnectFailedException(string.Join(' ', failures.Select(f => f.Message)), failures[^1]) { IsLocal = failures.TrueForAll(f => f.IsLocal) };
     }
 
     /// <inheritdoc/>
@@ -318,8 +315,8 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
 
             if (route.Transport != "tunnel" && !_descriptors.MayOpen(DescriptorUse.Dial))
             {
-                throw new ConnectFailedException(
-                    "this process is short of file descriptors (ulimit -n), and keeps the last ones for its files.");
+                const string Short = "this process is short of file descriptors (ulimit -n), and keeps the last ones for its files.";
+                throw new ConnectFailedException(Short) { IsLocal = true };
             }
 
             raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, dial, HowToOpen(time), cancellationToken).ConfigureAwait(false)
@@ -329,7 +326,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         }
         catch (ConnectFailedException e)
         {
-            throw new ConnectFailedException($"{route} could not be reached: {e.Message}", e.InnerException);
+            throw new ConnectFailedException($"{route} could not be reached: {e.Message}", e.InnerException) { IsLocal = e.IsLocal };
         }
 
         bool isRelayed = IsRelayed(route);

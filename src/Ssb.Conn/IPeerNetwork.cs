@@ -64,6 +64,10 @@ public sealed class ConnectFailedException : Exception
     {
     }
 
+    /// <summary>Did the attempt fail for want of something on this machine, such as file descriptors? Then it says nothing about the peer, and the
+    /// manager does not count it as a failure of the peer. Defaults to false.</summary>
+    public bool IsLocal { get; init; }
+
     /// <summary>The exception with its causes and where they were thrown. The messages of the causes are shown as
     /// <see cref="Exception.Message"/> is.</summary>
     public override string ToString() => StrangerText.Show(this, LongestMessage);

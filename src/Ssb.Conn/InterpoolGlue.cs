@@ -24,7 +24,10 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
             case HubEventType.ConnectingFailed:
                 string error = peer.Address.Hide(e.Error!.Message); // a failure has its error
                 Note(HubEvent.NameOf(e.Type), error);
-                OnFailed(peer, error);
+                if (e.Error is ConnectFailedException { IsLocal: true })
+                    OnNotTried(peer, error);
+                else
+                    OnFailed(peer, error);
                 break;
             case HubEventType.Connected:
                 Promote(peer);
@@ -117,6 +120,14 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
         Return(peer, $"its dial failed: {error}", route => route.Peer.Text == peer.Address.Text ? With(route.Data, failure) : route.Data);
     }
 
+    // This machine could not even try: nothing was learned of the peer, and its wait does not grow.
+    private void OnNotTried(HubPeer peer, string error)
+    {
+        long now = Now();
+        ChangeState(peer, now);
+        Return(peer, $"it could not be dialled: {error}", now);
+    }
+
     private void OnConnected(HubPeer peer, IPeerConnection connection)
     {
         failures.Forget(peer.Address);
@@ -141,8 +152,11 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
             ChangeState(peer, now);
         }
 
-        Return(peer, why, route => route.Peer.Text == peer.Address.Text ? route.Data.With("stateChange", (double)now) : route.Data);
+        Return(peer, why, now);
     }
+
+    private void Return(HubPeer peer, string why, long now) =>
+        Return(peer, why, route => route.Peer.Text == peer.Address.Text ? route.Data.With("stateChange", (double)now) : route.Data);
 
     private void Return(HubPeer peer, string why, Func<Route, StagedData> data)
     {

@@ -78,6 +78,23 @@ public class InterpoolTests : PluginTestBase
         Assert.Equal(!connects, conn.Staging.Get(s_one)!.Data.Fields.ContainsKey("lastError"));
     }
 
+    [Theory]
+    [InlineData(true), InlineData(false)]
+    public async Task Dial_FailsForWantOfOurOwnDescriptors_IsNoFailureOfThePeer(bool isLocal)
+    {
+        ConnPlugin conn = await Open(s_options);
+        conn.Remember(s_one);
+        conn.Stage(s_other, OfType("internet"));
+        foreach (MultiserverAddress address in (MultiserverAddress[])[s_one, s_other])
+            conn.ConnectAsync(address).Forget();
+        foreach (TestDial dial in Network.Dials)
+            dial.Done.SetException(new ConnectFailedException("no descriptors are left.") { IsLocal = isLocal });
+        Assert.Equal(isLocal ? 0 : 1, conn.Db.Get(s_one)!.Failure);
+        Assert.Equal(!isLocal, conn.Staging.Get(s_other)!.Data.Fields.ContainsKey("failure"));
+        Assert.True(conn.Staging.Get(s_other)!.Data.Fields.ContainsKey("stateChange")); // its wait begins anew
+        Assert.Contains("no descriptors are left", $"{conn.Why(s_other.Text)}", StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Ping_ThatThrows_HarmsNobodyElse()
     {

@@ -256,31 +256,28 @@ internal sealed class RoomClient : IAsyncDisposable
         for (int i = 0; i < tried.Length; i++)
         {
             (MultiserverAddress address, bool isInHub) = tried[i];
-            TimeSpan share = time.ShareOf(tried.Length - i, _network.Limits.RouteDeadline);
-            using CancellationTokenSource limit = time.Limit(share);
-            using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
             try
             {
-                Task<IPeerConnection>? connecting = null;
-                if (isInHub && !_conn.Hub.TryJoin(address, out connecting))
-                    continue; // it has just ended
-                connecting ??= _conn.ConnectForTunnelAsync(address, isRequested, ended.Token);
-                if (await connecting.WaitAsync(ended.Token).ConfigureAwait(false) is PeerConnection connection && connection.FeedId == portal)
-                    return connection;
+                PeerConnection? reached = await time.TryNextAsync(tried.Length - i, _network.Limits.RouteDeadline, address, async (_, token) =>
+                {
+                    Task<IPeerConnection>? connecting = null;
+                    if (isInHub && !_conn.Hub.TryJoin(address, out connecting))
+                        return null; // it has just ended
+                    connecting ??= _conn.ConnectForTunnelAsync(address, isRequested, token);
+                    return await connecting.WaitAsync(token).ConfigureAwait(false) as PeerConnection;
+                }, cancellationToken).ConfigureAwait(false);
+                if (reached?.FeedId == portal)
+                    return reached;
             }
             catch (ConnectFailedException e)
             {
                 failure = e;
             }
-            catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-            {
-                failure = new ConnectFailedException($"{address} did not answer within {share.TotalSeconds:0.###} s.");
-            }
         }
 
         throw failure is null
             ? new ConnectFailedException("we are not connected to its room, and know no address of it.")
-            : new ConnectFailedException($"its room cannot be reached: {failure.Message}", failure);
+            : new ConnectFailedException($"its room cannot be reached: {failure.Message}", failure) { IsLocal = failure.IsLocal };
     }
 
     private IEnumerable<MultiserverAddress> Remembered(FeedId portal, FeedId target, bool isRequested)

@@ -11,16 +11,34 @@ internal sealed class DialTime(TimeProvider time, TimeSpan? limit)
     /// <summary>How much is left; null if that is not known.</summary>
     public TimeSpan? Left => limit - time.GetElapsedTime(_start) is { } left ? (left > TimeSpan.Zero ? left : TimeSpan.Zero) : null;
 
-    /// <summary>How long the next of several may take. The last has what is left: whoever dials ends it.</summary>
-    /// <param name="several">How many there are yet, the next included.</param>
-    /// <param name="most">The longest share.</param>
-    public TimeSpan ShareOf(int several, TimeSpan most) =>
-        several <= 1 ? Timeout.InfiniteTimeSpan : Left / several is { } share && share < most ? share : most;
+    /// <summary>How long the next of several attempts may take; null for the last, which has all that is left.</summary>
+    /// <param name="several">How many attempts are left, the next included.</param>
+    /// <param name="longest">The longest share.</param>
+    private TimeSpan? ShareOf(int several, TimeSpan longest) =>
+        several <= 1 ? null : Left / several is { } share && share < longest ? share : longest;
 
-    /// <summary>The time for the next of several, of which some may be tried in turn themselves.</summary>
-    /// <param name="share">What <see cref="ShareOf"/> told.</param>
-    public DialTime Within(TimeSpan share) => new(time, share == Timeout.InfiniteTimeSpan ? Left : share);
+    /// <summary>Runs the next of several attempts within its share of the time that is left. The last has all of it: whoever dials ends it.</summary>
+    /// <param name="several">How many attempts are left, the next included.</param>
+    /// <param name="longest">The longest share, unless it is the last.</param>
+    /// <param name="what">What is tried, for the message of the error.</param>
+    /// <param name="attempt">The attempt. It gets its share of the time, and a token that is cancelled when the share is over.</param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    /// <exception cref="ConnectFailedException">The attempt failed, or its share is over.</exception>
+    public async Task<T> TryNextAsync<T>(
+        int several, TimeSpan longest, object what, Func<DialTime, CancellationToken, Task<T>> attempt, CancellationToken cancellationToken)
+    {
+        if (ShareOf(several, longest) is not { } share)
+            return await attempt(new DialTime(time, Left), cancellationToken).ConfigureAwait(false);
 
-    /// <summary>Cancelled when a share is over.</summary>
-    public CancellationTokenSource Limit(TimeSpan share) => new(share, time);
+        using var over = new CancellationTokenSource(share, time);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, over.Token);
+        try
+        {
+            return await attempt(new DialTime(time, share), ended.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (over.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new ConnectFailedException($"{what} did not answer within {share.TotalSeconds:0.###} s.");
+        }
+    }
 }

@@ -58,7 +58,7 @@ internal static class Transport
         }
         catch (Exception e) when (e is SocketException or IOException or WebSocketException or ArgumentException or FormatException)
         {
-            throw new ConnectFailedException(ReasonOf(e), e);
+            throw new ConnectFailedException(ReasonOf(e), e) { IsLocal = FailureText.IsOutOfDescriptors(e.GetBaseException()) };
         }
     }
 
@@ -106,25 +106,27 @@ internal static class Transport
 
             if (dial?.TryOpen() == false)
                 throw new ConnectFailedException(TooMany, cause);
-            TimeSpan share = how.Time.ShareOf(addresses.Length - i, how.LongestShare);
-            using CancellationTokenSource limit = how.Time.Limit(share);
-            using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
-            var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
             try
             {
-                return await OpenSocketAsync(socket, new IPEndPoint(address, port), how.Silence, ended.Token).ConfigureAwait(false);
+                return await how.Time.TryNextAsync(
+                    addresses.Length - i,
+                    how.LongestShare,
+                    address,
+                    (_, token) => OpenSocketAsync(
+                        new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp), new IPEndPoint(address, port), how.Silence, token),
+                    cancellationToken).ConfigureAwait(false);
             }
             catch (SocketException e)
             {
                 (failure, cause) = (Sentence(FailureText.Of(e)), e);
             }
-            catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+            catch (ConnectFailedException e)
             {
-                failure = $"{address} did not answer within {share.TotalSeconds:0.###} s.";
+                failure = e.Message;
             }
         }
 
-        throw new ConnectFailedException(failure ?? $"the name {host} has no address.", cause);
+        throw new ConnectFailedException(failure ?? $"the name {host} has no address.", cause) { IsLocal = cause is not null && FailureText.IsOutOfDescriptors(cause) };
     }
 
     /// <summary>Why a dial may not connect to an address; null if it may. One of our own addresses is as local as loopback, however

@@ -70,12 +70,14 @@ public partial class CommandLineTests
         }
 
         Task<string> RunAsync(string folder, int port, FeedId id, params string[] command) => RunProgramAsync(
-            folder, id, ["node", program, .. command, "--", "--path", folder, "--host", "127.0.0.1", "--port", port.ToString(CultureInfo.InvariantCulture),
-                "--timers.handshake", "170000"]); // a loaded machine shakes hands slowly
+            folder, id, ["node", program, .. command, "--", "--path", folder, "--host", "127.0.0.1", "--port", port.ToString(CultureInfo.InvariantCulture)]);
     }
 
     // Its exit code, what it printed, and the error that it threw. A live stream is read to its first item, and the program ended.
-    private static async Task<string> RunProgramAsync(string folder, FeedId id, string[] command)
+    private static Task<string> RunProgramAsync(string folder, FeedId id, string[] command) =>
+        StockProgram.CallAsync(() => RunOnceAsync(folder, id, command));
+
+    private static async Task<(string Answer, string Errors)> RunOnceAsync(string folder, FeedId id, string[] command)
     {
         using var guard = new CancellationTokenSource(s_patience, TimeProvider.System);
         var start = new ProcessStartInfo(command[0], command.Skip(1))
@@ -102,8 +104,9 @@ public partial class CommandLineTests
                 process.Kill();
             await process.WaitForExitAsync(guard.Token);
             string printed = Normal(string.Join('\n', output), id);
-            IEnumerable<string> error = Error().Matches(await errors).Select(m => m.Value);
-            return $"{(isLive ? "live" : process.ExitCode)}: {printed} {string.Join(' ', error)}";
+            string said = await errors;
+            IEnumerable<string> error = Error().Matches(said).Select(m => m.Value);
+            return ($"{(isLive ? "live" : process.ExitCode)}: {printed} {string.Join(' ', error)}", said);
         }
         catch (OperationCanceledException)
         {

@@ -55,23 +55,37 @@ public sealed class SharesTests : RoomPeers
     }
 
     [Fact]
-    public void ShareOf_Several_DividesWhatIsLeft()
+    public async Task TryNext_Several_DividesWhatIsLeft()
     {
         var clock = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
         var time = new DialTime(clock, TimeSpan.FromSeconds(10));
-        TimeSpan most = TimeSpan.FromSeconds(4);
-        Assert.Equal(TimeSpan.FromSeconds(2.5), time.ShareOf(4, most));
+        Assert.Equal(TimeSpan.FromSeconds(2.5), await ShareAsync(time, 4));
         clock.Advance(TimeSpan.FromSeconds(1));
-        Assert.Equal(TimeSpan.FromSeconds(3), time.ShareOf(3, most));
-        Assert.Equal(most, time.ShareOf(2, most));
-        Assert.Equal(Timeout.InfiniteTimeSpan, time.ShareOf(1, most));
-        Assert.Equal(TimeSpan.FromSeconds(9), time.Within(Timeout.InfiniteTimeSpan).Left);
-        Assert.Equal(TimeSpan.FromSeconds(3), time.Within(TimeSpan.FromSeconds(3)).Left);
+        Assert.Equal(TimeSpan.FromSeconds(3), await ShareAsync(time, 3));
+        Assert.Equal(TimeSpan.FromSeconds(4), await ShareAsync(time, 2)); // the longest share
+        Assert.Equal(TimeSpan.FromSeconds(9), await ShareAsync(time, 1));
+        Assert.Equal(TimeSpan.FromSeconds(4), await ShareAsync(new DialTime(clock, null), 2));
+        Assert.Null(await ShareAsync(new DialTime(clock, null), 1));
         clock.Advance(TimeSpan.FromSeconds(20));
-        Assert.Equal(TimeSpan.Zero, time.ShareOf(2, most));
-        Assert.Equal(most, new DialTime(clock, null).ShareOf(2, most));
-        Assert.Null(new DialTime(clock, null).Within(Timeout.InfiniteTimeSpan).Left);
+        Assert.Equal(TimeSpan.Zero, await ShareAsync(time, 2));
+        Assert.Equal(TimeSpan.Zero, await ShareAsync(time, 1));
     }
+
+    [Fact]
+    public async Task TryNext_ShareIsOver_SaysSo()
+    {
+        var clock = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
+        Task<int> attempt = new DialTime(clock, TimeSpan.FromSeconds(10)).TryNextAsync(2, TimeSpan.FromSeconds(4), "It", async (_, token) =>
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, token);
+            return 0;
+        }, Token);
+        clock.Advance(TimeSpan.FromSeconds(4));
+        Assert.Equal("It did not answer within 4 s.", (await Assert.ThrowsAsync<ConnectFailedException>(() => attempt)).Message);
+    }
+
+    private static Task<TimeSpan?> ShareAsync(DialTime time, int several) =>
+        time.TryNextAsync(several, TimeSpan.FromSeconds(4), "it", (share, _) => Task.FromResult(share.Left), Token);
 
     // As the manager dials, whose deadline ends all of it. The system gives up a call after two minutes or so.
     private static async Task<string> DialAsync(PeerNetwork network, MultiserverAddress address)

@@ -33,6 +33,13 @@ public class ThreadsTests
                 DoSomething(bench, random, thread);
             }
         });
+
+        // Up to here, the order of the threads decides what is evicted and what expires. The rest makes both certain.
+        foreach (StagedPeer peer in bench.Entries())
+            bench.Unpin(peer.Address);
+        for (int i = 0; i < 30; i++)
+            bench.TryStage(Given.Address(100 + i), Given.OfType("lan"), "at the end");
+        clock.Advance(TimeSpan.FromHours(1));
         StagingSnapshot final = bench.Entries();
         bench.Close();
 
