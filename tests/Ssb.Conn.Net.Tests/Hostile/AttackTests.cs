@@ -70,8 +70,16 @@ public sealed class AttackTests : IAsyncDisposable
         await second.SendAsync(recording.Written.ToArray(), Token);
         byte[] answer = new byte[1024];
         int answered = 0;
-        while (await second.ReceiveAsync(answer.AsMemory(), Token).AsTask().WaitAsync(s_guard, Token) is var count and > 0)
-            answered += count;
+        try
+        {
+            while (await second.ReceiveAsync(answer.AsMemory(), Token).AsTask().WaitAsync(s_guard, Token) is var count and > 0)
+                answered += count;
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionReset)
+        {
+            // It hung up with some of what was sent unread.
+        }
+
         Assert.InRange(answered, 0, 64); // its hello at most, which says nothing
         Assert.True(SpinWait.SpinUntil(() => peer.Network.Counters is { FailedHandshakes: 1, Accepted: 1, Callers: 0 }, s_guard));
     }

@@ -106,7 +106,7 @@ public partial class GrammarTests
 
     [Fact]
     public void IsValid_GeneratedText_AgreesWithRegex() =>
-        Texts.Sample(text => MultiserverAddress.IsValid(text) == NaiveCheck().IsMatch(text), iter: 100_000);
+        Texts.Sample(text => MultiserverAddress.IsValid(text) == NaiveCheck().IsMatch(text), iter: Rounds.Of(100_000));
 
     [Fact]
     public void IsValid_EachCharacterInEachPlace_AgreesWithRegex()
@@ -132,7 +132,7 @@ public partial class GrammarTests
                 if (NaiveCheck().IsMatch(text))
                     Interlocked.Increment(ref valid);
             },
-            iter: 10_000);
+            iter: Rounds.Of(10_000));
         Assert.InRange(valid, all / 20, all * 19 / 20);
     }
 

@@ -14,19 +14,19 @@ public class LinearisabilityTests
     public async Task Calls_FromThreeThreads_HaveAnOrder()
     {
         int seed = Random.Shared.Next();
-        const int Rounds = 1_500;
+        int rounds = Rounds.Of(1_500);
         using var barrier = new Barrier(Threads);
         long time = 0;
-        var benches = new ConnStaging[Rounds];
-        var seen = new Seen[Rounds][];
-        for (int round = 0; round < Rounds; round++)
+        var benches = new ConnStaging[rounds];
+        var seen = new Seen[rounds][];
+        for (int round = 0; round < rounds; round++)
         {
             benches[round] = new ConnStaging(new StagingOptions { Capacity = Capacity });
             seen[round] = new Seen[Threads * CallsEach];
         }
 
         await Task.WhenAll(Enumerable.Range(0, Threads).Select(thread => Task.Factory.StartNew(() => Run(thread), TaskCreationOptions.LongRunning))).Guarded();
-        for (int round = 0; round < Rounds; round++)
+        for (int round = 0; round < rounds; round++)
         {
             benches[round].Dispose();
             Assert.True(History.HasAnOrder(seen[round], Capacity), $"Seed {seed}, round {round}:\n{string.Join('\n', seen[round].OrderBy(s => s.Began))}");
@@ -35,7 +35,7 @@ public class LinearisabilityTests
         void Run(int thread)
         {
             var random = new Random(seed + thread);
-            for (int round = 0; round < Rounds; round++)
+            for (int round = 0; round < rounds; round++)
             {
                 string[] calls = [.. Enumerable.Range(0, CallsEach).Select(_ => s_calls[random.Next(s_calls.Length)])];
                 barrier.SignalAndWait();

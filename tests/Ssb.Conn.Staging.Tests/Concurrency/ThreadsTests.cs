@@ -26,7 +26,7 @@ public class ThreadsTests
         await Parallelly(thread =>
         {
             var random = new Random(seed + thread);
-            for (int i = 0; i < 5_000; i++)
+            for (int i = 0; i < Rounds.Of(5_000); i++)
             {
                 if (thread == 0 && i % 50 == 0)
                     clock.Advance(TimeSpan.FromSeconds(1));

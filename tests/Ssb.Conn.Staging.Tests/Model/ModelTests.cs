@@ -15,19 +15,19 @@ public class ModelTests
     public void Programs_OnASmallBench_DoAsTheReference() =>
         Step.Programs(peers: 14, length: 60).Sample(
             program => Run(program, new StagingOptions { Capacity = 8, SourceCapacity = 4, TimeToLive = s_timeToLive }),
-            iter: 2_000);
+            iter: Rounds.Of(2_000));
 
     [Fact]
     public void Programs_WhereOneSourceMayFillTheBench_DoAsTheReference() =>
         Step.Programs(peers: 14, length: 60).Sample(
             program => Run(program, new StagingOptions { Capacity = 7, SourceCapacity = 7, TimeToLive = s_timeToLive }),
-            iter: 2_000);
+            iter: Rounds.Of(2_000));
 
     [Fact]
     public void Programs_OnTheSmallestBench_DoAsTheReference() =>
         Step.Programs(peers: 4, length: 30).Sample(
             program => Run(program, new StagingOptions { Capacity = 1, SourceCapacity = 1, TimeToLive = s_timeToLive }),
-            iter: 500);
+            iter: Rounds.Of(500));
 
     [Fact]
     public void Programs_WithManyPeers_DoAsTheReference() =>

@@ -45,7 +45,7 @@ public class FloodTests
                 Assert.True(bench.Entries().Count(p => p.Source == "flood" && !pinned.Contains(p.Address.Text))
                     <= Math.Max(sourceCapacity, counted.Count(p => p.Source == "flood")));
             },
-            iter: 10_000);
+            iter: Rounds.Of(10_000));
 
     [Fact]
     public void Flood_OfFifteenThousand_LeavesTheHonestAndLetsNewcomersIn()

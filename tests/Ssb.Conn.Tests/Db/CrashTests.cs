@@ -9,7 +9,7 @@ public class CrashTests
     private const int Peers = 40;
 
     // SSB_CONN_CRASHES=1000 for a long run.
-    private static readonly int s_crashes = int.TryParse(Environment.GetEnvironmentVariable("SSB_CONN_CRASHES"), CultureInfo.InvariantCulture, out int n) ? n : 50;
+    private static readonly int s_crashes = int.TryParse(Environment.GetEnvironmentVariable("SSB_CONN_CRASHES"), CultureInfo.InvariantCulture, out int n) ? n : Rounds.Of(50);
 
     [Fact]
     public async Task Kill_AtAnyMoment_LeavesTheOldOrANewStateWhole()

@@ -52,7 +52,7 @@ public class BoxStreamReadTests
         Task.WhenAll(writing, readThere, readBack).Guarded().GetAwaiter().GetResult();
         Assert.Equal(there.SelectMany(Sealed.Pattern), readThere.Result);
         Assert.Equal(back.SelectMany(Sealed.Pattern), readBack.Result);
-    }, iter: 60, threads: 1);
+    }, iter: Rounds.Of(60), threads: 1);
 
     [Fact]
     public async Task Read_AfterGoodbye_IsZeroForever()
