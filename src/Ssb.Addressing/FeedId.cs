@@ -15,7 +15,7 @@ namespace Ssb;
 [JsonConverter(typeof(FeedIdJsonConverter))]
 [TypeConverter(typeof(FeedIdTypeConverter))]
 [StructLayout(LayoutKind.Sequential, Pack = 1)] // exactly the 32 bytes, read and written as they lie in memory
-public readonly struct FeedId : IEquatable<FeedId>, ISpanParsable<FeedId>
+public readonly struct FeedId : IEquatable<FeedId>, IComparable<FeedId>, ISpanParsable<FeedId>
 {
     /// <summary>Bytes of a public key: 32.</summary>
     public const int Size = 32;
@@ -119,6 +119,25 @@ public readonly struct FeedId : IEquatable<FeedId>, ISpanParsable<FeedId>
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(_a, _b, _c, _d);
+
+    /// <summary>Compares the bytes, from the first on.</summary>
+    public int CompareTo(FeedId other)
+    {
+        ReadOnlySpan<byte> left = MemoryMarshal.AsBytes(new ReadOnlySpan<FeedId>(in this)), right = MemoryMarshal.AsBytes(new ReadOnlySpan<FeedId>(in other));
+        return left.SequenceCompareTo(right);
+    }
+
+    /// <summary>Whether the one comes before the other.</summary>
+    public static bool operator <(FeedId left, FeedId right) => left.CompareTo(right) < 0;
+
+    /// <summary>Whether the one comes after the other.</summary>
+    public static bool operator >(FeedId left, FeedId right) => left.CompareTo(right) > 0;
+
+    /// <summary>Whether the one comes before the other, or both are the same.</summary>
+    public static bool operator <=(FeedId left, FeedId right) => left.CompareTo(right) <= 0;
+
+    /// <summary>Whether the one comes after the other, or both are the same.</summary>
+    public static bool operator >=(FeedId left, FeedId right) => left.CompareTo(right) >= 0;
 
     /// <summary>Whether both hold the same key.</summary>
     public static bool operator ==(FeedId left, FeedId right) => left.Equals(right);

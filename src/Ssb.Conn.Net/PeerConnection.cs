@@ -61,6 +61,27 @@ public sealed class PeerConnection : IPeerConnection
             Probing?.Invoke(ProbeAsync());
     }
 
+    /// <inheritdoc/>
+    /// <remarks>By <c>conn.keeps</c>. The other side may learn of the second connection a little later than we: it is asked again for about a second.</remarks>
+    public async Task<bool> AgreeToKeepAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            for (TimeSpan wait = TimeSpan.FromMilliseconds(25); wait < TimeSpan.FromSeconds(1); wait *= 2)
+            {
+                if (await Rpc.CallAsync("conn.keeps", [], cancellationToken).ConfigureAwait(false) is { } answer && answer.Equals(RpcValue.True))
+                    return true;
+                await Task.Delay(wait, Rpc.Options.TimeProvider, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (RpcException)
+        {
+            // It does not know the question, as a JavaScript peer, or the connection has ended.
+        }
+
+        return false;
+    }
+
     /// <summary>The identity, and whether we dialled.</summary>
     public override string ToString() => $"{FeedId} ({(IsClient ? "dialled" : "called")})";
 

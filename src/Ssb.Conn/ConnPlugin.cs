@@ -358,8 +358,8 @@ public sealed class ConnPlugin : IAsyncDisposable
                 Add(address);
             if (feedId is { } named)
             {
-                foreach (HubPeer peer in Hub.GetByFeedId(named))
-                    Add(peer.Address);
+                if (Hub.Get(named) is { } connected)
+                    Add(connected.Address);
                 foreach (StagedPeer peer in Staging.RoutesTo(named))
                     Add(peer.Address);
                 foreach (MultiserverAddress remembered in Db.GetAddresses(named))
@@ -652,30 +652,27 @@ public sealed class ConnPlugin : IAsyncDisposable
         UnstageReason reason = rule.Kind == PeerRuleKind.Block ? UnstageReason.Blocked : UnstageReason.Dismissed;
         lock (Hub.Gate)
         {
-            IReadOnlyList<HubPeer> connected;
+            HubPeer? connected;
             if (rule.Target.FeedId is { } feedId)
             {
                 _glue.Forget(feedId);
                 using IDisposable batch = Staging.Batch();
                 foreach (StagedPeer route in Staging.RoutesTo(feedId))
                     Staging.Unstage(route.Address, reason);
-                connected = Hub.GetByFeedId(feedId);
+                connected = Hub.Get(feedId);
             }
             else
             {
                 MultiserverAddress address = rule.Target.Address!; // it is one or the other
                 _glue.Forget(address);
                 Staging.Unstage(address, reason);
-                connected = Hub.Get(address) is { } one ? [one] : [];
+                connected = Hub.Get(address);
             }
 
             string what = rule.Kind == PeerRuleKind.Block ? "blocked" : "dismissed";
             Note(what, rule.Target.Address, rule.Target.FeedId ?? rule.Target.Address?.FeedId, rule.ToString(), null);
-            if (rule.Kind == PeerRuleKind.Block)
-            {
-                foreach (HubPeer peer in connected)
-                    Hub.StartDisconnect(peer.Address, ConnReason.Blocked);
-            }
+            if (rule.Kind == PeerRuleKind.Block && connected is not null)
+                Hub.StartDisconnect(connected.Address, ConnReason.Blocked);
         }
 
         Hub.RunDeferred();
@@ -689,7 +686,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         DbPeer? known = Db.Find(address);
         Failure? failure = _failures.Find(address);
         int failures = Math.Max(failure?.Count ?? 0, known?.Data.Failure ?? 0);
-        if (inHub is not null)
+        if (inHub?.Address == address)
         {
             CountsAsRoom(inHub, out string why);
             string words = inHub.IsCaller ? "It called us" : "We dialled it";

@@ -33,6 +33,9 @@ public static class ConnReason
     /// <summary>We are shutting down.</summary>
     public const string Closing = "closing";
 
+    /// <summary>The peer is in the hub by another address.</summary>
+    public const string Elsewhere = "connected by another address";
+
     /// <summary>The peer called us.</summary>
     public const string Called = "called us";
 

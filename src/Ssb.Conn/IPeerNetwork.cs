@@ -45,6 +45,12 @@ public interface IPeerConnection
     {
     }
 
+    /// <summary>Both sides have dialled each other, and two connections stand. Asks the other side, over this one, whether it keeps this one if the other one ends.</summary>
+    /// <param name="cancellationToken">Ends the asking.</param>
+    /// <returns>true if the other side has both and keeps this one; false if it does not understand the question, as JavaScript peers, which keep both, do not.
+    /// The default is false.</returns>
+    Task<bool> AgreeToKeepAsync(CancellationToken cancellationToken) => Task.FromResult(false);
+
     /// <summary>Says goodbye and ends the connection. Calling it again does nothing.</summary>
     /// <param name="cancellationToken">Ends the goodbye; the connection is dropped then.</param>
     Task CloseAsync(CancellationToken cancellationToken);

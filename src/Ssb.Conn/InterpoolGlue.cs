@@ -140,7 +140,9 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
         long now = Now();
         string why = $"its dial was given up: {reason}";
         // Since it stood. (There: since it began to end, if we ended it.)
-        if (_away.TryGetValue(peer.Address, out Away? away) && away.Connection is not null)
+        if (_away.TryGetValue(peer.Address, out Away? away))
+            away.FeedId = peer.FeedId;
+        if (away?.Connection is not null)
         {
             double lasted = Math.Floor(options.TimeProvider.GetElapsedTime(away.ConnectedAt).TotalMilliseconds);
             ChangeState(peer, now, data => data.With("duration", (data.Duration?.Add(lasted) ?? PeerStatistics.Of(lasted)).ToElement()));
@@ -174,6 +176,14 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
         foreach (Route route in away.Routes)
         {
             StagedPeer staged = route.Peer;
+            if (_away.TryGetValue(staged.Address, out Away? dialled))
+            {
+                // Meanwhile it is in the hub by that very address, which does not tell who it is.
+                route.Data = data(route);
+                dialled.Routes.Add(route);
+                continue;
+            }
+
             bool hasExpired = staged.Type is { } type && options.Staging.TimeToLive.TryGetValue(type, out TimeSpan life)
                 && route.Age + options.TimeProvider.GetElapsedTime(route.HeardAt) >= life;
             if (hasExpired)

@@ -247,7 +247,7 @@ internal sealed class RoomClient : IAsyncDisposable
         bool isRequested = dial.IsRequested;
         IEnumerable<(MultiserverAddress Address, bool IsInHub)> ways =
         [
-            .. _conn.Hub.GetByFeedId(portal).Where(p => MayLead(p.Address, portal)).Select(p => (p.Address, true)),
+            .. _conn.Hub.Get(portal) is { } connected && MayLead(connected.Address, portal) ? [(connected.Address, true)] : Array.Empty<(MultiserverAddress, bool)>(),
             .. Remembered(portal, target, isRequested).Select(address => (address, false)),
         ];
 

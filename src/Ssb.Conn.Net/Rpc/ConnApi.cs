@@ -18,6 +18,7 @@ namespace Ssb.Conn.Net;
 /// <item><c>conn.events({old}?)</c>: what happens in hub and bench, and why: <c>{pool, type, address, key?, reason?, source?, error?, isClient?}</c>, or
 /// <c>{pool, type: "missed", missed}</c> for a reader that lagged. With <c>old</c>, first who is there already, without a reason.</item>
 /// <item><c>conn.isRunning()</c>: is the scheduler at work?</item>
+/// <item><c>conn.keeps()</c>, for everybody: <see cref="ConnHub.Keeps"/>.</item>
 /// </list>
 /// <para>A reader of a live stream that is slow skips to the newest state. Of bench and hub, what does not fit into one body (8 MiB) is left out, the
 /// latest first; an address book that does not fit is an error.</para>
@@ -29,7 +30,7 @@ internal static class ConnApi
     /// <param name="masters">Who may do everything, beside our own identity.</param>
     /// <param name="strangers">What strangers may call of the host's procedures.</param>
     public static RpcAccess Access(IEnumerable<FeedId> masters, IEnumerable<string> strangers) => masters.Aggregate(
-        new RpcAccess(new RpcPermissions(["manifest", "conn.ping", "gossip.ping", .. strangers])), (access, master) => access.With(master, RpcPermissions.All));
+        new RpcAccess(new RpcPermissions(["manifest", "conn.keeps", "conn.ping", "gossip.ping", .. strangers])), (access, master) => access.With(master, RpcPermissions.All));
 
     /// <summary>Adds <c>conn.*</c>, <c>gossip.ping</c> and <c>whoami</c> to an api.</summary>
     /// <param name="api">Where they are added.</param>
@@ -46,6 +47,7 @@ internal static class ConnApi
         GossipPing.AddTo(api, "conn.ping", timeProvider: timeProvider);
         return api
             .Sync("whoami", _ => ConnBodies.Object(writer => writer.WriteString("id", id.ToString())))
+            .Sync("conn.keeps", call => call.Caller is { } caller && plugin.Hub.Keeps(caller))
             .Async("conn.connect", (call, cancellationToken) => ConnectAsync(plugin, call, cancellationToken))
             .Async("conn.disconnect", (call, _) => DisconnectAsync(plugin, call))
             .Source("conn.peers", (_, cancellationToken) => plugin.Peers(cancellationToken)

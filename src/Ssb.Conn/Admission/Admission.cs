@@ -33,7 +33,7 @@ internal sealed class Admission(AdmissionOptions options, ConnStaging staging, C
             return AddressScope.Loopback;
         if (PeerSource.TellerOf(source) is { } teller)
             // What we published ourselves is a person's word.
-            return teller == plugin.OwnFeedId ? AddressScope.Loopback : _reach.Of(teller, hub.GetByFeedId(teller));
+            return teller == plugin.OwnFeedId ? AddressScope.Loopback : _reach.Of(teller, hub.Get(teller));
         // LAN discovery itself decides what an announcement may tell of. It never leads to this machine unless it came from it.
         bool isHeard = source!.StartsWith(Lan, StringComparison.Ordinal); // it is not null, or it were our own
         string sender = source[(source.IndexOf('/', StringComparison.Ordinal) + 1)..];

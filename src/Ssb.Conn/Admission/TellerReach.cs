@@ -27,12 +27,10 @@ internal sealed class TellerReach
 
     /// <summary>The most local of the connections with a peer that stand; without one, its last.</summary>
     /// <param name="key">The peer's feed id.</param>
-    /// <param name="connections">What the hub has of it.</param>
-    public AddressScope Of(FeedId key, IReadOnlyList<HubPeer> connections)
-    {
-        HubPeer[] standing = [.. connections.Where(c => c.State != HubState.Connecting)]; // before the handshake anybody may be there
-        return standing.Length > 0 ? standing.Min(c => ScopeOf(c.Address)) : _last.GetValueOrDefault(key, AddressScope.Public);
-    }
+    /// <param name="inHub">It in the hub; null if it is not there.</param>
+    public AddressScope Of(FeedId key, HubPeer? inHub) => inHub is { State: not HubState.Connecting } // before the handshake anybody may be there
+        ? ScopeOf(inHub.Address)
+        : _last.GetValueOrDefault(key, AddressScope.Public);
 
     /// <summary>How local a route is; null if it is a tunnel, a name, or of a transport that is not known here.</summary>
     public static AddressScope? ScopeOf(MultiserverRoute route) =>

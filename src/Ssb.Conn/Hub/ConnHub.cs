@@ -5,11 +5,12 @@ namespace Ssb.Conn;
 
 /// <summary>The connections: those that are being made, that stand, and that are being ended.</summary>
 /// <remarks>
-/// <para>Thread-safe. Modelled on npm ssb-conn-hub 1.2.1. A peer is known by its multiserver address, as dialled; a caller by the address that
-/// its connection tells, unless it is in the hub already.</para>
+/// <para>Thread-safe. Modelled on npm ssb-conn-hub 1.2.1. A peer has one entry. It shows the address that was dialled, of a caller the one that its
+/// connection tells; it is found by any address of the peer that names its feed id.</para>
 /// <para>The order of events is the order of changes, and each change has one event. No reader can make a call here fail or wait.</para>
-/// <para>Two connections with one peer can stand at a time, one dialled by each side, as in the original: which of them both sides would
-/// close is nothing they could agree on. The entry goes when the last of them ends. A second in the same direction replaces the first.</para>
+/// <para>Two connections with one peer can stand at a time, one dialled by each side, as in the original. If the other side can agree on one
+/// (<see cref="IPeerConnection.AgreeToKeepAsync"/>), the one that the peer with the greater feed id has dialled stays. The entry goes when the last of them
+/// ends. A second call in the same direction replaces the first.</para>
 /// <para>Once closed, its streams end and its other members throw <see cref="ObjectDisposedException"/>; only <see cref="Count"/> still answers, and
 /// <see cref="ResetAsync"/> finds nothing to do.</para>
 /// </remarks>
@@ -24,7 +25,7 @@ public sealed class ConnHub : IAsyncDisposable
 
     // What follows is guarded by Gate.
     private readonly OrderedTable<Entry> _entries = new();
-    private readonly Dictionary<FeedId, List<Entry>> _byKey = [];
+    private readonly Dictionary<FeedId, Entry> _byKey = []; // named by the address or proven, not what others claim
     private readonly HashSet<Task> _watched = []; // connections whose end is waited for, and dials
     private readonly Queue<Action> _deferred = []; // calls of foreign code, for when the lock is free
     private HubPeer[]? _snapshot; // until the next change
@@ -107,13 +108,15 @@ public sealed class ConnHub : IAsyncDisposable
         lock (Gate)
         {
             ThrowIfClosed();
-            if (_entries.TryGet(address, out Entry? there))
+            if (Find_NeedsLock(address) is { } there)
             {
                 if (there.View.State == HubState.Disconnecting)
-                    return RedialAsync(there, data, reason, isRequested, cancellationToken);
+                    return RedialAsync(there, address, data, reason, isRequested, cancellationToken);
                 if (isRequested)
                     Request_NeedsLock(there);
-                return there.Primary is { } standing ? Task.FromResult(standing) : there.Dialled.Task.WaitAsync(cancellationToken);
+                return there.Primary is { } standing ? Task.FromResult(standing)
+                    : there.View.Address == address ? there.Dialled.Task.WaitAsync(cancellationToken)
+                    : JoinOrDialAsync(there, address, data, reason, isRequested, cancellationToken);
             }
 
             if (Dial_NeedsLock(address, data, reason, isRequested, out entry!) is { } refusal)
@@ -138,7 +141,10 @@ public sealed class ConnHub : IAsyncDisposable
             ThrowIfClosed();
             entry = Refusal_NeedsLock(connection.Address, connection.FeedId) is null ? TakeCaller_NeedsLock(connection, out dropped) : null;
             if (entry is not null)
-                ProbeOthers_NeedsLock(connection);
+            {
+                ProbeOthers_NeedsLock(entry, connection);
+                Settle_NeedsLock(entry);
+            }
         }
 
         if (entry is not null)
@@ -161,7 +167,7 @@ public sealed class ConnHub : IAsyncDisposable
         lock (Gate)
         {
             ThrowIfClosed();
-            if (!_entries.TryGet(address, out Entry? entry))
+            if (Find_NeedsLock(address) is not { } entry)
                 return Task.FromResult(false);
             leaving = Disconnect_NeedsLock(entry, reason);
         }
@@ -182,7 +188,7 @@ public sealed class ConnHub : IAsyncDisposable
         lock (Gate)
         {
             ThrowIfClosed();
-            if (!_entries.TryGet(address, out Entry? entry))
+            if (Find_NeedsLock(address) is not { } entry)
                 return false;
             PeerData merged = entry.View.Data.Merge(data);
             CheckLength(merged);
@@ -208,6 +214,7 @@ public sealed class ConnHub : IAsyncDisposable
     public HubState? GetState(MultiserverAddress address) => Get(address)?.State;
 
     /// <summary>The peer of an address; null if it is not in the hub.</summary>
+    /// <param name="address">An address of it. If it names the peer's feed id, the peer may be in the hub by another.</param>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public HubPeer? Get(MultiserverAddress address)
     {
@@ -216,7 +223,20 @@ public sealed class ConnHub : IAsyncDisposable
         lock (Gate)
         {
             ThrowIfClosed();
-            return _entries.TryGet(address, out Entry? entry) ? entry.View : null;
+            return Find_NeedsLock(address)?.View;
+        }
+    }
+
+    /// <summary>Where both sides have dialled each other, does the connection that we dialled stay? What an implementation of <see cref="IPeerNetwork"/> answers a
+    /// peer that asks by <see cref="IPeerConnection.AgreeToKeepAsync"/>.</summary>
+    /// <param name="feedId">Who asks.</param>
+    /// <returns>true if two connections with it stand and ours is the greater feed id; false if not, or not yet.</returns>
+    public bool Keeps(FeedId feedId)
+    {
+        lock (Gate)
+        {
+            return !_isClosed && _byKey.GetValueOrDefault(feedId) is { View.State: HubState.Connected, Outgoing: not null, Incoming: not null }
+                && _options.OwnFeedId is { } own && own > feedId;
         }
     }
 
@@ -229,18 +249,18 @@ public sealed class ConnHub : IAsyncDisposable
         lock (Gate)
         {
             ThrowIfClosed();
-            return _entries.TryGet(address, out Entry? entry) && entry.View.State == HubState.Connected ? entry.Primary : null;
+            return Find_NeedsLock(address) is { View.State: HubState.Connected } entry ? entry.Primary : null;
         }
     }
 
-    /// <summary>The entries of one peer, in the order in which they came.</summary>
+    /// <summary>The peer of a feed id; null if it is not in the hub.</summary>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
-    public IReadOnlyList<HubPeer> GetByFeedId(FeedId feedId)
+    public HubPeer? Get(FeedId feedId)
     {
         lock (Gate)
         {
             ThrowIfClosed();
-            return _byKey.TryGetValue(feedId, out List<Entry>? entries) ? [.. entries.Select(e => e.View)] : [];
+            return _byKey.GetValueOrDefault(feedId)?.View;
         }
     }
 
@@ -298,7 +318,7 @@ public sealed class ConnHub : IAsyncDisposable
     {
         lock (Gate)
         {
-            if (_entries.TryGet(address, out Entry? entry) && entry.View.Data.Merge(data) is var merged && merged.Length <= _options.MaxDataLength)
+            if (Find_NeedsLock(address) is { } entry && entry.View.Data.Merge(data) is var merged && merged.Length <= _options.MaxDataLength)
                 Update_NeedsLock(entry, merged);
         }
     }
@@ -309,14 +329,14 @@ public sealed class ConnHub : IAsyncDisposable
     {
         lock (Gate)
         {
-            connection = _isClosed || !_entries.TryGet(address, out Entry? entry) || entry.View.State == HubState.Disconnecting ? null
+            connection = _isClosed || Find_NeedsLock(address) is not { } entry || entry.View.State == HubState.Disconnecting ? null
                 : entry.Primary is { } standing ? Task.FromResult(standing)
                 : entry.Dialled.Task;
             return connection is not null;
         }
     }
 
-    /// <summary>Is a peer of that identity, in its one spelling, in the hub?</summary>
+    /// <summary>Is that peer in the hub?</summary>
     internal bool Has(FeedId feedId)
     {
         lock (Gate)
@@ -329,7 +349,7 @@ public sealed class ConnHub : IAsyncDisposable
     {
         lock (Gate)
         {
-            if (_isClosed || _entries.TryGet(address, out _) || Dial_NeedsLock(address, data, reason, isRequested: false, out _) is not null)
+            if (_isClosed || Find_NeedsLock(address) is not null || Dial_NeedsLock(address, data, reason, isRequested: false, out _) is not null)
                 return false;
         }
 
@@ -342,7 +362,7 @@ public sealed class ConnHub : IAsyncDisposable
     {
         lock (Gate)
         {
-            if (!_isClosed && _entries.TryGet(address, out Entry? entry))
+            if (!_isClosed && Find_NeedsLock(address) is { } entry)
                 _ = Disconnect_NeedsLock(entry, reason); // its event tells
         }
 
@@ -442,7 +462,7 @@ public sealed class ConnHub : IAsyncDisposable
         Changed_NeedsLock(isTold: false); // readers are shown nothing of it
     }
 
-    private async Task<IPeerConnection> RedialAsync(Entry leaving, PeerData? data, string reason, bool isRequested, CancellationToken cancellationToken)
+    private async Task<IPeerConnection> RedialAsync(Entry leaving, MultiserverAddress address, PeerData? data, string reason, bool isRequested, CancellationToken cancellationToken)
     {
         try
         {
@@ -453,7 +473,20 @@ public sealed class ConnHub : IAsyncDisposable
             // It could not be ended, and stands: then it is given as it is.
         }
 
-        return await ConnectAsync(leaving.View.Address, data, reason, isRequested, cancellationToken).ConfigureAwait(false);
+        return await ConnectAsync(address, data, reason, isRequested, cancellationToken).ConfigureAwait(false);
+    }
+
+    // The peer is being dialled at another address: if that fails, this one is tried.
+    private async Task<IPeerConnection> JoinOrDialAsync(Entry there, MultiserverAddress address, PeerData? data, string reason, bool isRequested, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await there.Dialled.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (ConnectFailedException)
+        {
+            return await ConnectAsync(address, data, reason, isRequested, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     private async Task DialAsync(Entry entry, PeerDial given, string reason)
@@ -494,7 +527,7 @@ public sealed class ConnHub : IAsyncDisposable
 
     private void Connected(Entry entry, IPeerConnection connection, string reason)
     {
-        bool isWanted = false;
+        IPeerConnection? given = null; // what those who wait for the dial get
         lock (Gate)
         {
             // Who it is, is known only now. Whoever dialled drops the connection.
@@ -504,28 +537,69 @@ public sealed class ConnHub : IAsyncDisposable
             entry.HasDialled = true;
             if (IsThere_NeedsLock(entry) && entry.View.State != HubState.Disconnecting)
             {
-                isWanted = true;
-                entry.Outgoing = connection;
-                SetKey_NeedsLock(entry, connection.FeedId);
-                ProbeOthers_NeedsLock(connection);
-                if (entry.View.State == HubState.Connecting)
+                Entry? other = _byKey.GetValueOrDefault(connection.FeedId);
+                if (ReferenceEquals(other, entry) || other is null)
                 {
-                    Become_NeedsLock(entry, HubState.Connected);
-                    Tell_NeedsLock(new HubEvent(HubEventType.Connected, entry.View, reason) { Connection = connection });
+                    given = Take_NeedsLock(entry, connection, reason);
+                }
+                else if (other.View.State == HubState.Connecting)
+                {
+                    // It is being dialled by an address that names it, too, and was reached here first.
+                    LeaveFor_NeedsLock(other, connection);
+                    given = Take_NeedsLock(entry, connection, reason);
+                }
+                else
+                {
+                    // The address did not name it, and leads to a peer that is in the hub already.
+                    if (other is { View.State: HubState.Connected, Outgoing: null })
+                        given = Take_NeedsLock(other, connection, reason);
+                    else if (other.View.State == HubState.Connected)
+                        given = other.Primary;
+                    LeaveFor_NeedsLock(entry, given);
                 }
             }
         }
 
-        if (!isWanted)
-        {
+        if (!ReferenceEquals(given, connection))
             Drop(connection);
+        if (given is null)
             Abandon(entry, new ConnectFailedException($"The dial of {entry.View.Address} was given up."));
-            return;
+        RunDeferred();
+        if (given is not null)
+            entry.Dialled.TrySetResult(given);
+    }
+
+    /// <summary>An entry has a connection that was dialled.</summary>
+    private IPeerConnection Take_NeedsLock(Entry entry, IPeerConnection connection, string reason)
+    {
+        entry.Outgoing = connection;
+        SetKey_NeedsLock(entry, connection.FeedId);
+        ProbeOthers_NeedsLock(entry, connection);
+        if (entry.View.State == HubState.Connecting)
+        {
+            Become_NeedsLock(entry, HubState.Connected);
+            Tell_NeedsLock(new HubEvent(HubEventType.Connected, entry.View, reason) { Connection = connection });
         }
 
-        Watch(WatchAsync(entry, connection));
-        RunDeferred();
-        entry.Dialled.TrySetResult(connection);
+        Settle_NeedsLock(entry);
+        _deferred.Enqueue(() => Watch(WatchAsync(entry, connection)));
+        return connection;
+    }
+
+    // A dial that is not needed: its peer has another entry.
+    private void LeaveFor_NeedsLock(Entry entry, IPeerConnection? connection)
+    {
+        if (connection is not null)
+        {
+            RemoveKey_NeedsLock(entry);
+            entry.View = entry.View with { FeedId = connection.FeedId };
+            entry.Dialled.TrySetResult(connection);
+        }
+
+        entry.LeavesBecause = ConnReason.Elsewhere;
+        Become_NeedsLock(entry, HubState.Disconnecting);
+        Tell_NeedsLock(new HubEvent(HubEventType.Disconnecting, entry.View, ConnReason.Elsewhere));
+        Leave_NeedsLock(entry, ConnReason.Elsewhere);
     }
 
     private void Failed(Entry entry, Exception error, string reason)
@@ -556,7 +630,7 @@ public sealed class ConnHub : IAsyncDisposable
     private Entry? TakeCaller_NeedsLock(IPeerConnection connection, out IPeerConnection? dropped)
     {
         dropped = connection;
-        Entry? entry = _byKey.TryGetValue(connection.FeedId, out List<Entry>? entries) ? entries[0] : null;
+        Entry? entry = _byKey.GetValueOrDefault(connection.FeedId);
         if (entry is null && _entries.TryGet(connection.Address, out Entry? sameAddress))
             entry = sameAddress.View.FeedId is null ? sameAddress : null;
         if (entry is { View.State: HubState.Disconnecting })
@@ -588,10 +662,39 @@ public sealed class ConnHub : IAsyncDisposable
 
     // A peer that connects again may have lost what stands with it, and may not have been able to say so. Who it is was proven: nobody
     // else can put its connections to the test.
-    private void ProbeOthers_NeedsLock(IPeerConnection connection)
+    private void ProbeOthers_NeedsLock(Entry entry, IPeerConnection connection)
     {
-        foreach (IPeerConnection other in EntriesOf_NeedsLock(connection.FeedId).SelectMany(e => e.All).Where(c => !ReferenceEquals(c, connection)))
+        foreach (IPeerConnection other in entry.All.Where(c => !ReferenceEquals(c, connection)))
             _deferred.Enqueue(other.Probe);
+    }
+
+    // Both sides dialled at the same moment. The one whose connection is to go, who is told by the feed ids, asks the other and ends it.
+    private void Settle_NeedsLock(Entry entry)
+    {
+        if (entry is { Outgoing: { } outgoing, Incoming: { } incoming } && _options.OwnFeedId is { } own && own < incoming.FeedId)
+            _deferred.Enqueue(() => Watch(SettleAsync(entry, outgoing, incoming)));
+    }
+
+    private async Task SettleAsync(Entry entry, IPeerConnection outgoing, IPeerConnection incoming)
+    {
+        try
+        {
+            if (!await incoming.AgreeToKeepAsync(_closingToken).WaitAsync(_closingToken).ConfigureAwait(false))
+                return;
+        }
+        catch (Exception)
+        {
+            return; // foreign code, or it has ended: both stay as they are
+        }
+
+        lock (Gate)
+        {
+            if (_isClosed || entry.View.State != HubState.Connected || !ReferenceEquals(entry.Outgoing, outgoing) || !ReferenceEquals(entry.Incoming, incoming))
+                return;
+            entry.Outgoing = null;
+        }
+
+        await CloseQuietlyAsync(outgoing).ConfigureAwait(false);
     }
 
     // Waits for the end of a connection, whoever ends it.
@@ -750,11 +853,17 @@ public sealed class ConnHub : IAsyncDisposable
             _watched.Remove(task);
     }
 
+    // A peer by one of its addresses: the one that its entry shows, or any that names it.
+    private Entry? Find_NeedsLock(MultiserverAddress address) => _entries.TryGet(address, out Entry? entry) ? entry
+        : address.FeedId is { } feedId ? _byKey.GetValueOrDefault(feedId) : null;
+
     private void Add_NeedsLock(Entry entry)
     {
         _entries.Set(entry.View.Address, entry);
-        if (entry.View.FeedId is { } key)
-            EntriesOf_NeedsLock(key).Add(entry);
+        if (entry.View.Address.FeedId is { } feedId)
+            _byKey.Add(feedId, entry);
+        else if (entry.Incoming is { } proven)
+            _byKey.Add(proven.FeedId, entry);
     }
 
     private void Remove_NeedsLock(Entry entry)
@@ -766,28 +875,21 @@ public sealed class ConnHub : IAsyncDisposable
 
     private void RemoveKey_NeedsLock(Entry entry)
     {
-        if (entry.View.FeedId is not { } key || !_byKey.TryGetValue(key, out List<Entry>? entries))
-            return;
-        entries.Remove(entry);
-        if (entries.Count == 0)
-            _byKey.Remove(key);
+        foreach (FeedId? feedId in (ReadOnlySpan<FeedId?>)[entry.View.FeedId, entry.View.Address.FeedId])
+        {
+            if (feedId is { } known && ReferenceEquals(_byKey.GetValueOrDefault(known), entry))
+                _byKey.Remove(known);
+        }
     }
 
     // The handshake proves the key of an address that names none; who told of it may have claimed another.
-    private void SetKey_NeedsLock(Entry entry, FeedId key)
+    private void SetKey_NeedsLock(Entry entry, FeedId feedId)
     {
-        if (entry.View.FeedId == key)
+        if (ReferenceEquals(_byKey.GetValueOrDefault(feedId), entry))
             return;
         RemoveKey_NeedsLock(entry);
-        entry.View = entry.View with { FeedId = key };
-        EntriesOf_NeedsLock(key).Add(entry);
-    }
-
-    private List<Entry> EntriesOf_NeedsLock(FeedId key)
-    {
-        if (!_byKey.TryGetValue(key, out List<Entry>? entries))
-            _byKey.Add(key, entries = []);
-        return entries;
+        entry.View = entry.View with { FeedId = feedId };
+        _byKey[feedId] = entry;
     }
 
     private bool IsThere_NeedsLock(Entry entry) => _entries.TryGet(entry.View.Address, out Entry? there) && ReferenceEquals(there, entry);
