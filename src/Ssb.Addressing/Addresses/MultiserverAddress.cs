@@ -62,6 +62,19 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     /// <summary>The routes, in order, decoded. Computed once.</summary>
     public IReadOnlyList<MultiserverRoute> Routes => _routes ??= MultiserverRoute.ReadAll(Text);
 
+    /// <summary>This address in one spelling: the key of each <c>shs</c> part in padded base64, without the seed of an invite. Two addresses are of one peer in one place if
+    /// these are equal. It is this address itself if it is spelled so. Computed at each call.</summary>
+    public MultiserverAddress Canonical
+    {
+        get
+        {
+            if (IsCanonical(Text))
+                return this;
+            string text = string.Join(';', Routes.Select(r => r.Canonical.ToText()));
+            return text == Text ? this : new MultiserverAddress(text);
+        }
+    }
+
     /// <summary>Why this address makes no sense although its syntax is right, or null when it does: the first
     /// <see cref="MultiserverRoute.Problem"/> of its routes, or that they name different peers. Computed at each call.</summary>
     public string? Problem
@@ -171,6 +184,29 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
 
     static bool ISpanParsable<MultiserverAddress>.TryParse(ReadOnlySpan<char> s, IFormatProvider? provider, [MaybeNullWhen(false)] out MultiserverAddress result) =>
         TryParse(s, out result);
+
+    // Nearly all are: this allocates nothing.
+    private static bool IsCanonical(ReadOnlySpan<char> text)
+    {
+        Span<char> canonical = stackalloc char[Ssb.FeedId.TextLength];
+        for (int start = 0, end; start <= text.Length; start = end + 1)
+        {
+            end = EndOfPart(text, start);
+            ReadOnlySpan<char> part = text[start..end];
+            if (!part.StartsWith("shs:"))
+                continue;
+            "@".CopyTo(canonical);
+            ReadOnlySpan<char> data = part["shs:".Length..];
+            if (data.Length != canonical.Length - 1 - ".ed25519".Length)
+                return false;
+            data.CopyTo(canonical[1..]);
+            ".ed25519".CopyTo(canonical[(1 + data.Length)..]);
+            if (!Ssb.FeedId.TryParse(canonical, out _))
+                return false;
+        }
+
+        return true;
+    }
 
     private static FeedId? ReadFeedId(ReadOnlySpan<char> text)
     {

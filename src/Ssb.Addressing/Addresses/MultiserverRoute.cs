@@ -104,6 +104,18 @@ public sealed class MultiserverRoute
         ? Ssb.FeedId.ReadLenient(part.Data.ElementAtOrDefault(0))
         : null;
 
+    /// <summary>This route with its key in one spelling, and without a seed.</summary>
+    internal MultiserverRoute Canonical => FeedId is { } feedId
+        ? new MultiserverRoute([.. Protocols.Select(p => p.Name == "shs" ? p with { Data = [feedId.ToBase64()] } : p)])
+        : this;
+
+    internal string ToText()
+    {
+        var text = new StringBuilder();
+        AppendTo(text);
+        return text.ToString();
+    }
+
     internal static IReadOnlyList<MultiserverRoute> ReadAll(string text)
     {
         var routes = new List<MultiserverRoute>();

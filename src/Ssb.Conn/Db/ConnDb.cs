@@ -28,6 +28,7 @@ public sealed class ConnDb : IAsyncDisposable
 
     private readonly Lock _gate = new();
     private readonly OrderedTable<DbPeer> _peers;
+    private readonly Dictionary<MultiserverAddress, MultiserverAddress> _spelled = []; // of canonical addresses, those entries that are spelled in another way
     private Dictionary<FeedId, List<MultiserverAddress>>? _byKey; // built when it is first asked for
     private DbPeer[]? _entries; // until the next change
     private DbPeer[]? _published; // what readers see during a batch
@@ -47,6 +48,8 @@ public sealed class ConnDb : IAsyncDisposable
         _options = options with { Logger = SteadyLogger.Of(options.Logger) };
         (_path, _lock, _peers, _others) = (path, folderLock, content.Peers, content.Others);
         _file = FileOf(options);
+        foreach (DbPeer peer in _peers.All)
+            Spell(peer.Address);
         _events = new EventFeed<DbEvent>(options.ChangeBuffer, missed => new DbEvent(DbEventType.Missed, null, missed));
         _timer = path is null ? null : options.TimeProvider.CreateTimer(static db => ((ConnDb)db!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -173,7 +176,7 @@ public sealed class ConnDb : IAsyncDisposable
             lock (_gate)
             {
                 ThrowIfClosed();
-                if (!_peers.TryGet(address, out DbPeer? now))
+                if (Find_NeedsLock(address) is not { } now)
                     return false;
                 if (!ReferenceEquals(now, known))
                     continue;
@@ -228,8 +231,10 @@ public sealed class ConnDb : IAsyncDisposable
         lock (_gate)
         {
             ThrowIfClosed();
-            if (!_peers.Remove(address, out DbPeer? peer))
+            if (Find_NeedsLock(address) is not { } peer || !_peers.Remove(peer.Address, out _))
                 return false;
+            if (_spelled.TryGetValue(peer.Address.Canonical, out MultiserverAddress? spelled) && spelled == peer.Address)
+                _spelled.Remove(peer.Address.Canonical);
             Unindex_NeedsLock(peer);
             Changed_NeedsLock(DbEventType.Delete, peer);
             return true;
@@ -371,8 +376,24 @@ public sealed class ConnDb : IAsyncDisposable
         lock (_gate)
         {
             ThrowIfClosed();
-            return _peers.TryGet(address, out DbPeer? peer) ? peer : null;
+            return Find_NeedsLock(address);
         }
+    }
+
+    // A peer has one entry for a place, however the address spells its key.
+    private DbPeer? Find_NeedsLock(MultiserverAddress address)
+    {
+        if (_peers.TryGet(address, out DbPeer? peer))
+            return peer;
+        MultiserverAddress canonical = address.Canonical;
+        return _peers.TryGet(canonical, out peer) || (_spelled.TryGetValue(canonical, out MultiserverAddress? spelled) && _peers.TryGet(spelled, out peer)) ? peer : null;
+    }
+
+    private void Spell(MultiserverAddress address)
+    {
+        MultiserverAddress canonical = address.Canonical;
+        if (canonical != address)
+            _spelled.TryAdd(canonical, address);
     }
 
     private bool Change(MultiserverAddress address, PeerData given, Func<PeerData, PeerData, PeerData> merge)
@@ -381,13 +402,13 @@ public sealed class ConnDb : IAsyncDisposable
         lock (_gate)
         {
             ThrowIfClosed();
-            bool isThere = _peers.TryGet(address, out DbPeer? known);
-            if (!isThere && _peers.Count >= _options.Capacity)
+            DbPeer? known = Find_NeedsLock(address);
+            if (known is null && _peers.Count >= _options.Capacity)
                 throw new InvalidOperationException($"The address book is full: it has {_peers.Count:N0} peers, the most that it keeps.");
             PeerData next = WithBirth(merge(known?.Data ?? PeerData.Empty, given), known?.Data);
             CheckLength(next);
             Put_NeedsLock(new DbPeer(known?.Address ?? address, next), known);
-            return !isThere;
+            return known is null;
         }
     }
 
@@ -409,6 +430,8 @@ public sealed class ConnDb : IAsyncDisposable
     private void Put_NeedsLock(DbPeer peer, DbPeer? known)
     {
         _peers.Set(peer.Address, peer);
+        if (known is null)
+            Spell(peer.Address);
         if (known is null && _others.Count > 0)
             _others = [.. _others.Where(o => o.Name != peer.Address.Text)]; // else the file would have the name twice
         if (known is null || known.FeedId != peer.FeedId)
