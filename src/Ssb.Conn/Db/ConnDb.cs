@@ -367,6 +367,7 @@ public sealed class ConnDb : IAsyncDisposable
 
     internal DbPeer? Find(MultiserverAddress address)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
         lock (_gate)
         {
@@ -377,6 +378,7 @@ public sealed class ConnDb : IAsyncDisposable
 
     private bool Change(MultiserverAddress address, PeerData given, Func<PeerData, PeerData, PeerData> merge)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
         lock (_gate)
         {

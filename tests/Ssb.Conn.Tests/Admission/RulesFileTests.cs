@@ -192,6 +192,20 @@ public sealed class RulesFileTests : IDisposable
     }
 
     [Fact]
+    public void SetAndRemove_Closed_ThrowAndDecideNothing()
+    {
+        PeerRules rules = Open();
+        rules.Set(new PeerRule(A, PeerRuleKind.Block, Given.Start, null));
+        string before = File.ReadAllText(Rules);
+        rules.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => rules.Set(new PeerRule(B, PeerRuleKind.Block, Given.Start, null)));
+        Assert.Throws<ObjectDisposedException>(() => rules.Set(null!));
+        Assert.Throws<ObjectDisposedException>(() => rules.Remove(A));
+        Assert.Equal(A, Assert.Single(rules.All).Target); // connections that end are still asked about
+        Assert.Equal(before, File.ReadAllText(Rules));
+    }
+
+    [Fact]
     public void Open_DamagedAgainAndAgain_KeepsEachCopy()
     {
         string rule = $$"""{"version":1,"rules":[{"target":"{{A}}","kind":"block","since":1},""";
