@@ -66,7 +66,7 @@ public class EveryCallTests : PluginTestBase
         {
             foreach (string text in invalid)
             {
-                Exception? outcome = await OutcomeOf(call, conn, p => p.Name is "address" or "target" ? text : Usual(p));
+                object? outcome = await OutcomeOf(call, conn, p => p.Name is "address" or "target" ? text : Usual(p));
                 AssertThrows<FormatException>(call, outcome);
                 Assert.DoesNotContain(seed, $"{outcome}", StringComparison.Ordinal);
             }
@@ -92,17 +92,41 @@ public class EveryCallTests : PluginTestBase
     public async Task EveryTextCall_ValidText_IsTheCallOfTheSameName(Type type)
     {
         MultiserverAddress address = Given.Address(1);
+        var data = PeerData.Parse("""{"type":"pub"}""");
+        Func<ConnPlugin, Task>[] situations =
+        [
+            static _ => Task.CompletedTask,
+            conn => Task.FromResult(conn.Stage(address)),
+            async conn =>
+            {
+                conn.Remember(address, data);
+                await conn.ConnectAsync(address, data).Guarded();
+            },
+            conn =>
+            {
+                conn.Dismiss(PeerTarget.From(address));
+                return Task.CompletedTask;
+            },
+        ];
+        Reachable();
         foreach (MethodInfo call in TextMethodsOf(type))
         {
-            Reachable();
-            MethodInfo twin = Assert.Single(MethodsOf(type), m => m.Name == call.Name && m.GetParameters()[0].ParameterType != typeof(string)
-                && m.GetParameters().Skip(1).Select(p => p.ParameterType).SequenceEqual(call.GetParameters().Skip(2).Select(p => p.ParameterType)));
+            ParameterInfo[] others = [.. call.GetParameters().Skip(2)];
+            MethodInfo twin = Assert.Single(MethodsOf(type), m => m.Name == call.Name
+                && m.GetParameters().Skip(1).Select(p => p.ParameterType).SequenceEqual(others.Select(p => p.ParameterType)));
             Assert.Equal(twin.ReturnType, call.ReturnType);
-            Assert.Equal(twin.GetParameters().Skip(1).Select(p => p.DefaultValue), call.GetParameters().Skip(2).Select(p => p.DefaultValue));
-            ConnPlugin byText = await Open(), byValue = await Open();
-            Assert.Null(await OutcomeOf(call, byText, p => p.Name is "address" or "target" ? address.Text : Usual(p)));
-            Assert.Null(await OutcomeOf(twin, byValue, p => p.Name == "address" ? address : p.Name == "target" ? PeerTarget.From(address) : Usual(p)));
-            Assert.Equal(ContentOf(byValue), ContentOf(byText));
+            Assert.Equal(twin.GetParameters().Skip(1).Select(p => p.DefaultValue), others.Select(p => p.DefaultValue));
+            foreach (Func<ConnPlugin, Task> prepare in situations)
+            {
+                ConnPlugin byText = await Open(), byValue = await Open();
+                await prepare(byText);
+                await prepare(byValue);
+                object? result = await OutcomeOf(call, byText, p => p.Name is "address" or "target" ? address.Text : Usual(p));
+                object? expected = await OutcomeOf(twin, byValue, p => p.Name == "address" ? address : p.Name == "target" ? PeerTarget.From(address) : Usual(p));
+                Assert.IsNotType<Exception>(expected, exactMatch: false);
+                Assert.Equal($"{expected}", $"{result}");
+                Assert.Equal(ContentOf(byValue), ContentOf(byText));
+            }
         }
     }
 
@@ -121,8 +145,8 @@ public class EveryCallTests : PluginTestBase
             .Where(m => m.IsDefined(typeof(ExtensionAttribute)) && m.GetParameters()[0].ParameterType == type),
     ];
 
-    /// <summary>What a method throws, at once or by its task; null if it throws nothing.</summary>
-    private static async Task<Exception?> OutcomeOf(MethodInfo method, ConnPlugin conn, Func<ParameterInfo, object?> argument)
+    /// <summary>What a method throws, at once or by its task; else what it gives, or its task.</summary>
+    private static async Task<object?> OutcomeOf(MethodInfo method, ConnPlugin conn, Func<ParameterInfo, object?> argument)
     {
         object?[] arguments = [.. method.GetParameters().Select(p => Of(conn, p.ParameterType) ?? argument(p))];
         try
@@ -130,10 +154,15 @@ public class EveryCallTests : PluginTestBase
             object? result = method.Invoke(Of(conn, method.DeclaringType!), BindingFlags.DoNotWrapExceptions, null, arguments, null);
             if (result is ValueTask ending)
                 result = ending.AsTask();
-            if (result is Task task)
-                await task.Guarded();
-            (result as IDisposable)?.Dispose();
-            return null;
+            if (result is not Task task)
+                return result;
+            await task.Guarded();
+            return task switch
+            {
+                Task<bool> ended => await ended,
+                Task<IPeerConnection> made => await made,
+                _ => null,
+            };
         }
         catch (Exception e) when (e is not TimeoutException)
         {
@@ -149,8 +178,8 @@ public class EveryCallTests : PluginTestBase
         : parameter.ParameterType == typeof(TimeSpan) ? TimeSpan.FromHours(1)
         : throw new ArgumentException($"There is no usual argument for '{parameter}'.", nameof(parameter));
 
-    private static void AssertThrows<T>(MethodInfo call, Exception? outcome) =>
-        Assert.True(outcome is T, $"{call.DeclaringType!.Name}.{call}: expected {typeof(T).Name}, not {outcome?.ToString() ?? "success"}"); // a method has a type
+    private static void AssertThrows<T>(MethodInfo call, object? outcome) =>
+        Assert.True(outcome is T, $"{call.DeclaringType!.Name}.{call}: expected {typeof(T).Name}, not {outcome ?? "nothing"}"); // a method has a type
 
     // Each is made anew after a change, and only then.
     private static object[] StateOf(ConnPlugin conn) => [conn.Staging.Entries(), conn.Hub.Snapshot(), conn.Db.Snapshot()];
