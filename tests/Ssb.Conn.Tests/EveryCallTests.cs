@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 
 namespace Ssb.Conn.Tests;
 
-/// <summary>What holds for every public method of the manager and its parts. The methods are found by reflection, so that one that is added is
-/// tested too.</summary>
+/// <summary>What holds for every public method of the manager and its parts. The methods are found by reflection, so that one that is added
+/// is tested too.</summary>
 public class EveryCallTests : PluginTestBase
 {
     private const BindingFlags Declared = BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly;
@@ -50,7 +50,8 @@ public class EveryCallTests : PluginTestBase
         string[] invalid =
         [
             "", " ", "bad!", "x:y:z", "@short.ed25519", $"@{Given.Base64(1)}.ed25519 ", $"{Given.Address(1)}~", $" {Given.Address(1)}",
-            $"{Given.Address(1)};", $"{Given.Address(1)}\n", $"{Given.Address(1)}:{seed}~", "net:" + new string('x', MultiserverAddress.DefaultMaxLength),
+            $"{Given.Address(1)};", $"{Given.Address(1)}\n", $"{Given.Address(1)}:{seed}~",
+            "net:" + new string('x', MultiserverAddress.DefaultMaxLength),
         ];
         Reachable();
         ConnPlugin conn = await Open();
@@ -122,7 +123,8 @@ public class EveryCallTests : PluginTestBase
                 await prepare(byText);
                 await prepare(byValue);
                 object? result = await OutcomeOf(call, byText, p => p.Name is "address" or "target" ? address.Text : Usual(p));
-                object? expected = await OutcomeOf(twin, byValue, p => p.Name == "address" ? address : p.Name == "target" ? PeerTarget.From(address) : Usual(p));
+                object? expected = await OutcomeOf(
+                    twin, byValue, p => p.Name == "address" ? address : p.Name == "target" ? PeerTarget.From(address) : Usual(p));
                 Assert.IsNotType<Exception>(expected, exactMatch: false);
                 Assert.Equal($"{expected}", $"{result}");
                 Assert.Equal(ContentOf(byValue), ContentOf(byText));
@@ -134,7 +136,9 @@ public class EveryCallTests : PluginTestBase
     [InlineData(typeof(ConnPlugin)), InlineData(typeof(ConnStaging)), InlineData(typeof(ConnDb)), InlineData(typeof(ConnHub))]
     [InlineData(typeof(ConnQuery))]
     public void EveryMethod_TakesAddressesAndPeersAsValues(Type type) =>
-        Assert.All(MethodsOf(type).SelectMany(m => m.GetParameters()).Where(p => p.ParameterType == typeof(string)), p => Assert.Contains(p.Name, (string[])["source", "reason"]));
+        Assert.All(
+            MethodsOf(type).SelectMany(m => m.GetParameters()).Where(p => p.ParameterType == typeof(string)),
+            p => Assert.Contains(p.Name, (string[])["source", "reason"]));
 
     private static MethodInfo[] MethodsOf(Type type) => [.. type.GetMethods(Declared).Where(m => !m.IsSpecialName)];
 
@@ -145,7 +149,7 @@ public class EveryCallTests : PluginTestBase
             .Where(m => m.IsDefined(typeof(ExtensionAttribute)) && m.GetParameters()[0].ParameterType == type),
     ];
 
-    /// <summary>What a method throws, at once or by its task; else what it gives, or its task.</summary>
+    /// <summary>What a method throws, at once or by its task; else what it, or its task, returns.</summary>
     private static async Task<object?> OutcomeOf(MethodInfo method, ConnPlugin conn, Func<ParameterInfo, object?> argument)
     {
         object?[] arguments = [.. method.GetParameters().Select(p => Of(conn, p.ParameterType) ?? argument(p))];
@@ -179,14 +183,15 @@ public class EveryCallTests : PluginTestBase
         : throw new ArgumentException($"There is no usual argument for '{parameter}'.", nameof(parameter));
 
     private static void AssertThrows<T>(MethodInfo call, object? outcome) =>
-        Assert.True(outcome is T, $"{call.DeclaringType!.Name}.{call}: expected {typeof(T).Name}, not {outcome ?? "nothing"}"); // a method has a type
+        Assert.True(outcome is T, $"{call.DeclaringType?.Name}.{call}: expected {typeof(T).Name}, not {outcome ?? "nothing"}");
 
     // Each is made anew after a change, and only then.
     private static object[] StateOf(ConnPlugin conn) => [conn.Staging.Entries(), conn.Hub.Snapshot(), conn.Db.Snapshot()];
 
     private static string ContentOf(ConnPlugin conn) => string.Join('\n',
     [
-        .. conn.Staging.Entries().Select(p => p.ToJson()), .. conn.Hub.Entries().Select(p => p.ToJson()), .. conn.DbPeers().Select(p => $"{p.Address} {p.Data.ToJson()}"),
+        .. conn.Staging.Entries().Select(p => p.ToJson()), .. conn.Hub.Entries().Select(p => p.ToJson()),
+        .. conn.DbPeers().Select(p => $"{p.Address} {p.Data.ToJson()}"),
         .. conn.Rules.Select(r => $"{r.Target} {r}"),
     ]);
 }

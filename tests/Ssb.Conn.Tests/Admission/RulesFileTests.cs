@@ -168,6 +168,20 @@ public sealed class RulesFileTests : IDisposable
         Assert.Equal(PeerRuleKind.Dismiss, Open().Find(A)!.Kind);
     }
 
+    [Theory]
+    [InlineData("block"), InlineData("dismiss"), InlineData("mute")]
+    public void Open_TargetThatIsNoPeerAndNoAddress_StaysInTheFileAndIsNoRule(string kind)
+    {
+        string other = $$"""{"target":"%{{Given.Base64(9)}}.sha256","kind":"{{kind}}","since":1}""";
+        File.WriteAllText(Rules, $$"""{"version":1,"rules":[{{other}},{"target":"{{A}}","kind":"block","since":1}]}""");
+        PeerRules rules = Open();
+        Assert.Null(rules.DamagedFile);
+        Assert.Equal(A, Assert.Single(rules.All).Target);
+        rules.Set(new PeerRule(C, PeerRuleKind.Dismiss, Given.Start, null));
+        Assert.Contains(other, File.ReadAllText(Rules), StringComparison.Ordinal);
+        Assert.Equal([A, C], Open().All.Select(rule => rule.Target));
+    }
+
     [Fact]
     public void Remove_OneOfSeveralTargets_LeavesTheOthersBlocked()
     {
