@@ -18,7 +18,7 @@ internal sealed class Policy(string name, AdmissionOptions admission, SchedulerO
     // Rings of events and histories, which nobody reads here, are short; they decide nothing.
     public ConnPluginOptions Options(World world, SimHost host) => new()
     {
-        OwnId = host.Id,
+        OwnFeedId = host.FeedId,
         Autostart = false,
         Admission = admission,
         Staging = staging with { ChangeBuffer = 16 },

@@ -29,7 +29,7 @@ internal sealed class World(Policy policy, int seed)
 
     public List<SimHost> Hosts { get; } = [];
 
-    public HashSet<string> HostileIds { get; } = [];
+    public HashSet<FeedId> HostileIds { get; } = [];
 
     /// <summary>Sources that tell of attackers.</summary>
     public HashSet<string> HostileSources { get; } = [];
@@ -92,7 +92,7 @@ internal sealed class World(Policy policy, int seed)
         if (dial.Task.IsCompleted)
             return;
         bool isThere = from.IsUp && !IsOut && (place.Room is not { } room || (room.Has(from) && (place.Node is not SimHost target || room.Has(target))));
-        if (!isThere || !place.Node.Welcomes(from.Id))
+        if (!isThere || !place.Node.Welcomes(from.FeedId))
         {
             FailedDials++;
             dial.TrySetException(new ConnectFailedException("refused"));
@@ -100,7 +100,7 @@ internal sealed class World(Policy policy, int seed)
         }
 
         MultiserverAddress caller = place.Room is { } through ? from.TunnelThrough(through) : from.CallingAddress;
-        (SimConnection near, SimConnection far) = SimConnection.Make(from, from.Id, caller, address, place, latency);
+        (SimConnection near, SimConnection far) = SimConnection.Make(from, from.FeedId, caller, address, place, latency);
         place.Node.Take(far);
         if (!dial.TrySetResult(near))
             near.Cut();

@@ -8,6 +8,8 @@ namespace Ssb.Conn;
 /// <para>Thread-safe. It holds the four parts, <see cref="Db"/>, <see cref="Hub"/>, <see cref="Staging"/> and <see cref="Query"/>, keeps them in step,
 /// and runs a scheduler. Modelled on npm ssb-conn 6.0.4; what differs stands in docs/differences-from-js.md.</para>
 /// <para>Stage through it rather than through <see cref="Staging"/>: it asks who may come, and remembers why.</para>
+/// <para>Once closed, its streams end and its methods throw <see cref="ObjectDisposedException"/>, before they look at what they are given. Only
+/// <see cref="StopAsync"/> and the three that notify it find nothing to do, and its properties still answer.</para>
 /// </remarks>
 public sealed class ConnPlugin : IAsyncDisposable
 {
@@ -230,6 +232,7 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public void Remember(MultiserverAddress address, PeerData? data = null)
     {
+        ThrowIfClosed();
         if (Db.Set(address, data))
             Note("remembered", address, address.FeedId ?? FeedId.ReadLenient(data?.Key), ConnReason.Requested, null);
     }
@@ -306,15 +309,19 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <summary>Takes a peer off the bench and keeps it off, however often it is met again. It may call, and may be dialled by a person.</summary>
     /// <param name="target">A feed id, for all its addresses, or one address.</param>
     /// <param name="until">When it may come back; null: when somebody undoes it.</param>
-    /// <exception cref="FormatException"><paramref name="target"/> is neither.</exception>
     /// <exception cref="InvalidOperationException">Too many are dismissed or blocked.</exception>
     /// <exception cref="IOException">It could not be written yet; it holds, and the file is tried again, see
     /// <see cref="RulesWriteError"/>.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public void Dismiss(PeerTarget target, DateTimeOffset? until = null) => Decide(target, PeerRuleKind.Dismiss, until);
 
     /// <summary>Dismisses a peer for some time.</summary>
     /// <inheritdoc cref="Dismiss" path="/exception"/>
-    public void Snooze(PeerTarget target, TimeSpan duration) => Decide(target, PeerRuleKind.Dismiss, _options.TimeProvider.GetUtcNow() + duration);
+    public void Snooze(PeerTarget target, TimeSpan duration)
+    {
+        ThrowIfClosed();
+        Decide(target, PeerRuleKind.Dismiss, _options.TimeProvider.GetUtcNow() + duration);
+    }
 
     /// <summary>Has nothing to do with a peer: it is dismissed, disconnected, and neither dialled nor let in.</summary>
     /// <inheritdoc cref="Dismiss" path="/param|/exception"/>
@@ -322,11 +329,12 @@ public sealed class ConnPlugin : IAsyncDisposable
 
     /// <summary>Undoes a dismissal, a snooze or a block.</summary>
     /// <returns>false if there was none in force.</returns>
-    /// <exception cref="FormatException"><paramref name="target"/> is neither a feed id nor an address.</exception>
     /// <exception cref="IOException">It could not be written yet; it holds, and the file is tried again, see
     /// <see cref="RulesWriteError"/>.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public bool Undo(PeerTarget target)
     {
+        ThrowIfClosed();
         PeerRule? rule = _rules.Find(target);
         try
         {
@@ -342,10 +350,10 @@ public sealed class ConnPlugin : IAsyncDisposable
 
     /// <summary>Where a peer is and why: who told of it, what was refused or removed and by which rule, when it may be tried next.</summary>
     /// <param name="target">A feed id, or an address.</param>
-    /// <exception cref="FormatException"><paramref name="target"/> is neither.</exception>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public WhyReport Why(PeerTarget target)
     {
+        ThrowIfClosed();
         MultiserverAddress? address = target.Address;
         FeedId? feedId = address is null ? target.FeedId
             : address.FeedId ?? Db.Find(address)?.FeedId ?? Staging.Get(address)?.FeedId ?? Hub.Get(address)?.FeedId;
@@ -635,6 +643,7 @@ public sealed class ConnPlugin : IAsyncDisposable
 
     private void Decide(PeerTarget target, PeerRuleKind kind, DateTimeOffset? until)
     {
+        ThrowIfClosed();
         var rule = new PeerRule(target, kind, _options.TimeProvider.GetUtcNow(), until);
         try
         {

@@ -5,6 +5,7 @@
 //   Interop.DbWriter read-only FOLDER    changes what cannot be written
 // It tells what it saw on its output, a line each.
 using System.Globalization;
+using Ssb;
 using Ssb.Conn;
 
 string folder = args[1];

@@ -224,6 +224,6 @@ public class FailureMemoryTests : PluginTestBase
         string error = Assert.Single(conn.Staging.Entries()).Data.Fields["lastError"].GetString()!;
         Assert.StartsWith("no \ufffd x", error, StringComparison.Ordinal);
         Assert.True(error.Length < 400);
-        Assert.Contains("no \ufffd", conn.Why(Given.FeedId(1)).ToJson(), StringComparison.Ordinal);
+        Assert.Contains("no \ufffd", conn.Why(Given.Peer(1)).ToJson(), StringComparison.Ordinal);
     }
 }

@@ -17,7 +17,10 @@ internal static class Given
     /// <summary>The key as `shs` parts have it.</summary>
     public static string Base64(int n) => Convert.ToBase64String(KeyBytes(n));
 
-    public static string FeedId(int n) => $"@{Base64(n)}.ed25519";
+    public static FeedId FeedId(int n) => new(KeyBytes(n));
+
+    /// <summary>The peer, as a person names it.</summary>
+    public static PeerTarget Peer(int n) => PeerTarget.From(FeedId(n));
 
     /// <summary>An address that names a key.</summary>
     public static MultiserverAddress Address(int n, string host = "10") =>

@@ -34,9 +34,9 @@ public class InterpoolTests : PluginTestBase
         ConnPlugin conn = await Open(s_options);
         conn.Stage(s_one, OfType("internet"));
         await conn.ConnectAsync(s_one).Guarded();
-        Assert.Throws<ArgumentException>(() => conn.Stage(s_one, new StagedData { Key = Given.FeedId(2) }));
+        Assert.Throws<ArgumentException>(() => conn.Stage(s_one, new StagedData { Key = $"{Given.FeedId(2)}" }));
         await conn.DisconnectAsync(s_one).Guarded();
-        Assert.Equal(Given.FeedId(1), Assert.Single(conn.Staging.Entries()).Key);
+        Assert.Equal(Given.FeedId(1), Assert.Single(conn.Staging.Entries()).FeedId);
     }
 
     [Fact]

@@ -33,7 +33,7 @@ public abstract class PluginTestBase : IAsyncDisposable
         options ??= new ConnPluginOptions { Autostart = false };
         ConnPlugin conn = await ConnPlugin.OpenAsync(Network, options with
         {
-            OwnId = Given.FeedId(0),
+            OwnFeedId = Given.FeedId(0),
             TimeProvider = Time,
             Scheduler = options.Scheduler with { Seed = options.Scheduler.Seed ?? 1 },
         });
@@ -42,7 +42,7 @@ public abstract class PluginTestBase : IAsyncDisposable
     }
 
     /// <summary>Dials answer at once.</summary>
-    internal void Reachable() => Network.Answer = static address => new TestConnection(address.Key ?? Given.FeedId(9_999), address);
+    internal void Reachable() => Network.Answer = static address => new TestConnection(address.FeedId ?? Given.FeedId(9_999), address);
 
     /// <summary>Dials fail at once.</summary>
     internal void Unreachable(string why = "connection refused") => Network.Answer = _ => throw new ConnectFailedException(why);
@@ -59,11 +59,11 @@ public abstract class PluginTestBase : IAsyncDisposable
 /// <summary>A social graph that a test fills.</summary>
 internal sealed class TestGraph : ISocialGraph
 {
-    public Dictionary<string, int> Hops { get; } = [];
+    public Dictionary<FeedId, int> Hops { get; } = [];
 
     public bool IsLoaded { get; set; } = true;
 
-    public int? HopsTo(string feedId) => Hops.TryGetValue(feedId, out int hops) ? hops : null;
+    public int? HopsTo(FeedId feedId) => Hops.TryGetValue(feedId, out int hops) ? hops : null;
 }
 
 internal static class TaskExtensions

@@ -55,7 +55,7 @@ public sealed class SteadyManagerTests
         Assert.StartsWith("Error: The scheduler could not look; it looks again", Assert.Single(_lines.All), StringComparison.Ordinal);
 
         isBroken = false;
-        network.Answer = static address => new TestConnection(address.Key!, address); // it has one
+        network.Answer = static address => new TestConnection(address.FeedId!.Value, address); // it has one
         conn.Stage(Given.Address(1), new StagedData { Type = "lan", Verified = true });
         _time.RunFor(TimeSpan.FromMinutes(1));
         Assert.Equal(1, conn.Hub.Count);
@@ -77,7 +77,7 @@ public sealed class SteadyManagerTests
     {
         return ConnPlugin.OpenAsync(network, new ConnPluginOptions
         {
-            OwnId = Given.FeedId(0),
+            OwnFeedId = Given.FeedId(0),
             TimeProvider = _time,
             Logger = _lines,
             Autostart = false,
@@ -99,7 +99,7 @@ public sealed class SteadyManagerTests
             throw new ConnectFailedException("not here.");
 
         public async IAsyncEnumerable<IPeerConnection> AcceptAsync(
-            Func<string, bool> isWelcome, [EnumeratorCancellation] CancellationToken cancellationToken)
+            Func<FeedId, bool> isWelcome, [EnumeratorCancellation] CancellationToken cancellationToken)
         {
             Asked++;
             if (Inner is null)
@@ -116,7 +116,7 @@ public sealed class SteadyManagerTests
     {
         public bool HasCloseBeenCalled { get; private set; }
 
-        public string Id => throw new ObjectDisposedException("the connection");
+        public FeedId FeedId => throw new ObjectDisposedException("the connection");
 
         public MultiserverAddress Address => throw new ObjectDisposedException("the connection");
 

@@ -11,7 +11,7 @@ internal sealed class TestNetwork : IPeerNetwork
     /// <summary>Decides each dial at once; null leaves it to the test. Throws what the dial is to throw.</summary>
     public Func<MultiserverAddress, TestConnection?>? Answer { get; set; }
 
-    public Func<string, bool>? IsWelcome { get; private set; }
+    public Func<FeedId, bool>? IsWelcome { get; private set; }
 
     public List<TestConnection> Connections { get; } = [];
 
@@ -47,7 +47,7 @@ internal sealed class TestNetwork : IPeerNetwork
         return dial.Done.Task;
     }
 
-    public async IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<string, bool> isWelcome, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<FeedId, bool> isWelcome, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         IsWelcome = isWelcome;
         await foreach (TestConnection caller in _callers.Reader.ReadAllAsync(cancellationToken))
@@ -59,7 +59,7 @@ internal sealed class TestNetwork : IPeerNetwork
     public TestConnection? Call(int peer, string? address = null)
     {
         var connection = new TestConnection(Given.FeedId(peer), MultiserverAddress.Parse(address ?? $"net:10.9.0.{peer}:50000~shs:{Given.Base64(peer)}"));
-        return IsWelcome!(connection.Id) && _callers.Writer.TryWrite(connection) ? connection : null;
+        return IsWelcome!(connection.FeedId) && _callers.Writer.TryWrite(connection) ? connection : null;
     }
 }
 
@@ -73,9 +73,9 @@ internal sealed class TestDial(PeerDial given, CancellationToken token)
 
     public TaskCompletionSource<IPeerConnection> Done { get; } = new();
 
-    public TestConnection Succeed(string? id = null)
+    public TestConnection Succeed(FeedId? feedId = null)
     {
-        var connection = new TestConnection(id ?? Address.Key!, Address);
+        var connection = new TestConnection(feedId ?? Address.FeedId!.Value, Address);
         Done.SetResult(connection);
         return connection;
     }
@@ -83,11 +83,11 @@ internal sealed class TestDial(PeerDial given, CancellationToken token)
     public void Fail(string message) => Done.SetException(new ConnectFailedException(message));
 }
 
-internal sealed class TestConnection(string id, MultiserverAddress address) : IPeerConnection
+internal sealed class TestConnection(FeedId feedId, MultiserverAddress address) : IPeerConnection
 {
     private readonly TaskCompletionSource _closed = new();
 
-    public string Id => id;
+    public FeedId FeedId => feedId;
 
     public MultiserverAddress Address => address;
 

@@ -7,7 +7,7 @@ public class UpstreamInterpoolTests
     private const string Address = "net:localhost:9752~shs:pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=";
     private const string Address2 = "net:localhost:1234~shs:pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=";
 
-    private readonly TestNetwork _network = new() { Answer = address => new TestConnection(address.Key ?? Given.FeedId(1), address) };
+    private readonly TestNetwork _network = new() { Answer = address => new TestConnection(address.FeedId ?? Given.FeedId(1), address) };
 
     [Fact]
     public async Task Conn_HasItsParts()

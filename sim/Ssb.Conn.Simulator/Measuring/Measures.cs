@@ -79,7 +79,7 @@ internal sealed class Measures(World world, IReadOnlyList<SimHost> victims, IRea
         CutOff.Add(peers.All(IsHostile) ? 1 : 0, 1);
     }
 
-    private bool IsHostile(HubPeer peer) => peer.Key is { } key && world.HostileIds.Contains(key);
+    private bool IsHostile(HubPeer peer) => peer.FeedId is { } feedId && world.HostileIds.Contains(feedId);
 
     // Who has a peer on the bench, or one that was dialled. Each room and the address book are one source; the senders of a LAN are one together.
     private double HostileSourcesOf(SimHost host, StagingSnapshot bench, HubPeer[] automatic)

@@ -9,7 +9,7 @@ internal static class Names
     /// <summary>A key as `shs` parts have it.</summary>
     public static string Key(string name) => Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(name)));
 
-    public static string Id(string key) => $"@{key}.ed25519";
+    public static FeedId Id(string key) => new(Convert.FromBase64String(key));
 
     public static MultiserverAddress Net(string host, string key, int port = 8008) => MultiserverAddress.Parse($"net:{host}:{port}~shs:{key}");
 

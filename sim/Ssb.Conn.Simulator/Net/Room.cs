@@ -14,7 +14,7 @@ internal sealed class Room : SimNode
         : base(world, Names.Key(name))
     {
         _isHostile = isHostile;
-        Source = $"room:{Id}";
+        Source = $"room:{FeedId}";
         Address = Names.Net(name + ".example", Key);
         world.Places.Add(Address, new Place(this, Key));
     }

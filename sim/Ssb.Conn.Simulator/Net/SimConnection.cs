@@ -6,8 +6,8 @@ internal sealed class SimConnection : IPeerConnection
     private readonly TaskCompletionSource _closed = new(); // continues inline: all happens on the thread that runs the clock
     private readonly TimeSpan _latency;
 
-    private SimConnection(SimNode owner, string id, MultiserverAddress address, Place place, TimeSpan latency) =>
-        (Owner, Id, Address, Place, _latency) = (owner, id, address, place, latency);
+    private SimConnection(SimNode owner, FeedId feedId, MultiserverAddress address, Place place, TimeSpan latency) =>
+        (Owner, FeedId, Address, Place, _latency) = (owner, feedId, address, place, latency);
 
     public SimNode Owner { get; }
 
@@ -15,7 +15,7 @@ internal sealed class SimConnection : IPeerConnection
 
     public Place Place { get; }
 
-    public string Id { get; }
+    public FeedId FeedId { get; }
 
     public MultiserverAddress Address { get; }
 
@@ -31,7 +31,7 @@ internal sealed class SimConnection : IPeerConnection
     /// <param name="address">What was dialled.</param>
     /// <param name="place">What is there.</param>
     /// <param name="latency">How long anything takes from one end to the other.</param>
-    public static (SimConnection Near, SimConnection Far) Make(SimNode caller, string callerId, MultiserverAddress callerAddress, MultiserverAddress address, Place place, TimeSpan latency)
+    public static (SimConnection Near, SimConnection Far) Make(SimNode caller, FeedId callerId, MultiserverAddress callerAddress, MultiserverAddress address, Place place, TimeSpan latency)
     {
         var near = new SimConnection(caller, Names.Id(place.Key), address, place, latency);
         var far = new SimConnection(place.Node, callerId, callerAddress, place, latency) { Other = near };

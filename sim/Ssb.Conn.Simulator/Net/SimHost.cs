@@ -53,7 +53,7 @@ internal sealed class SimHost : SimNode
     /// <summary>Times that one that an attacker told of was refused.</summary>
     public int Refused { get; private set; }
 
-    public override bool Welcomes(string callerId) => IsUp && _network.Welcomes(callerId);
+    public override bool Welcomes(FeedId caller) => IsUp && _network.Welcomes(caller);
 
     public override void Take(SimConnection end)
     {

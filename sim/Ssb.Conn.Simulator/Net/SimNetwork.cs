@@ -5,13 +5,13 @@ namespace Ssb.Conn.Simulator;
 /// <summary>A host's way to the simulated world. Callers are handed to the hub directly, as the stream of callers would continue elsewhere.</summary>
 internal sealed class SimNetwork(SimHost host) : IPeerNetwork
 {
-    private Func<string, bool> _isWelcome = static _ => false;
+    private Func<FeedId, bool> _isWelcome = static _ => false;
 
-    public bool Welcomes(string callerId) => _isWelcome(callerId);
+    public bool Welcomes(FeedId caller) => _isWelcome(caller);
 
     public Task<IPeerConnection> DialAsync(PeerDial dial, CancellationToken cancellationToken) => host.World.DialAsync(host, dial.Address, cancellationToken);
 
-    public async IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<string, bool> isWelcome, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<FeedId, bool> isWelcome, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         _isWelcome = isWelcome;
         await new TaskCompletionSource().Task.WaitAsync(cancellationToken);

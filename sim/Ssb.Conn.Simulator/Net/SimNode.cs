@@ -7,7 +7,7 @@ internal abstract class SimNode(World world, string key)
 
     public string Key => key;
 
-    public string Id { get; } = Names.Id(key);
+    public FeedId FeedId { get; } = Names.Id(key);
 
     public virtual bool IsHostile => false;
 
@@ -17,7 +17,7 @@ internal abstract class SimNode(World world, string key)
     public HashSet<SimConnection> Ends { get; } = [];
 
     /// <summary>Asked during a caller's handshake.</summary>
-    public virtual bool Welcomes(string callerId) => IsUp;
+    public virtual bool Welcomes(FeedId caller) => IsUp;
 
     /// <summary>Somebody has connected; the node has its end.</summary>
     public virtual void Take(SimConnection end)

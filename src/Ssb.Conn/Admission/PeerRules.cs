@@ -34,7 +34,7 @@ internal sealed class PeerRules : IDisposable
     private readonly ILogger _logger;
     private readonly ITimer? _retry; // of a file
     private readonly Lock _writing = new();
-    private bool _isUnwritten, _isClosed; // guarded by _writing
+    private bool _isUnwritten, _isClosed; // changed under _writing
     private readonly Lock _gate = new();
     private readonly LinkedList<RuleItem> _items = [];
     private readonly Dictionary<PeerTarget, Entry> _byTarget = []; // the first of those about it
@@ -128,8 +128,10 @@ internal sealed class PeerRules : IDisposable
     /// <summary>Sets a rule in the place of any that there is about the target.</summary>
     /// <exception cref="InvalidOperationException">There are too many.</exception>
     /// <exception cref="IOException">It could not be written yet. It is in force, and the file is tried again.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public void Set(PeerRule rule)
     {
+        ThrowIfClosed();
         lock (_gate)
         {
             if (_byTarget.Count >= Capacity && !_byTarget.ContainsKey(rule.Target))
@@ -152,8 +154,10 @@ internal sealed class PeerRules : IDisposable
 
     /// <returns>false if there was none in force.</returns>
     /// <exception cref="IOException">It could not be written yet. It holds, and the file is tried again.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public bool Remove(PeerTarget target)
     {
+        ThrowIfClosed();
         DateTimeOffset now = _time.GetUtcNow();
         bool wasInForce;
         lock (_gate)
@@ -168,7 +172,8 @@ internal sealed class PeerRules : IDisposable
         return wasInForce;
     }
 
-    /// <summary>Writes what is not written yet, and closes: nothing is tried again. Closing again does nothing.</summary>
+    /// <summary>Writes what is not written yet, and closes: nothing is tried again, and nothing more is decided. What is in force can still be
+    /// asked for. Closing again does nothing.</summary>
     /// <exception cref="IOException">It could not be written, and the message names the file.</exception>
     public void Dispose()
     {
@@ -182,6 +187,8 @@ internal sealed class PeerRules : IDisposable
                 Write_NeedsLock();
         }
     }
+
+    private void ThrowIfClosed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _isClosed), this);
 
     private bool IsInForce(Entry entry, DateTimeOffset now) => entry.Rule is not { Until: { } end, Since: var since }
         || (now < end && (since - now <= s_isAhead || _time.GetElapsedTime(entry.At) < end - since));

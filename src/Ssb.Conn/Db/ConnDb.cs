@@ -372,6 +372,7 @@ public sealed class ConnDb : IAsyncDisposable
 
     internal DbPeer? Find(MultiserverAddress address)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
         lock (_gate)
         {
@@ -398,6 +399,7 @@ public sealed class ConnDb : IAsyncDisposable
 
     private bool Change(MultiserverAddress address, PeerData given, Func<PeerData, PeerData, PeerData> merge)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
         lock (_gate)
         {

@@ -53,7 +53,7 @@ public class PeerSourceTests
     [Fact]
     public void GroupOf_FeedIdWithASlash_IsNotCutInTheMiddle()
     {
-        string id = Enumerable.Range(1, 100).Select(Given.FeedId).First(f => f.Contains('/'));
+        string id = Enumerable.Range(1, 100).Select(n => Given.FeedId(n).ToString()).First(f => f.Contains('/'));
         Assert.Equal($"room:{id}", DialTurns.GroupOf($"room:{id}"));
         Assert.Equal("pub", DialTurns.GroupOf($"pub/{id}"));
         Assert.Equal("lan:eth0", DialTurns.GroupOf("lan:eth0/10.0.0.1"));

@@ -53,7 +53,7 @@ public class ReachTests : PluginTestBase
         Assert.Equal(Address("net:203.0.113.9:8008", "ws://198.51.100.1:80/x"), Assert.Single(conn.Staging.Entries()).Address);
         Assert.Equal(StageOutcome.Updated, conn.TryStage(address, OfType("pub"), s_room).Outcome);
         Assert.Equal((1, 0), (conn.AdmissionCounters.RoutesDropped, conn.AdmissionCounters.Refused.Count));
-        PeerNote note = Assert.Single(conn.Why(Given.FeedId(1)).History, n => n.What == "route-dropped");
+        PeerNote note = Assert.Single(conn.Why(Given.Peer(1)).History, n => n.What == "route-dropped");
         Assert.Contains("may not tell of an address of this machine: net:127.0.0.1:6379", note.Reason);
         Assert.Equal(s_room, note.Source);
     }
@@ -62,7 +62,7 @@ public class ReachTests : PluginTestBase
     public async Task TryStage_DroppedRouteNamesAnotherKey_TheBlockOfTheOtherHolds()
     {
         ConnPlugin conn = await Open();
-        conn.Block(Given.FeedId(2));
+        conn.Block(Given.Peer(2));
         var address = MultiserverAddress.Parse($"net:127.0.0.1:1~shs:{Given.Base64(1)};net:203.0.113.9:8008~shs:{Given.Base64(2)}");
         Assert.Equal(RefusalReason.Blocked, conn.TryStage(address, OfType("pub"), s_room).Reason);
     }
@@ -72,7 +72,7 @@ public class ReachTests : PluginTestBase
     {
         ConnPlugin conn = await Open();
         conn.Stage(Address("net:192.168.1.4:8008"), OfType("pub"), $"pub/{Given.FeedId(3)}");
-        PeerNote note = Assert.Single(conn.Why(Given.FeedId(1)).History);
+        PeerNote note = Assert.Single(conn.Why(Given.Peer(1)).History);
         Assert.Equal(("refused", $"pub/{Given.FeedId(3)}"), (note.What, note.Source));
         Assert.Contains("may not tell of a private address: net:192.168.1.4:8008", note.Reason);
     }
@@ -143,7 +143,7 @@ public class ReachTests : PluginTestBase
         Assert.Equal(4, taken);
         Assert.Equal(StageOutcome.Inserted, conn.TryStage(Address("net:198.51.100.1:8008"), OfType("pub"), $"room:{Given.FeedId(501)}")
             .Outcome);
-        Assert.Equal(s_room, conn.Why(Given.FeedId(1)).Routes[0].Source);
+        Assert.Equal(s_room, conn.Why(Given.Peer(1)).Routes[0].Source);
     }
 
     [Fact]

@@ -10,11 +10,11 @@ public sealed class RulesFileTests : IDisposable
     private readonly DbFolder _folder = new();
     private readonly LogLines _log = new();
 
-    private static string A => Given.FeedId(1);
+    private static PeerTarget A => Given.Peer(1);
 
-    private static string B => Given.FeedId(2);
+    private static PeerTarget B => Given.Peer(2);
 
-    private static string C => Given.FeedId(3);
+    private static PeerTarget C => Given.Peer(3);
 
     private string Rules => _folder.In("conn-rules.json");
 
@@ -53,7 +53,7 @@ public sealed class RulesFileTests : IDisposable
         { "a target in an object", $$"""{"version":1,"rules":[{"target":{"id":"{{A}}"},"kind":"block","since":1}]}""" },
         { "a target under another name", $$"""{"version":1,"rules":[{"peer":"{{A}}","kind":"mute"}]}""" },
         { "a target alone", $$"""{"version":1,"rules":["{{A}}"]}""" },
-        { "a target spelled otherwise", $$"""{"version":1,"rules":[{"target":"{{A.Replace("=", "", StringComparison.Ordinal)}}","kind":"block","since":1}]}""" },
+        { "a target spelled otherwise", $$"""{"version":1,"rules":[{"target":"{{A.Text.Replace("=", "", StringComparison.Ordinal)}}","kind":"block","since":1}]}""" },
         { "twice, the block first", $$"""{"version":1,"rules":[{"target":"{{A}}","kind":"block","since":1},{"target":"{{A}}","kind":"dismiss","since":1}]}""" },
         { "twice, the later has ended", $$"""{"version":1,"rules":[{"target":"{{A}}","kind":"block","since":1},{"target":"{{A}}","kind":"block","since":1,"until":2}]}""" },
         { "rules in an object", $$"""{"version":1,"rules":{"{{A}}":"block"} }""" },
@@ -75,12 +75,12 @@ public sealed class RulesFileTests : IDisposable
         for (int i = 0; i < 3; i++) // as it is found, healed, and written after a decision
         {
             PeerRules rules = Open();
-            Assert.Equal(PeerRuleKind.Block, rules.Find(null, A)?.Kind);
+            Assert.Equal(PeerRuleKind.Block, rules.Find(A)?.Kind);
             Assert.Contains(rules.All, rule => rule.Target == A);
             if (rules.DamagedFile is { } kept)
                 Assert.Equal((0, text), (i, File.ReadAllText(kept)));
             rules.Set(new PeerRule(C, PeerRuleKind.Dismiss, Given.Start, null));
-            Assert.Equal(PeerRuleKind.Block, rules.Find(null, A)?.Kind);
+            Assert.Equal(PeerRuleKind.Block, rules.Find(A)?.Kind);
             _ = JsonElement.Parse(File.ReadAllBytes(Rules), new JsonDocumentOptions { MaxDepth = 100_000 }); // whole
         }
     }
@@ -93,7 +93,7 @@ public sealed class RulesFileTests : IDisposable
         for (int length = 0; length < text.Length; length++)
         {
             RulesContent content = RulesFile.Read(Encoding.UTF8.GetBytes(text[..length]), Given.Start);
-            string[] targets = [.. content.Items.SelectMany(i => i.Rules).Select(r => r.Target)];
+            PeerTarget[] targets = [.. content.Items.SelectMany(i => i.Rules).Select(r => r.Target)];
             Assert.True(content.IsDamaged);
             Assert.Equal(length >= text.IndexOf(parts[0], StringComparison.Ordinal) + parts[0].Length, targets.Contains(A) && content.Items[0].IsUnderstood && content.Items[0].Json.Length == parts[0].Length);
             Assert.Equal(length >= text.IndexOf(parts[1], StringComparison.Ordinal) + parts[1].Length, targets.Contains(B) && content.Items[1].Json.Length == parts[1].Length);
@@ -106,7 +106,7 @@ public sealed class RulesFileTests : IDisposable
         string[] rules = [$$"""{"target":"{{A}}","kind":"block","since":1}""", $$"""{"target":"{{B}}","kind":"dismiss","since":1,"until":4000000000000}""", $$"""{"target":"{{C}}","kind":"block","since":1}"""];
         string start = $$"""{"version":1,"rules":[{{rules[0]}},""";
         byte[] text = Encoding.UTF8.GetBytes($"{start}{rules[1]},{rules[2]}]}}");
-        int target = start.Length + rules[1].IndexOf(B, StringComparison.Ordinal);
+        int target = start.Length + rules[1].IndexOf(B.Text, StringComparison.Ordinal);
         for (int at = start.Length; at < start.Length + rules[1].Length; at++)
         {
             foreach (byte damage in "\0?\"{}\n"u8.ToArray())
@@ -116,7 +116,7 @@ public sealed class RulesFileTests : IDisposable
                 PeerRule[] found = [.. RulesFile.Read(damaged, Given.Start).Items.SelectMany(i => i.Rules)];
                 Assert.Contains(found, r => r.Target == A && r.Kind == PeerRuleKind.Block);
                 Assert.Contains(found, r => r.Target == C && r.Kind == PeerRuleKind.Block);
-                if (at < target || at >= target + B.Length)
+                if (at < target || at >= target + B.Text.Length)
                     Assert.Contains(found, r => r.Target == B);
             }
         }
@@ -125,7 +125,7 @@ public sealed class RulesFileTests : IDisposable
     [Fact]
     public void Open_DamagedRuleAboutAnAddress_ItIsBlocked()
     {
-        string address = $"ws://[::1]:8989/~shs:{Given.Base64(1)}";
+        var address = MultiserverAddress.Parse($"ws://[::1]:8989/~shs:{Given.Base64(1)}");
         File.WriteAllText(Rules, $$"""{"version":1,"rules":[["target":"{{address}}","kind":"block","since":1}]}""");
         Assert.Equal(PeerRuleKind.Block, Open().Find(address, null)?.Kind);
         Assert.Equal("", Assert.Single(Open().All).UnknownKind); // what the rule said stays lost
@@ -153,7 +153,7 @@ public sealed class RulesFileTests : IDisposable
         File.WriteAllText(Rules, $$"""{"note":"first","version":2,"rules":[{{string.Join(',', elements)}}],"\ud800":1e2}""");
         PeerRules rules = Open();
         Assert.Null(rules.DamagedFile);
-        Assert.Null(rules.Find(null, B)); // its end is understood, and over
+        Assert.Null(rules.Find(B)); // its end is understood, and over
         rules.Set(new PeerRule(C, PeerRuleKind.Dismiss, Given.Start, null));
         string[] written = [.. File.ReadAllText(Rules).Split(elements[0])];
         Assert.Equal(2, written.Length);
@@ -164,8 +164,22 @@ public sealed class RulesFileTests : IDisposable
         Open().Set(new PeerRule(A, PeerRuleKind.Dismiss, Given.Start, null)); // decided anew: its other fields stay with it
         string again = File.ReadAllText(Rules);
         Assert.Contains("\"reason\": \"sp\\u0061m\"", again, StringComparison.Ordinal);
-        Assert.True(again.IndexOf(A, StringComparison.Ordinal) < again.IndexOf("mute-range", StringComparison.Ordinal));
-        Assert.Equal(PeerRuleKind.Dismiss, Open().Find(null, A)!.Kind);
+        Assert.True(again.IndexOf(A.Text, StringComparison.Ordinal) < again.IndexOf("mute-range", StringComparison.Ordinal));
+        Assert.Equal(PeerRuleKind.Dismiss, Open().Find(A)!.Kind);
+    }
+
+    [Theory]
+    [InlineData("block"), InlineData("dismiss"), InlineData("mute")]
+    public void Open_TargetThatIsNoPeerAndNoAddress_StaysInTheFileAndIsNoRule(string kind)
+    {
+        string other = $$"""{"target":"%{{Given.Base64(9)}}.sha256","kind":"{{kind}}","since":1}""";
+        File.WriteAllText(Rules, $$"""{"version":1,"rules":[{{other}},{"target":"{{A}}","kind":"block","since":1}]}""");
+        PeerRules rules = Open();
+        Assert.Null(rules.DamagedFile);
+        Assert.Equal(A, Assert.Single(rules.All).Target);
+        rules.Set(new PeerRule(C, PeerRuleKind.Dismiss, Given.Start, null));
+        Assert.Contains(other, File.ReadAllText(Rules), StringComparison.Ordinal);
+        Assert.Equal([A, C], Open().All.Select(rule => rule.Target));
     }
 
     [Fact]
@@ -176,8 +190,8 @@ public sealed class RulesFileTests : IDisposable
         Assert.True(rules.Remove(A));
         foreach (PeerRules now in (PeerRules[])[rules, Open()])
         {
-            Assert.Null(now.Find(null, A));
-            Assert.Equal(PeerRuleKind.Block, now.Find(null, B)?.Kind);
+            Assert.Null(now.Find(A));
+            Assert.Equal(PeerRuleKind.Block, now.Find(B)?.Kind);
         }
     }
 
@@ -188,7 +202,21 @@ public sealed class RulesFileTests : IDisposable
         PeerRules rules = Open();
         Assert.Single(rules.All);
         Assert.True(rules.Remove(A));
-        Assert.Null(Open().Find(null, A));
+        Assert.Null(Open().Find(A));
+    }
+
+    [Fact]
+    public void SetAndRemove_Closed_ThrowAndDecideNothing()
+    {
+        PeerRules rules = Open();
+        rules.Set(new PeerRule(A, PeerRuleKind.Block, Given.Start, null));
+        string before = File.ReadAllText(Rules);
+        rules.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => rules.Set(new PeerRule(B, PeerRuleKind.Block, Given.Start, null)));
+        Assert.Throws<ObjectDisposedException>(() => rules.Set(null!));
+        Assert.Throws<ObjectDisposedException>(() => rules.Remove(A));
+        Assert.Equal(A, Assert.Single(rules.All).Target); // connections that end are still asked about
+        Assert.Equal(before, File.ReadAllText(Rules));
     }
 
     [Fact]
@@ -252,8 +280,8 @@ public sealed class RulesFileTests : IDisposable
         File.WriteAllText(Rules, text.ToString()); // cut: without the end
         PeerRules rules = Open();
         Assert.Equal(Count, rules.Count);
-        Assert.NotNull(rules.Find(null, Given.FeedId(Count - 1)));
-        Assert.Throws<InvalidOperationException>(() => rules.Set(new PeerRule(Given.FeedId(Count), PeerRuleKind.Block, Given.Start, null)));
+        Assert.NotNull(rules.Find(Given.Peer(Count - 1)));
+        Assert.Throws<InvalidOperationException>(() => rules.Set(new PeerRule(Given.Peer(Count), PeerRuleKind.Block, Given.Start, null)));
     }
 
     [Theory]

@@ -10,7 +10,7 @@ public class RulesTests : PluginTestBase
         ConnPlugin conn = await Open();
         conn.Stage(Given.Address(1), Lan());
         await using Reading<StagingEvent> events = conn.Staging.Listen().Read();
-        string target = byKey ? Given.FeedId(1) : Given.Address(1).Text;
+        PeerTarget target = byKey ? Given.Peer(1) : PeerTarget.From(Given.Address(1));
         conn.Dismiss(target);
         Assert.Empty(conn.Staging.Entries());
         Assert.Equal(UnstageReason.Dismissed, (await events.Next()).Reason);
@@ -25,14 +25,14 @@ public class RulesTests : PluginTestBase
     public async Task Snooze_EndsByItself()
     {
         ConnPlugin conn = await Open();
-        conn.Snooze(Given.FeedId(1), TimeSpan.FromHours(1));
+        conn.Snooze(Given.Peer(1), TimeSpan.FromHours(1));
         Seconds(3_599);
         Assert.Equal(RefusalReason.Dismissed, conn.TryStage(Given.Address(1)).Reason);
         Assert.Single(conn.Rules);
         Seconds(1);
         Assert.True(conn.Stage(Given.Address(1)));
         Assert.Empty(conn.Rules);
-        Assert.False(conn.Undo(Given.FeedId(1)));
+        Assert.False(conn.Undo(Given.Peer(1)));
     }
 
     [Fact]
@@ -41,12 +41,12 @@ public class RulesTests : PluginTestBase
         Reachable();
         ConnPlugin conn = await Open(new ConnPluginOptions());
         conn.Remember(Given.Address(1), PeerData.Parse("""{"type":"pub"}"""));
-        conn.Dismiss(Given.FeedId(1));
+        conn.Dismiss(Given.Peer(1));
         Seconds(600);
         Assert.Empty(Network.Dials);
         Assert.NotNull(Network.Call(1));
         await conn.ConnectAsync(Given.Address(2)).Guarded();
-        conn.Dismiss(Given.FeedId(2));
+        conn.Dismiss(Given.Peer(2));
         Assert.Contains(conn.Hub.Entries(), p => p.Address == Given.Address(2) && p.State == HubState.Connected);
         Network.Connections[^1].End();
         Assert.Empty(conn.Staging.Entries()); // nor does it come back from the hub
@@ -59,14 +59,14 @@ public class RulesTests : PluginTestBase
         ConnPlugin conn = await Open(new ConnPluginOptions { Autostart = false });
         conn.Stage(Given.Address(1, "11"), Lan());
         await conn.ConnectAsync(Given.Address(1)).Guarded();
-        conn.Block(Given.FeedId(1));
+        conn.Block(Given.Peer(1));
         Assert.True(Network.Connections[0].HasCloseBeenCalled);
         Assert.Empty(conn.Hub.Entries());
         Assert.Empty(conn.Staging.Entries());
         Assert.Null(Network.Call(1));
         ConnectFailedException error = await Assert.ThrowsAsync<ConnectFailedException>(() => conn.ConnectAsync(Given.Address(1)).Guarded());
         Assert.Contains("blocked", error.Message, StringComparison.Ordinal);
-        conn.Undo(Given.FeedId(1));
+        conn.Undo(Given.Peer(1));
         Assert.NotNull(Network.Call(1));
     }
 
@@ -77,15 +77,15 @@ public class RulesTests : PluginTestBase
         DateTimeOffset end = Given.Start.AddDays(1);
         ConnPlugin conn = await Open(new ConnPluginOptions { Autostart = false, Folder = folder });
         conn.Stage(Given.Address(5));
-        conn.Dismiss(Given.FeedId(1), end);
+        conn.Dismiss(Given.Peer(1), end);
         conn.Block(Given.Address(2).Text);
-        conn.Dismiss(Given.FeedId(3));
-        conn.Undo(Given.FeedId(3));
+        conn.Dismiss(Given.Peer(3));
+        conn.Undo(Given.Peer(3));
         await conn.DisposeAsync();
         Assert.Equal(["conn-rules.json", "conn.json", "conn.lock"], Directory.GetFiles(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         conn = await Open(new ConnPluginOptions { Autostart = false, Folder = folder });
         Assert.Equal(
-            [new PeerRule(Given.FeedId(1), PeerRuleKind.Dismiss, Given.Start, end), new PeerRule(Given.Address(2).Text, PeerRuleKind.Block, Given.Start, null)],
+            [new PeerRule(Given.Peer(1), PeerRuleKind.Dismiss, Given.Start, end), new PeerRule(PeerTarget.From(Given.Address(2)), PeerRuleKind.Block, Given.Start, null)],
             conn.Rules);
         Assert.Empty(conn.Staging.Entries());
     }
@@ -98,8 +98,8 @@ public class RulesTests : PluginTestBase
         File.WriteAllText(path, """{"version":1,"rules":[{"target":"@x","kind":"dismiss","since":1},{"target":""");
         ConnPlugin conn = await Open(new ConnPluginOptions { Autostart = false, Folder = folder });
         Assert.True(File.Exists(path + ".damaged"));
-        conn.Dismiss(Given.FeedId(1));
-        Assert.Contains(Given.FeedId(1), File.ReadAllText(path), StringComparison.Ordinal);
+        conn.Dismiss(Given.Peer(1));
+        Assert.Contains($"{Given.FeedId(1)}", File.ReadAllText(path), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -123,7 +123,7 @@ public class RulesTests : PluginTestBase
         connection.CloseTakes = closing.Task;
         conn.DisconnectAsync(Given.Address(1)).Forget();
         Task<IPeerConnection> again = conn.ConnectAsync(Given.Address(1));
-        conn.Block(Given.FeedId(1));
+        conn.Block(Given.Peer(1));
         closing.SetResult();
         await Assert.ThrowsAsync<ConnectFailedException>(() => again.Guarded());
         Assert.Single(Network.Dials);
@@ -133,7 +133,7 @@ public class RulesTests : PluginTestBase
     public async Task Blocked_Peer_BehindAnAddressWithoutKey_IsNotKept()
     {
         ConnPlugin conn = await Open();
-        conn.Block(Given.FeedId(1));
+        conn.Block(Given.Peer(1));
         Task<IPeerConnection> connecting = conn.ConnectAsync("net:localhost:1~noauth");
         TestConnection connection = Network.Dials[0].Succeed(Given.FeedId(1));
         await Assert.ThrowsAsync<ConnectFailedException>(() => connecting.Guarded());
@@ -145,7 +145,7 @@ public class RulesTests : PluginTestBase
     public async Task Blocked_BetweenHandshakeAndHub_IsNotLetIn()
     {
         ConnPlugin conn = await Open();
-        conn.Block(Given.FeedId(1));
+        conn.Block(Given.Peer(1));
         Assert.False(conn.Hub.Accept(new TestConnection(Given.FeedId(1), Given.Address(1))));
         Assert.Empty(conn.Hub.Entries());
     }

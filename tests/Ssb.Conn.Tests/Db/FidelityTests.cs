@@ -153,7 +153,7 @@ public class FidelityTests
     [Fact] // one that no address can be made of is passed over, as there; what is no text cannot keep the folder from opening
     public async Task Open_GossipWithEntriesThatAreNone_TakesTheOthersOver()
     {
-        string key = Given.FeedId(1);
+        FeedId key = Given.FeedId(1);
         using var folder = new DbFolder();
         await File.WriteAllBytesAsync(folder.Gossip, [.. Encoding.UTF8.GetBytes($$"""
             [7, {"address":5}, {"address":"\ud800"}, {"address":"net:a.example:1~"}, {"host":"h","port":1}, {"host":"h","key":"{{key}}"},

@@ -146,7 +146,7 @@ public sealed class HeldFileTests : IDisposable
         rules.Set(Rule(1));
         rules.Set(Rule(2));
         _held = int.MaxValue;
-        await Assert.ThrowsAsync<IOException>(() => Task.Run(() => rules.Remove(Given.FeedId(1))).Guarded());
+        await Assert.ThrowsAsync<IOException>(() => Task.Run(() => rules.Remove(Given.Peer(1))).Guarded());
         _held = 3; // at the end, too
         await Task.Run(rules.Dispose).Guarded();
         AssertWritten(2);
@@ -159,28 +159,28 @@ public sealed class HeldFileTests : IDisposable
         ConnPlugin conn = await ConnPlugin.OpenAsync(network, new ConnPluginOptions
         {
             Folder = _folder.Path,
-            OwnId = Given.FeedId(0),
+            OwnFeedId = Given.FeedId(0),
             Autostart = false,
             TimeProvider = _folder.Clock,
             Db = new ConnDbOptions { Files = Calls("replace", SharingViolation) },
         }).Guarded();
         conn.Remember(s_peer);
         _held = int.MaxValue;
-        await Assert.ThrowsAsync<IOException>(() => Task.Run(() => conn.Block(Given.FeedId(2))).Guarded());
+        await Assert.ThrowsAsync<IOException>(() => Task.Run(() => conn.Block(Given.Peer(2))).Guarded());
         Assert.NotNull(conn.RulesWriteError);
         Assert.Single(conn.Rules);
-        await Assert.ThrowsAsync<IOException>(() => Task.Run(() => conn.Undo(Given.FeedId(2))).Guarded());
+        await Assert.ThrowsAsync<IOException>(() => Task.Run(() => conn.Undo(Given.Peer(2))).Guarded());
         Assert.Empty(conn.Rules);
-        Assert.Equal("undone", conn.Why(Given.FeedId(2)).History[^1].What);
+        Assert.Equal("undone", conn.Why(Given.Peer(2)).History[^1].What);
         IOException failure = await Assert.ThrowsAsync<IOException>(() => conn.DisposeAsync().AsTask().Guarded());
         Assert.Contains(_folder.Conn, failure.Message, StringComparison.Ordinal);
         Assert.Contains(_folder.In("conn-rules.json"), failure.Message, StringComparison.Ordinal);
     }
 
-    private static PeerRule Rule(int peer) => new(Given.FeedId(peer), PeerRuleKind.Block, Given.Start, null);
+    private static PeerRule Rule(int peer) => new(Given.Peer(peer), PeerRuleKind.Block, Given.Start, null);
 
     private void AssertWritten(params int[] peers) =>
-        Assert.Equal(peers.Select(Given.FeedId), PeerRules.Open(_folder.Path, _folder.Clock, _log).All.Select(rule => rule.Target));
+        Assert.Equal(peers.Select(Given.Peer), PeerRules.Open(_folder.Path, _folder.Clock, _log).All.Select(rule => rule.Target));
 
     private Task<ConnDb> OpenAsync(string call, int error) => _folder.OpenAsync(_folder.Options with { Logger = _log, Files = Calls(call, error) });
 

@@ -105,10 +105,10 @@ public sealed class InPlaceTests : IDisposable
     {
         File.WriteAllText(_folder.In("conn-rules.json"), "");
         using (PeerRules rules = PeerRules.Open(_folder.Path, _folder.Clock, new LogLines(), Calls(Busy, isDenied: false)))
-            rules.Set(new PeerRule(Given.FeedId(1), PeerRuleKind.Block, Given.Start, null));
+            rules.Set(new PeerRule(Given.Peer(1), PeerRuleKind.Block, Given.Start, null));
         File.Copy(_folder.In("conn-rules.json"), _folder.In("conn-rules.json~copy"));
         File.WriteAllText(_folder.In("conn-rules.json"), ""); // as in the middle of a write
-        Assert.Equal(Given.FeedId(1), Assert.Single(PeerRules.Open(_folder.Path, _folder.Clock, new LogLines()).All).Target);
+        Assert.Equal(Given.Peer(1), Assert.Single(PeerRules.Open(_folder.Path, _folder.Clock, new LogLines()).All).Target);
     }
 
     // Names that a person picks for a backup.

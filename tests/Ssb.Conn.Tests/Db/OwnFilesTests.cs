@@ -21,7 +21,7 @@ public sealed class OwnFilesTests : IDisposable
         UnixFileMode before = File.GetUnixFileMode(_folder.Path);
         string folder = _folder.In("a/b/c");
         await using (ConnPlugin conn = await OpenAsync(folder))
-            conn.Block(Given.FeedId(1));
+            conn.Block(Given.Peer(1));
         foreach (string made in (string[])["a", "a/b", "a/b/c"])
             Assert.Equal(OwnerOnly | UnixFileMode.UserExecute, File.GetUnixFileMode(_folder.In(made)));
         Assert.Equal(["conn-rules.json", "conn.json", "conn.lock"], Directory.GetFiles(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
@@ -56,11 +56,11 @@ public sealed class OwnFilesTests : IDisposable
             await File.WriteAllTextAsync(_folder.In("conn-rules.json"), "{");
             await using (ConnPlugin conn = await OpenAsync(_folder.Path))
             {
-                conn.Block(Given.FeedId(1));
+                conn.Block(Given.Peer(1));
                 conn.Remember(Given.Address(1));
             }
 
-            Assert.Contains(Given.FeedId(1), await File.ReadAllTextAsync(_folder.In("conn-rules.json")), StringComparison.Ordinal);
+            Assert.Contains($"{Given.FeedId(1)}", await File.ReadAllTextAsync(_folder.In("conn-rules.json")), StringComparison.Ordinal);
             Assert.Contains(Given.Address(1).Text, _folder.Text, StringComparison.Ordinal);
             Assert.Equal(isThere ? "mine" : null, File.Exists(victim) ? await File.ReadAllTextAsync(victim) : null);
         }
@@ -179,7 +179,7 @@ public sealed class OwnFilesTests : IDisposable
         await File.WriteAllTextAsync(_folder.In(name), name == "gossip.json" ? "[]" : name == "conn.json" ? "{}" : """{"version":1,"rules":[]}""");
         using IDisposable other = Odd.Lock("-x", _folder.In(name));
         await using ConnPlugin conn = await OpenAsync(_folder.Path);
-        conn.Block(Given.FeedId(1));
+        conn.Block(Given.Peer(1));
         Assert.Null(conn.DamagedRulesFile);
     }
 

@@ -93,7 +93,7 @@ public sealed class WritingTests : IDisposable
             Assert.False(db.Delete(s_peer));
             Assert.False(db.Update(s_peer, PeerData.Empty));
             Assert.Throws<FormatException>(() => db.Set("", PeerData.Empty));
-            Assert.Null(db.GetAddressForId(Given.FeedId(1)));
+            Assert.Null(db.GetAddress(Given.FeedId(1)));
             await db.FlushAsync();
             _folder.Clock.Advance(TimeSpan.FromMinutes(1));
         }

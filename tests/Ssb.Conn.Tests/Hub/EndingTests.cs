@@ -17,7 +17,7 @@ public class EndingTests : PluginTestBase
         Network.Connections[0].End();
         HubEvent e = await events.Next();
         Assert.Equal((HubEventType.Disconnected, expected), (e.Type, e.Reason));
-        IReadOnlyList<PeerNote> history = conn.Why(Given.FeedId(1)).History;
+        IReadOnlyList<PeerNote> history = conn.Why(Given.Peer(1)).History;
         Assert.Equal(expected, history.Single(n => n.What == "disconnected").Reason);
         Assert.Equal($"its connection ended: {expected}", history.Single(n => n.What == "returned").Reason);
     }
@@ -31,7 +31,7 @@ public class EndingTests : PluginTestBase
         await conn.ConnectAsync(Given.Address(1)).Guarded();
         Network.Connections[0].EndReason = ConnReason.EndedHere;
         await conn.DisconnectAsync(Given.Address(1)).Guarded();
-        Assert.Equal("its connection ended: requested", conn.Why(Given.FeedId(1)).History.Single(n => n.What == "returned").Reason);
+        Assert.Equal("its connection ended: requested", conn.Why(Given.Peer(1)).History.Single(n => n.What == "returned").Reason);
     }
 
     [Fact]
@@ -41,8 +41,8 @@ public class EndingTests : PluginTestBase
         ConnPlugin conn = await Open();
         conn.Stage(Given.Address(1), Lan());
         await Assert.ThrowsAsync<ConnectFailedException>(() => conn.ConnectAsync(Given.Address(1)).Guarded());
-        Assert.Equal("its dial failed: nobody listens there", conn.Why(Given.FeedId(1)).History.Single(n => n.What == "returned").Reason);
-        Assert.DoesNotContain("connection ended", conn.Why(Given.FeedId(1)).ToString(), StringComparison.Ordinal);
+        Assert.Equal("its dial failed: nobody listens there", conn.Why(Given.Peer(1)).History.Single(n => n.What == "returned").Reason);
+        Assert.DoesNotContain("connection ended", conn.Why(Given.Peer(1)).ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -52,7 +52,7 @@ public class EndingTests : PluginTestBase
         conn.Stage(Given.Address(1), Lan());
         conn.ConnectAsync(Given.Address(1)).Forget();
         await conn.DisconnectAsync(Given.Address(1)).Guarded();
-        Assert.Equal("its dial was given up: requested", conn.Why(Given.FeedId(1)).History.Single(n => n.What == "returned").Reason);
+        Assert.Equal("its dial was given up: requested", conn.Why(Given.Peer(1)).History.Single(n => n.What == "returned").Reason);
     }
 
     [Fact]

@@ -12,7 +12,7 @@ public class HubTests
 
     public HubTests() => _hub = Hub();
 
-    private ConnHub Hub(HubOptions? options = null) => new(_network, (options ?? new HubOptions()) with { TimeProvider = _time, OwnId = Given.FeedId(0) });
+    private ConnHub Hub(HubOptions? options = null) => new(_network, (options ?? new HubOptions()) with { TimeProvider = _time, OwnFeedId = Given.FeedId(0) });
 
     [Fact]
     public async Task Connect_Twice_JoinsOneDial()
@@ -121,10 +121,10 @@ public class HubTests
     public async Task Connect_AddressWithoutKey_LearnsItFromTheHandshake()
     {
         Task<IPeerConnection> connecting = _hub.ConnectAsync("net:localhost:1~noauth");
-        Assert.Null(Assert.Single(_hub.Entries()).Key);
+        Assert.Null(Assert.Single(_hub.Entries()).FeedId);
         _network.Dials[0].Succeed(Given.FeedId(1));
         await connecting.Guarded();
-        Assert.Equal(Given.FeedId(1), Assert.Single(_hub.GetByKey(Given.FeedId(1))).Key);
+        Assert.Equal(Given.FeedId(1), Assert.Single(_hub.GetByFeedId(Given.FeedId(1))).FeedId);
     }
 
     [Fact]
@@ -251,7 +251,7 @@ public class HubTests
     {
         Assert.True(_hub.Accept(new TestConnection(Given.FeedId(1), MultiserverAddress.Parse($"{address}~shs:{Given.Base64(1)}"))));
         HubPeer peer = Assert.Single(_hub.Entries());
-        Assert.Equal((HubState.Connected, Given.FeedId(1), type, true), (peer.State, peer.Key, peer.Data.InferredType, peer.IsCaller));
+        Assert.Equal((HubState.Connected, Given.FeedId(1), type, true), (peer.State, peer.FeedId, peer.Data.InferredType, peer.IsCaller));
     }
 
     [Theory]
@@ -358,7 +358,7 @@ public class HubTests
     public async Task Everything_AtOnce_EndsInOrder()
     {
         // Threads that dial, disconnect, call, end and reset: each address sees its events in an order that makes sense, and nothing is left.
-        _network.Answer = address => address.Text.GetHashCode(StringComparison.Ordinal) % 3 == 0 ? throw new ConnectFailedException("no") : new TestConnection(address.Key!, address);
+        _network.Answer = address => address.Text.GetHashCode(StringComparison.Ordinal) % 3 == 0 ? throw new ConnectFailedException("no") : new TestConnection(address.FeedId!.Value, address);
         ConnHub hub = Hub(new HubOptions { ChangeBuffer = 1 << 20 });
         IAsyncEnumerable<HubEvent> events = hub.Listen();
         await Task.WhenAll(Enumerable.Range(0, 4).Select(thread => Task.Run(async () =>
@@ -371,7 +371,7 @@ public class HubTests
                 {
                     case 0 or 1: hub.ConnectAsync(address).Forget(); break;
                     case 2: hub.DisconnectAsync(address).Forget(); break;
-                    case 3: hub.Accept(new TestConnection(address.Key!, MultiserverAddress.Parse($"net:1.2.3.4:{1000 + random.Next(9000)}"))); break;
+                    case 3: hub.Accept(new TestConnection(address.FeedId!.Value, MultiserverAddress.Parse($"net:1.2.3.4:{1000 + random.Next(9000)}"))); break;
                     case 4: (hub.GetConnection(address) as TestConnection)?.End(); break;
                     default: hub.Update(address, PeerData.Empty.With("n", i)); break;
                 }
@@ -413,11 +413,11 @@ public class HubTests
     [Fact]
     public async Task Connected_ProvenKeyIsNotTheClaimedOne_CountsAsTheProven_AndLeavesWhenItEnds()
     {
-        Task<IPeerConnection> connecting = _hub.ConnectAsync("net:localhost:1~noauth", PeerData.Empty.With("key", Given.FeedId(2)));
+        Task<IPeerConnection> connecting = _hub.ConnectAsync("net:localhost:1~noauth", PeerData.Empty.With("key", $"{Given.FeedId(2)}"));
         TestConnection connection = _network.Dials[0].Succeed(Given.FeedId(1));
         await connecting.Guarded();
-        Assert.Empty(_hub.GetByKey(Given.FeedId(2)));
-        Assert.Equal(Given.FeedId(1), Assert.Single(_hub.GetByKey(Given.FeedId(1))).Key);
+        Assert.Empty(_hub.GetByFeedId(Given.FeedId(2)));
+        Assert.Equal(Given.FeedId(1), Assert.Single(_hub.GetByFeedId(Given.FeedId(1))).FeedId);
         connection.End();
         Assert.Empty(_hub.Entries());
     }

@@ -18,7 +18,7 @@ public class HubWalkTests
     public async Task Walk_OnceAllHasEnded_NothingIsLeft(int seed)
     {
         var chance = new Random(seed);
-        var hub = new ConnHub(_network, new HubOptions { TimeProvider = _time, OwnId = Given.FeedId(0), MaxDials = MaxDials, ChangeBuffer = 10_000 });
+        var hub = new ConnHub(_network, new HubOptions { TimeProvider = _time, OwnFeedId = Given.FeedId(0), MaxDials = MaxDials, ChangeBuffer = 10_000 });
         await using Reading<HubEvent> events = hub.Listen().Read();
         for (int step = 0; step < 400; step++)
             Step(hub, chance);
@@ -37,7 +37,7 @@ public class HubWalkTests
             _time.RunFor(TimeSpan.FromMinutes(10));
             return _asked.TrueForAll(t => t.IsCompleted) && hub.Count == 0; // nobody waits for ever, however it went
         });
-        Assert.All(Enumerable.Range(1, Peers), peer => Assert.Empty(hub.GetByKey(Given.FeedId(peer))));
+        Assert.All(Enumerable.Range(1, Peers), peer => Assert.Empty(hub.GetByFeedId(Given.FeedId(peer))));
 
         // As many dials as may be can begin.
         int before = _network.Dials.Count;
@@ -59,11 +59,11 @@ public class HubWalkTests
         switch (chance.Next(9))
         {
             case 0 or 1:
-                _asked.Add(hub.ConnectAsync(address, PeerData.Empty.With("key", Given.FeedId(chance.Next(1, Peers + 1)))));
+                _asked.Add(hub.ConnectAsync(address, PeerData.Empty.With("key", $"{Given.FeedId(chance.Next(1, Peers + 1))}")));
                 break;
             case 2 when open.Length > 0:
                 TestDial dial = open[chance.Next(open.Length)];
-                _connections.Add(dial.Succeed(dial.Address.Key ?? Given.FeedId(chance.Next(0, Peers + 1))));
+                _connections.Add(dial.Succeed(dial.Address.FeedId ?? Given.FeedId(chance.Next(0, Peers + 1))));
                 break;
             case 3 when open.Length > 0:
                 open[chance.Next(open.Length)].Fail("no");

@@ -35,7 +35,7 @@ public class UpstreamHubTests : IAsyncDisposable
         await Assert.ThrowsAsync<ConnectFailedException>(() => connecting.Guarded());
         HubEvent[] told = await events.Next(2);
         Assert.Equal([HubEventType.Connecting, HubEventType.ConnectingFailed], told.Select(e => e.Type));
-        Assert.All(told, e => Assert.Equal((Key, Address), (e.Key, e.Address!.Text)));
+        Assert.All(told, e => Assert.Equal((Key, Address), (e.FeedId?.ToString(), e.Address!.Text)));
         Assert.Equal("connection refused", told[1].Error!.Message);
         await _hub.DisposeAsync();
         await events.Ends();

@@ -17,9 +17,9 @@ public class SuggestionTests : PluginTestBase
         conn.Stage(Given.Address(2, "11"), OfType("internet"));
         await Assert.ThrowsAsync<ConnectFailedException>(() => conn.ConnectAsync(Given.Address(1)).Guarded());
         IReadOnlyList<Suggestion> suggestions = conn.Query.Suggestions();
-        Assert.Equal([Given.FeedId(1), Given.FeedId(2), null], suggestions.Select(s => s.Key).OrderBy(k => k is null).ThenBy(k => k == Given.FeedId(2)));
+        Assert.Equal([Given.FeedId(1), Given.FeedId(2), null], suggestions.Select(s => s.FeedId).OrderBy(k => k is null).ThenBy(k => k == Given.FeedId(2)));
         Assert.Equal([Given.Address(1, "13"), Given.Address(1, "12"), Given.Address(1, "11"), Given.Address(1)],
-            suggestions.Single(s => s.Key == Given.FeedId(1)).Routes.Select(r => r.Address));
+            suggestions.Single(s => s.FeedId == Given.FeedId(1)).Routes.Select(r => r.Address));
     }
 
     [Fact]

@@ -76,7 +76,7 @@ public class ClaimsTests : PluginTestBase
         Assert.False(conn.CountsAsRoom(conn.Hub.Get(Given.Address(1))!));
         conn.LearnRoom(Given.Address(1), s_room);
         Assert.True(conn.CountsAsRoom(conn.Hub.Get(Given.Address(1))!));
-        Assert.Contains("because a person connected to it", conn.Why(Given.FeedId(1)).Routes[0].Outlook);
+        Assert.Contains("because a person connected to it", conn.Why(Given.Peer(1)).Routes[0].Outlook);
     }
 
     [Fact]
@@ -101,7 +101,7 @@ public class ClaimsTests : PluginTestBase
         Seconds(10);
         conn.LearnRoom(Given.Address(1), s_room);
         Assert.Equal("We dialled it; it calls itself a room; it counts as a peer, because neither the address book nor a person says so",
-            Assert.Single(conn.Why(Given.FeedId(1)).Routes).Outlook);
+            Assert.Single(conn.Why(Given.Peer(1)).Routes).Outlook);
     }
 
     // 40 connections from one place, or from many places of one, beside 8 honest ones that were there before.
@@ -131,7 +131,7 @@ public class ClaimsTests : PluginTestBase
                 Call(hostile, i); // those that were disconnected call again
         }
 
-        Assert.Equal(8, conn.Hub.Entries().Count(p => Enumerable.Range(201, 8).Any(i => p.Key == Given.FeedId(i))));
+        Assert.Equal(8, conn.Hub.Entries().Count(p => Enumerable.Range(201, 8).Any(i => p.FeedId == Given.FeedId(i))));
     }
 
     [Fact]
@@ -145,7 +145,7 @@ public class ClaimsTests : PluginTestBase
             Call("net:2001:db8:{0:x}::1:50000", i);
         Guards.Until(() => conn.Hub.Count == 47);
         Seconds(600);
-        Assert.Equal(7, conn.Hub.Entries().Count(p => Enumerable.Range(201, 7).Any(i => p.Key == Given.FeedId(i))));
+        Assert.Equal(7, conn.Hub.Entries().Count(p => Enumerable.Range(201, 7).Any(i => p.FeedId == Given.FeedId(i))));
     }
 
     [Fact]

@@ -15,7 +15,7 @@ public class ClockTests : PluginTestBase
         Reachable();
         ConnPlugin conn = await Open(s_on);
         conn.Remember(Given.Address(1), PeerData.Parse($$"""{"type":"pub","failure":7,"duration":{"mean":0},"stateChange":{{stateChange}} }"""));
-        WhyRoute route = Assert.Single(conn.Why(Given.FeedId(1)).Routes);
+        WhyRoute route = Assert.Single(conn.Why(Given.Peer(1)).Routes);
         Assert.Equal(("To be dialled next", null), (route.Outlook, route.RetryAt));
         Seconds(45);
         Assert.Equal(HubState.Connected, conn.Hub.GetState(Given.Address(1)));
@@ -28,7 +28,7 @@ public class ClockTests : PluginTestBase
         Reachable();
         ConnPlugin conn = await Open(s_on);
         conn.Remember(Given.Address(1), PeerData.Parse($$"""{"type":"pub","stateChange":{{stateChange}} }"""));
-        Assert.Equal("To be dialled next", Assert.Single(conn.Why(Given.FeedId(1)).Routes).Outlook);
+        Assert.Equal("To be dialled next", Assert.Single(conn.Why(Given.Peer(1)).Routes).Outlook);
         Seconds(45);
         Assert.Equal(HubState.Connected, conn.Hub.GetState(Given.Address(1)));
     }
@@ -185,7 +185,7 @@ public class ClockTests : PluginTestBase
         Time.Offset = TimeSpan.FromDays(-1);
         Seconds(30);
         int dials = Network.Dials.Count;
-        WhyRoute route = Assert.Single(conn.Why(Given.FeedId(1)).Routes);
+        WhyRoute route = Assert.Single(conn.Why(Given.Peer(1)).Routes);
         Assert.Equal("It is left alone for a while", route.Outlook);
         TimeSpan left = route.RetryAt!.Value - Time.GetUtcNow();
         Assert.InRange(left, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
@@ -226,13 +226,13 @@ public class ClockTests : PluginTestBase
     {
         Time.Offset = TimeSpan.FromDays(1);
         ConnPlugin conn = await Open();
-        conn.Snooze(Given.FeedId(1), TimeSpan.FromHours(1));
-        conn.Block(Given.FeedId(2), Time.GetUtcNow().AddHours(2));
+        conn.Snooze(Given.Peer(1), TimeSpan.FromHours(1));
+        conn.Block(Given.Peer(2), Time.GetUtcNow().AddHours(2));
         Time.Offset = TimeSpan.Zero;
         Seconds(3_599);
-        Assert.Equal([Given.FeedId(1), Given.FeedId(2)], conn.Rules.Select(r => r.Target));
+        Assert.Equal([Given.Peer(1), Given.Peer(2)], conn.Rules.Select(r => r.Target));
         Seconds(1);
-        Assert.Equal([Given.FeedId(2)], conn.Rules.Select(r => r.Target));
+        Assert.Equal([Given.Peer(2)], conn.Rules.Select(r => r.Target));
         Seconds(3_600);
         Assert.Empty(conn.Rules);
     }
@@ -243,14 +243,14 @@ public class ClockTests : PluginTestBase
         using var folder = new Db.DbFolder();
         var options = new ConnPluginOptions { Autostart = false, Folder = folder.Path };
         ConnPlugin conn = await Open(options);
-        conn.Block(Given.FeedId(1), Given.Start.AddHours(2));
+        conn.Block(Given.Peer(1), Given.Start.AddHours(2));
         Time.Offset = TimeSpan.FromDays(1);
         Assert.Empty(conn.Rules);
-        conn.Dismiss(Given.FeedId(2)); // the file is written
+        conn.Dismiss(Given.Peer(2)); // the file is written
         await conn.DisposeAsync();
         Time.Offset = TimeSpan.Zero;
         conn = await Open(options);
-        Assert.Equal([Given.FeedId(1), Given.FeedId(2)], conn.Rules.Select(r => r.Target));
+        Assert.Equal([Given.Peer(1), Given.Peer(2)], conn.Rules.Select(r => r.Target));
         await conn.DisposeAsync();
     }
 
@@ -259,10 +259,10 @@ public class ClockTests : PluginTestBase
     {
         using var folder = new Db.DbFolder();
         ConnPlugin conn = await Open(new ConnPluginOptions { Autostart = false, Folder = folder.Path });
-        conn.Snooze(Given.FeedId(1), TimeSpan.FromHours(1));
+        conn.Snooze(Given.Peer(1), TimeSpan.FromHours(1));
         Seconds(31 * 24 * 3_600);
-        conn.Dismiss(Given.FeedId(2));
-        Assert.DoesNotContain(Given.FeedId(1), File.ReadAllText(folder.In("conn-rules.json")), StringComparison.Ordinal);
+        conn.Dismiss(Given.Peer(2));
+        Assert.DoesNotContain($"{Given.FeedId(1)}", File.ReadAllText(folder.In("conn-rules.json")), StringComparison.Ordinal);
         await conn.DisposeAsync();
     }
 
@@ -272,11 +272,11 @@ public class ClockTests : PluginTestBase
         using var folder = new Db.DbFolder();
         var options = new ConnPluginOptions { Autostart = false, Folder = folder.Path };
         ConnPlugin conn = await Open(options);
-        conn.Block(Given.FeedId(1), Given.Start.AddDays(30));
+        conn.Block(Given.Peer(1), Given.Start.AddDays(30));
         await conn.DisposeAsync();
         Time.Offset = DateTimeOffset.UnixEpoch - Given.Start;
         conn = await Open(options);
-        conn.Dismiss(Given.FeedId(2));
+        conn.Dismiss(Given.Peer(2));
         Assert.Equal(2, conn.Rules.Count);
         Time.Offset = TimeSpan.Zero;
         Assert.Equal(2, conn.Rules.Count);

@@ -245,7 +245,7 @@ public class SchedulerTests : PluginTestBase
         Assert.Equal(4, conn.Hub.Count);
         StageMany(conn, 100, 2, "room:late");
         Seconds(10 * 60); // long before the turn of two hours is over
-        Assert.Equal(2, conn.Hub.Entries().Count(p => p.Key == Given.FeedId(100) || p.Key == Given.FeedId(101)));
+        Assert.Equal(2, conn.Hub.Entries().Count(p => p.FeedId == Given.FeedId(100) || p.FeedId == Given.FeedId(101)));
     }
 
     [Fact]
@@ -276,7 +276,7 @@ public class SchedulerTests : PluginTestBase
             conn.Stage(Given.Address(1_000 + i), OfType("room-attendant"), $"room:{i}");
         Seconds(3);
         Assert.Equal(4, conn.Hub.Count);
-        Assert.Equal(3, conn.Hub.Entries().Count(p => p.Key != null && Enumerable.Range(1_000, 3).Any(n => Given.FeedId(n) == p.Key)));
+        Assert.Equal(3, conn.Hub.Entries().Count(p => p.FeedId != null && Enumerable.Range(1_000, 3).Any(n => Given.FeedId(n) == p.FeedId)));
     }
 
     [Fact]
@@ -429,7 +429,7 @@ public class SchedulerTests : PluginTestBase
         ConnPlugin conn = await Open(s_on with { MakeScheduler = _ => other });
         Assert.True(conn.IsRunning);
         conn.Remember(Given.Address(1));
-        Assert.Equal("as I like", Assert.Single(conn.Why(Given.FeedId(1)).Routes).Outlook);
+        Assert.Equal("as I like", Assert.Single(conn.Why(Given.Peer(1)).Routes).Outlook);
         await conn.StopAsync();
         Assert.False(other.IsRunning);
     }

@@ -11,8 +11,8 @@ public class WhyTests : PluginTestBase
     public async Task Why_Unknown_SaysSo()
     {
         ConnPlugin conn = await Open();
-        WhyReport why = conn.Why(Given.FeedId(1));
-        Assert.Equal((Given.FeedId(1), 2), (why.Key, why.Hops));
+        WhyReport why = conn.Why(Given.Peer(1));
+        Assert.Equal((Given.FeedId(1), 2), (why.FeedId, why.Hops));
         Assert.Empty(why.Routes);
         Assert.Empty(why.History);
         Assert.Contains("Nothing is known of it now", why.ToString(), StringComparison.Ordinal);
@@ -25,7 +25,7 @@ public class WhyTests : PluginTestBase
         ConnPlugin conn = await Open(s_on);
         conn.Stage(Given.Address(1), Lan(), "lan:eth0/10.0.0.7");
         Seconds(1);
-        WhyReport why = conn.Why(Given.FeedId(1));
+        WhyReport why = conn.Why(Given.Peer(1));
         WhyRoute route = Assert.Single(why.Routes);
         Assert.Equal(("staged", "lan:eth0/10.0.0.7", 1, "connection refused"), (route.Where, route.Source, route.Failures, route.LastError));
         Assert.True(route.RetryAt > Time.GetUtcNow());
@@ -57,7 +57,7 @@ public class WhyTests : PluginTestBase
         ConnPlugin conn = await Open(s_on);
         await conn.ConnectAsync(Given.Address(1)).Guarded();
         conn.Remember(Given.Address(1, "11"), PeerData.Parse("""{"type":"pub"}"""));
-        WhyRoute other = conn.Why(Given.FeedId(1)).Routes.Single(r => r.Address == Given.Address(1, "11"));
+        WhyRoute other = conn.Why(Given.Peer(1)).Routes.Single(r => r.Address == Given.Address(1, "11"));
         Assert.Equal("It is connected at another address, and waits until that has ended", other.Outlook);
         Seconds(60);
         Assert.Single(Network.Dials);
@@ -75,19 +75,19 @@ public class WhyTests : PluginTestBase
         foreach (int i in (int[])[1, 2, 3])
             conn.Remember(Given.Address(i), PeerData.Parse("""{"type":"pub"}"""));
         conn.Stage(Given.Address(4), Lan(verified: false));
-        conn.Dismiss(Given.FeedId(2), Given.Start.AddDays(1));
+        conn.Dismiss(Given.Peer(2), Given.Start.AddDays(1));
         AssertOutlook(1, "blocked in the social graph");
         AssertOutlook(2, "dismissed until 2023-11-15");
         AssertOutlook(3, "not known in the social graph");
         AssertOutlook(4, "not proved");
-        conn.Undo(Given.FeedId(2));
+        conn.Undo(Given.Peer(2));
         conn.NotifyDownload();
         AssertOutlook(2, "download");
         Graph.IsLoaded = false;
         Seconds(1);
         AssertOutlook(2, "waits for the social graph");
 
-        void AssertOutlook(int peer, string words) => Assert.Contains(words, Assert.Single(conn.Why(Given.FeedId(peer)).Routes).Outlook, StringComparison.Ordinal);
+        void AssertOutlook(int peer, string words) => Assert.Contains(words, Assert.Single(conn.Why(Given.Peer(peer)).Routes).Outlook, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -96,16 +96,16 @@ public class WhyTests : PluginTestBase
         ConnPlugin conn = await Open();
         for (int i = 1; i <= 51; i++)
             conn.Stage(Given.Address(i), Lan(), "lan:eth0/10.0.0.7");
-        Assert.Contains(conn.Why(Given.FeedId(51)).History, n => n.What == "refused" && n.Reason.Contains("source", StringComparison.Ordinal) && n.Source == "lan:eth0/10.0.0.7");
+        Assert.Contains(conn.Why(Given.Peer(51)).History, n => n.What == "refused" && n.Reason.Contains("source", StringComparison.Ordinal) && n.Source == "lan:eth0/10.0.0.7");
         Seconds(11);
-        Assert.Contains(conn.Why(Given.FeedId(1)).History, n => n is { What: "unstaged", Reason: "expired" });
-        conn.Block(Given.FeedId(1));
+        Assert.Contains(conn.Why(Given.Peer(1)).History, n => n is { What: "unstaged", Reason: "expired" });
+        conn.Block(Given.Peer(1));
         Assert.Null(Network.Call(1));
-        WhyReport why = conn.Why(Given.FeedId(1));
+        WhyReport why = conn.Why(Given.Peer(1));
         Assert.Equal(PeerRuleKind.Block, why.Rule!.Kind);
         Assert.Contains(why.History, n => n is { What: "refused", Reason: ConnReason.Blocked });
-        conn.Undo(Given.FeedId(1));
-        Assert.Equal("undone", conn.Why(Given.FeedId(1)).History[^1].What);
+        conn.Undo(Given.Peer(1));
+        Assert.Equal("undone", conn.Why(Given.Peer(1)).History[^1].What);
     }
 
     [Fact]
@@ -115,25 +115,25 @@ public class WhyTests : PluginTestBase
         ConnPlugin conn = await Open();
         conn.Stage(Given.Address(1), OfType("room-attendant"), "room:x");
         await conn.ConnectAsync(Given.Address(1)).Guarded();
-        WhyRoute route = Assert.Single(conn.Why(Given.FeedId(1)).Routes);
+        WhyRoute route = Assert.Single(conn.Why(Given.Peer(1)).Routes);
         Assert.Equal(("connected", "room:x", "We dialled it"), (route.Where, route.Source, route.Outlook));
         Network.Call(2);
         Guards.Until(() => conn.Hub.Count == 2);
-        Assert.Equal("It called us", Assert.Single(conn.Why(Given.FeedId(2)).Routes).Outlook);
+        Assert.Equal("It called us", Assert.Single(conn.Why(Given.Peer(2)).Routes).Outlook);
     }
 
     [Fact]
     public async Task History_IsBounded_PerPeerAndInAll_AndRepetitionsAreOneNote()
     {
         ConnPlugin conn = await Open(s_on with { Autostart = false, HistoryPeers = 10, HistoryNotes = 4 });
-        conn.Dismiss(Given.FeedId(1));
+        conn.Dismiss(Given.Peer(1));
         for (int i = 0; i < 100; i++)
         {
             Seconds(2);
             conn.Stage(Given.Address(1), Lan());
         }
 
-        WhyReport why = conn.Why(Given.FeedId(1));
+        WhyReport why = conn.Why(Given.Peer(1));
         Assert.Equal(["dismissed", "refused"], why.History.Select(n => n.What));
         Assert.Equal(Time.GetUtcNow(), why.History[^1].At);
         for (int i = 0; i < 10; i++)
@@ -142,12 +142,12 @@ public class WhyTests : PluginTestBase
             conn.Unstage(Given.Address(2));
         }
 
-        Assert.Equal(4, conn.Why(Given.FeedId(2)).History.Count);
+        Assert.Equal(4, conn.Why(Given.Peer(2)).History.Count);
         for (int i = 3; i <= 12; i++)
             conn.Stage(Given.Address(i));
-        Assert.Empty(conn.Why(Given.FeedId(1)).History);
-        Assert.Empty(conn.Why(Given.FeedId(2)).History);
-        Assert.Single(conn.Why(Given.FeedId(3)).History);
+        Assert.Empty(conn.Why(Given.Peer(1)).History);
+        Assert.Empty(conn.Why(Given.Peer(2)).History);
+        Assert.Single(conn.Why(Given.Peer(3)).History);
     }
 
     [Fact]
@@ -159,7 +159,7 @@ public class WhyTests : PluginTestBase
         conn.Stage(address);
         conn.Dismiss(address);
         Assert.DoesNotContain(seed, conn.Why(address).ToString(), StringComparison.Ordinal);
-        Assert.DoesNotContain(seed, conn.Why(Given.FeedId(1)).ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain(seed, conn.Why(Given.Peer(1)).ToString(), StringComparison.Ordinal);
         Assert.DoesNotContain(seed, conn.Rules[0].ToString(), StringComparison.Ordinal);
     }
 
@@ -172,7 +172,7 @@ public class WhyTests : PluginTestBase
         ConnectFailedException e = await Assert.ThrowsAsync<ConnectFailedException>(() => conn.ConnectAsync(Given.Address(1)));
         Assert.StartsWith("gone?[2J??warn: all is well?xxx", e.Message, StringComparison.Ordinal);
         Assert.True(e.Message.Length <= 2_000);
-        WhyReport why = conn.Why(Given.FeedId(1));
+        WhyReport why = conn.Why(Given.Peer(1));
         string[] lines = why.ToString().Split(Environment.NewLine);
         Assert.All(lines, line => Assert.DoesNotContain(line, char.IsControl));
         Assert.DoesNotContain(lines, line => line.StartsWith("warn", StringComparison.Ordinal));
@@ -183,7 +183,7 @@ public class WhyTests : PluginTestBase
     public void Why_MadeByAHost_IsShownSafelyToo()
     {
         var route = new WhyRoute(Given.Address(1), "staged", "evil\nsource", 1, "a\u001b]0;x\u0007", "soon\u2028now", null);
-        var report = new WhyReport("subject\r", null, null, null, [route], [new PeerNote(Given.Start, "what\n", "why\u0085", null, "who\u200f")]);
+        var report = new WhyReport(Given.Peer(1), null, null, null, [route], [new PeerNote(Given.Start, "what\n", "why\u0085", null, "who\u200f")]);
         string[] lines = report.ToString().Split(Environment.NewLine);
         Assert.Equal(4, lines.Length); // the subject, the route, the note, and the end of the last line
         Assert.All(lines, line => Assert.DoesNotContain(line, c => char.IsControl(c) || c is '\u2028' or '\u200f'));
@@ -196,7 +196,7 @@ public class WhyTests : PluginTestBase
         MultiserverAddress invite = MultiserverAddress.Parse($"{Given.Address(1).Text}:c2VlZHNlZWRzZWVk");
         string note = new PeerNote(Given.Start, "staged", Evil + invite.Text, invite, $"lan:{Evil}/10.0.0.1").ToString();
         string route = new WhyRoute(invite, "staged", $"lan:{Evil}/10.0.0.1", 1, Evil + invite.Text, Evil, null).ToString();
-        string rule = new PeerRule(invite.Text, PeerRuleKind.Block, Given.Start, null) { UnknownKind = Evil }.ToString();
+        string rule = new PeerRule(PeerTarget.From(invite), PeerRuleKind.Block, Given.Start, null) { UnknownKind = Evil }.ToString();
         foreach (string shown in (string[])[note, route, rule])
         {
             Assert.DoesNotContain(shown, c => char.IsControl(c) || c == '\u202E');
@@ -227,7 +227,7 @@ public class WhyTests : PluginTestBase
         await using Reading<StagingEvent> bench = conn.Staging.Listen().Read();
         conn.Stage(Given.Address(1), OfType("internet"));
         Seconds(3);
-        conn.Block(Given.FeedId(1));
+        conn.Block(Given.Peer(1));
         Assert.Equal([(HubEventType.Connecting, ConnReason.FreeSlot), (HubEventType.Connected, ConnReason.FreeSlot), (HubEventType.Disconnecting, ConnReason.Blocked), (HubEventType.Disconnected, ConnReason.Blocked)],
             (await hub.Next(4)).Select(e => (e.Type, e.Reason)));
         Assert.Equal([null, UnstageReason.Promoted], (await bench.Next(2)).Select(e => e.Reason));

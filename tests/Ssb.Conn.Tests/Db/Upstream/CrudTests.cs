@@ -38,10 +38,10 @@ public sealed class CrudTests : IDisposable
     }
 
     [Fact]
-    public async Task GetAddressForId_KeyInTheFile_GivesTheAddress()
+    public async Task GetAddress_KeyInTheFile_GivesTheAddress()
     {
         await using ConnDb db = await _folder.OpenAsync();
-        Assert.Equal(Known, db.GetAddressForId("@pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=.ed25519")!.Text);
+        Assert.Equal(Known, db.GetAddress(FeedId.Parse("@pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=.ed25519"))!.Text);
     }
 
     [Fact]
@@ -141,9 +141,9 @@ public sealed class CrudTests : IDisposable
     {
         const string Invalid = "net:known.example:8008~";
         await using ConnDb db = await _folder.OpenAsync();
-        Assert.False(db.Has(Invalid));
-        Assert.Null(db.Get(Invalid));
-        Assert.False(db.Delete(Invalid));
+        Assert.Throws<FormatException>(() => db.Has(Invalid));
+        Assert.Throws<FormatException>(() => db.Get(Invalid));
+        Assert.Throws<FormatException>(() => db.Delete(Invalid));
         Assert.Throws<FormatException>(() => db.Set(Invalid, PeerData.Empty));
         Assert.Throws<FormatException>(() => db.Replace(Invalid, PeerData.Empty));
         Assert.Throws<FormatException>(() => db.Update(Invalid, PeerData.Empty));
@@ -162,7 +162,7 @@ public sealed class CrudTests : IDisposable
         [
             () => db.Has(Known), () => db.Get(Known), () => db.Set(Known), () => db.Replace(Known, PeerData.Empty),
             () => db.Update(Known, PeerData.Empty), () => db.Update(known, d => d), () => db.Delete(Known), () => db.Entries(),
-            () => db.GetAddressForId("@"), () => db.GetAddressesForId("@"), () => db.Listen(), () => db.LiveEntries(),
+            () => db.GetAddress(default), () => db.GetAddresses(default), () => db.Listen(), () => db.LiveEntries(),
         ];
         Assert.All(calls, call => Assert.Throws<ObjectDisposedException>(call));
         await Assert.ThrowsAsync<ObjectDisposedException>(() => db.FlushAsync());

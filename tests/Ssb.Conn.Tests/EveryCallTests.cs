@@ -1,0 +1,197 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+
+namespace Ssb.Conn.Tests;
+
+/// <summary>What holds for every public method of the manager and its parts. The methods are found by reflection, so that one that is added
+/// is tested too.</summary>
+public class EveryCallTests : PluginTestBase
+{
+    private const BindingFlags Declared = BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly;
+
+    // These end something, or pass a notice on. When it is closed, they find nothing to do.
+    private static readonly string[] s_endings =
+    [
+        nameof(IDisposable.Dispose), nameof(IAsyncDisposable.DisposeAsync), nameof(ConnStaging.Close), nameof(ConnHub.ResetAsync),
+        nameof(ConnPlugin.StopAsync), nameof(ConnPlugin.NotifyDownload), nameof(ConnPlugin.NotifyNetworkChangeAsync),
+        nameof(ConnPlugin.NotifyWakeUpAsync),
+    ];
+
+    [Theory]
+    [InlineData(typeof(ConnPlugin)), InlineData(typeof(ConnStaging)), InlineData(typeof(ConnDb)), InlineData(typeof(ConnHub))]
+    [InlineData(typeof(ConnQuery))]
+    public async Task EveryCall_Closed_ThrowsBeforeItLooksAtAnArgument(Type type)
+    {
+        ConnPlugin conn = await Open();
+        await conn.DisposeAsync();
+        MethodInfo[] calls = [.. MethodsOf(type).Where(m => !s_endings.Contains(m.Name)), .. TextMethodsOf(type)];
+        Assert.NotEmpty(calls);
+        foreach (MethodInfo call in calls)
+            AssertThrows<ObjectDisposedException>(call, await OutcomeOf(call, conn, static _ => null)); // the default of a value type
+    }
+
+    [Theory]
+    [InlineData(typeof(ConnPlugin)), InlineData(typeof(ConnStaging)), InlineData(typeof(ConnDb)), InlineData(typeof(ConnHub))]
+    public async Task EveryEnding_Closed_DoesNothing(Type type)
+    {
+        ConnPlugin conn = await Open();
+        await conn.DisposeAsync();
+        MethodInfo[] calls = [.. MethodsOf(type).Where(m => s_endings.Contains(m.Name))];
+        Assert.NotEmpty(calls);
+        foreach (MethodInfo call in calls)
+            Assert.Null(await OutcomeOf(call, conn, Usual));
+    }
+
+    [Theory]
+    [InlineData(typeof(ConnPlugin)), InlineData(typeof(ConnStaging)), InlineData(typeof(ConnDb)), InlineData(typeof(ConnHub))]
+    public async Task EveryTextCall_InvalidText_IsAFormatExceptionAndChangesNothing(Type type)
+    {
+        string seed = Given.Base64(7);
+        string[] invalid =
+        [
+            "", " ", "bad!", "x:y:z", "@short.ed25519", $"@{Given.Base64(1)}.ed25519 ", $"{Given.Address(1)}~", $" {Given.Address(1)}",
+            $"{Given.Address(1)};", $"{Given.Address(1)}\n", $"{Given.Address(1)}:{seed}~",
+            "net:" + new string('x', MultiserverAddress.DefaultMaxLength),
+        ];
+        Reachable();
+        ConnPlugin conn = await Open();
+        conn.Stage(Given.Address(1));
+        conn.Remember(Given.Address(2));
+        await conn.ConnectAsync(Given.Address(3)).Guarded();
+        conn.Dismiss(Given.Peer(4));
+        object[] before = StateOf(conn);
+        PeerRule[] rules = [.. conn.Rules];
+        MethodInfo[] calls = TextMethodsOf(type);
+        Assert.NotEmpty(calls);
+        foreach (MethodInfo call in calls)
+        {
+            foreach (string text in invalid)
+            {
+                object? outcome = await OutcomeOf(call, conn, p => p.Name is "address" or "target" ? text : Usual(p));
+                AssertThrows<FormatException>(call, outcome);
+                Assert.DoesNotContain(seed, $"{outcome}", StringComparison.Ordinal);
+            }
+        }
+
+        Assert.Equal(before, StateOf(conn), ReferenceEqualityComparer.Instance);
+        Assert.Equal(rules, conn.Rules);
+        Assert.Empty(conn.AdmissionCounters.Refused);
+        Assert.Single(Network.Dials);
+    }
+
+    [Theory]
+    [InlineData(typeof(ConnPlugin)), InlineData(typeof(ConnStaging)), InlineData(typeof(ConnDb)), InlineData(typeof(ConnHub))]
+    public async Task EveryTextCall_Null_IsAnArgumentNullException(Type type)
+    {
+        ConnPlugin conn = await Open();
+        foreach (MethodInfo call in TextMethodsOf(type))
+            AssertThrows<ArgumentNullException>(call, await OutcomeOf(call, conn, p => p.Name is "address" or "target" ? null : Usual(p)));
+    }
+
+    [Theory]
+    [InlineData(typeof(ConnPlugin)), InlineData(typeof(ConnStaging)), InlineData(typeof(ConnDb)), InlineData(typeof(ConnHub))]
+    public async Task EveryTextCall_ValidText_IsTheCallOfTheSameName(Type type)
+    {
+        MultiserverAddress address = Given.Address(1);
+        var data = PeerData.Parse("""{"type":"pub"}""");
+        Func<ConnPlugin, Task>[] situations =
+        [
+            static _ => Task.CompletedTask,
+            conn => Task.FromResult(conn.Stage(address)),
+            async conn =>
+            {
+                conn.Remember(address, data);
+                await conn.ConnectAsync(address, data).Guarded();
+            },
+            conn =>
+            {
+                conn.Dismiss(PeerTarget.From(address));
+                return Task.CompletedTask;
+            },
+        ];
+        Reachable();
+        foreach (MethodInfo call in TextMethodsOf(type))
+        {
+            ParameterInfo[] others = [.. call.GetParameters().Skip(2)];
+            MethodInfo twin = Assert.Single(MethodsOf(type), m => m.Name == call.Name
+                && m.GetParameters().Skip(1).Select(p => p.ParameterType).SequenceEqual(others.Select(p => p.ParameterType)));
+            Assert.Equal(twin.ReturnType, call.ReturnType);
+            Assert.Equal(twin.GetParameters().Skip(1).Select(p => p.DefaultValue), others.Select(p => p.DefaultValue));
+            foreach (Func<ConnPlugin, Task> prepare in situations)
+            {
+                ConnPlugin byText = await Open(), byValue = await Open();
+                await prepare(byText);
+                await prepare(byValue);
+                object? result = await OutcomeOf(call, byText, p => p.Name is "address" or "target" ? address.Text : Usual(p));
+                object? expected = await OutcomeOf(
+                    twin, byValue, p => p.Name == "address" ? address : p.Name == "target" ? PeerTarget.From(address) : Usual(p));
+                Assert.IsNotType<Exception>(expected, exactMatch: false);
+                Assert.Equal($"{expected}", $"{result}");
+                Assert.Equal(ContentOf(byValue), ContentOf(byText));
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(typeof(ConnPlugin)), InlineData(typeof(ConnStaging)), InlineData(typeof(ConnDb)), InlineData(typeof(ConnHub))]
+    [InlineData(typeof(ConnQuery))]
+    public void EveryMethod_TakesAddressesAndPeersAsValues(Type type) =>
+        Assert.All(
+            MethodsOf(type).SelectMany(m => m.GetParameters()).Where(p => p.ParameterType == typeof(string)),
+            p => Assert.Contains(p.Name, (string[])["source", "reason"]));
+
+    private static MethodInfo[] MethodsOf(Type type) => [.. type.GetMethods(Declared).Where(m => !m.IsSpecialName)];
+
+    /// <summary>The extension methods for callers that have a text.</summary>
+    private static MethodInfo[] TextMethodsOf(Type type) =>
+    [
+        .. new[] { typeof(ConnText), typeof(ConnStagingText) }.SelectMany(t => t.GetMethods(BindingFlags.Public | BindingFlags.Static))
+            .Where(m => m.IsDefined(typeof(ExtensionAttribute)) && m.GetParameters()[0].ParameterType == type),
+    ];
+
+    /// <summary>What a method throws, at once or by its task; else what it, or its task, returns.</summary>
+    private static async Task<object?> OutcomeOf(MethodInfo method, ConnPlugin conn, Func<ParameterInfo, object?> argument)
+    {
+        object?[] arguments = [.. method.GetParameters().Select(p => Of(conn, p.ParameterType) ?? argument(p))];
+        try
+        {
+            object? result = method.Invoke(Of(conn, method.DeclaringType!), BindingFlags.DoNotWrapExceptions, null, arguments, null);
+            if (result is ValueTask ending)
+                result = ending.AsTask();
+            if (result is not Task task)
+                return result;
+            await task.Guarded();
+            return task switch
+            {
+                Task<bool> ended => await ended,
+                Task<IPeerConnection> made => await made,
+                _ => null,
+            };
+        }
+        catch (Exception e) when (e is not TimeoutException)
+        {
+            return e;
+        }
+    }
+
+    private static object? Of(ConnPlugin conn, Type type) => type == typeof(ConnPlugin) ? conn : type == typeof(ConnStaging) ? conn.Staging
+        : type == typeof(ConnDb) ? conn.Db : type == typeof(ConnHub) ? conn.Hub : type == typeof(ConnQuery) ? conn.Query : null;
+
+    private static object? Usual(ParameterInfo parameter) => parameter.HasDefaultValue ? parameter.DefaultValue
+        : parameter.ParameterType == typeof(PeerData) ? PeerData.Empty
+        : parameter.ParameterType == typeof(TimeSpan) ? TimeSpan.FromHours(1)
+        : throw new ArgumentException($"There is no usual argument for '{parameter}'.", nameof(parameter));
+
+    private static void AssertThrows<T>(MethodInfo call, object? outcome) =>
+        Assert.True(outcome is T, $"{call.DeclaringType?.Name}.{call}: expected {typeof(T).Name}, not {outcome ?? "nothing"}");
+
+    // Each is made anew after a change, and only then.
+    private static object[] StateOf(ConnPlugin conn) => [conn.Staging.Entries(), conn.Hub.Snapshot(), conn.Db.Snapshot()];
+
+    private static string ContentOf(ConnPlugin conn) => string.Join('\n',
+    [
+        .. conn.Staging.Entries().Select(p => p.ToJson()), .. conn.Hub.Entries().Select(p => p.ToJson()),
+        .. conn.DbPeers().Select(p => $"{p.Address} {p.Data.ToJson()}"),
+        .. conn.Rules.Select(r => $"{r.Target} {r}"),
+    ]);
+}
