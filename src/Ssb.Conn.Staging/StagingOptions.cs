@@ -21,7 +21,7 @@ public sealed record StagingOptions
     /// pinned ones do not count here.</summary>
     public int SourceCapacity { get; init; } = 1_000;
 
-    /// <summary>How many of them the sources of one group may have together, see <see cref="ConnStaging.Stage(MultiserverAddress, StagedData?, string?)"/>;
+    /// <summary>How many of them the sources of one group may have together, see <see cref="ConnStaging.Stage(MultiserverAddress, PeerData?, string?)"/>;
     /// 1 or more, 1,000 unless set. In a full group, room is made by its largest source for one that has less than a fair share.</summary>
     public int GroupCapacity { get; init; } = 1_000;
 
