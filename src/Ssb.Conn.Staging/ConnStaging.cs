@@ -6,7 +6,7 @@ namespace Ssb.Conn;
 /// <see cref="ObjectDisposedException"/>; only <see cref="Count"/>, <see cref="Subscribers"/> and <see cref="IsClosed"/> still
 /// answer.</para>
 /// <para>A peer is known by its multiserver address, as given. Every call that takes an address throws
-/// <see cref="ArgumentException"/> for one that is not valid or too long, and then changes nothing.</para>
+/// <see cref="ArgumentException"/> for one that is too long and not staged, and then changes nothing.</para>
 /// <para>The bench is bounded, see <see cref="StagingOptions"/>. Newcomers yield to the established: one whose source is at
 /// its capacity is refused; when the bench is full, room is made by the source that has most of all, its latest arrival
 /// first, as long as it has more than a fair share and the newcomer's source less than one. Expired peers go before that;
@@ -171,7 +171,7 @@ public sealed class ConnStaging : IDisposable
         {
             ThrowIfClosed();
             if (!_bench.TryFind(address, out int slot))
-                return false;
+                return CheckLength(address);
             Remove_NeedsLock(slot, reason);
             waiting = TakeWaiting_NeedsLock();
         }
@@ -190,8 +190,12 @@ public sealed class ConnStaging : IDisposable
         lock (Gate)
         {
             ThrowIfClosed();
-            return _bench.TryFind(address, out int slot) ? _bench[slot] : null;
+            if (_bench.TryFind(address, out int slot))
+                return _bench[slot];
         }
+
+        CheckLength(address);
+        return null;
     }
 
     /// <summary>The peers now staged, in the order in which they were.</summary>
@@ -433,7 +437,7 @@ public sealed class ConnStaging : IDisposable
         {
             ThrowIfClosed();
             if (!_bench.TryFind(address, out int slot))
-                return false;
+                return CheckLength(address);
             hasChanged = isPinned ? _bench.Pin(slot) : _bench.Unpin(slot, now, out age);
             startsTimer = _timers.Take_NeedsLock(age);
         }
@@ -539,14 +543,10 @@ public sealed class ConnStaging : IDisposable
 
     private ChangeRing NewRing() => new(_options.ChangeBuffer, _publishedSequence);
 
-    private void CheckLength(MultiserverAddress address)
-    {
-        if (address.Text.Length > _options.MaxAddressLength)
-        {
-            throw new ArgumentException(
-                $"The address has {address.Text.Length:N0} characters, where at most {_options.MaxAddressLength:N0} are allowed.", nameof(address));
-        }
-    }
+    // What is on the bench is short enough, and needs no check.
+    /// <returns>false.</returns>
+    private bool CheckLength(MultiserverAddress address) => address.Text.Length <= _options.MaxAddressLength ? false : throw new ArgumentException(
+        $"The address has {address.Text.Length:N0} characters, where at most {_options.MaxAddressLength:N0} are allowed.", nameof(address));
 
     private void CheckData(MultiserverAddress address, string? givenKey, PeerData data, PeerData known)
     {

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Ssb.Conn.Staging.Tests;
@@ -17,6 +18,9 @@ internal static class Given
     /// <summary>The key as `shs` parts have it.</summary>
     public static string Base64(int n) => Convert.ToBase64String(KeyBytes(n));
 
+    public static FeedId Id(int n) => new(KeyBytes(n));
+
+    /// <summary>The text of the feed id.</summary>
     public static string FeedId(int n) => $"@{Base64(n)}.ed25519";
 
     /// <summary>An address that names a key.</summary>
@@ -25,7 +29,13 @@ internal static class Given
     /// <summary>An address that names no key.</summary>
     public static string Anonymous(int n) => $"net:host{n}:8008";
 
-    public static StagedData OfType(string type) => new() { Type = type };
+    public static PeerData OfType(string type) => new() { Type = type };
+
+    /// <summary>The value of a field.</summary>
+    public static JsonElement Field(this PeerData data, string name) => data.TryGet(name, out JsonElement value) ? value : throw new KeyNotFoundException(name);
+
+    /// <summary>The names of all fields, in their order.</summary>
+    public static IEnumerable<string> Names(this PeerData data) => data.Fields.Select(f => f.Key);
 
     public static IEnumerable<string> Texts(this IEnumerable<StagedPeer> peers) => peers.Select(p => p.Address.Text);
 }
