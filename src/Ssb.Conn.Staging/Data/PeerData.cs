@@ -41,7 +41,11 @@ public sealed record PeerData
     public string? Key
     {
         get => _key;
-        init => Put("key", value);
+        init
+        {
+            Put("key", value);
+            _key = value; // the string of the caller, who may have it many times
+        }
     }
 
     /// <summary>How the peer was met: <c>lan</c>, <c>bt</c>, <c>internet</c>, <c>pub</c>, <c>room</c>, <c>room-attendant</c>, <c>dht</c> or
@@ -367,10 +371,18 @@ public sealed record PeerData
     private void Put(string name, PeerField? field)
     {
         int place = PeerField.PlaceOf(All, name);
-        if (field is { } put)
-            Become(Changed(place, put));
-        else if (place >= 0)
-            Become([.. All.AsSpan(0, place), .. All.AsSpan(place + 1)]);
+        if (field is null && place < 0)
+            return;
+        PeerField[] fields = field is { } put ? Changed(place, put) : [.. All.AsSpan(0, place), .. All.AsSpan(place + 1)];
+        if (ReferenceEquals(_details, PeerDetails.None))
+        {
+            _fields = fields;
+            Take(name, field is { } taken ? taken.Json.Span : "null"u8);
+        }
+        else
+        {
+            Become(fields);
+        }
     }
 
     private PeerField[] Changed(int place, in PeerField field)

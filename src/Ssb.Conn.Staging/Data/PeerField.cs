@@ -22,6 +22,9 @@ internal readonly record struct PeerField(string Name, ReadOnlyMemory<byte> Json
 
     private static readonly JsonDocumentOptions s_reading = new() { MaxDepth = JavaScriptJson.MaxDepth };
 
+    // What JSON.stringify escapes.
+    private static readonly SearchValues<char> s_escaped = SearchValues.Create([.. Enumerable.Range(0, 0x20).Select(c => (char)c), '"', '\\']);
+
     private static readonly byte[] s_true = [.. "true"u8], s_false = [.. "false"u8], s_null = [.. "null"u8];
 
     // Names and words that nearly every entry has; the same string and the same JSON text each time, so that thousands of entries share it.
@@ -90,7 +93,7 @@ internal readonly record struct PeerField(string Name, ReadOnlyMemory<byte> Json
                 JsonValueKind.Null => s_null,
                 JsonValueKind.Number => raw.ToArray(),
                 JsonValueKind.String when !raw.Contains((byte)'\\') => KnownWord(raw[1..^1])?.Json ?? raw.ToArray(),
-                JsonValueKind.String => Encoding.UTF8.GetBytes(Quoted(value.GetString()!)), // a string has a text
+                JsonValueKind.String => Quoted(value.GetString()!), // a string has a text
                 _ => Indented(value),
             });
         }
@@ -104,7 +107,7 @@ internal readonly record struct PeerField(string Name, ReadOnlyMemory<byte> Json
     public static PeerField Of(string name, string value) => new(Word(name), s_words.TryGetValue(value, out (string, byte[] Json) word)
         ? word.Json
         : IsUtf16(value)
-            ? Encoding.UTF8.GetBytes(Quoted(value))
+            ? Quoted(value)
             : throw new ArgumentException($"The field '{StrangerText.Show(name)}' holds a lone surrogate, which is no text.", nameof(value)));
 
     public static PeerField Of(string name, double value) => new(Word(name), Encoding.ASCII.GetBytes(JavaScriptJson.Format(value)));
@@ -220,7 +223,17 @@ internal readonly record struct PeerField(string Name, ReadOnlyMemory<byte> Json
         return true;
     }
 
-    private static string Quoted(string text) => $"\"{JsonEncodedText.Encode(text, ExactJson.Encoder)}\"";
+    private static byte[] Quoted(string text)
+    {
+        ReadOnlySpan<byte> inner = text.AsSpan().IndexOfAny(s_escaped) < 0 ? default : JsonEncodedText.Encode(text, ExactJson.Encoder).EncodedUtf8Bytes;
+        byte[] quoted = new byte[(inner.IsEmpty ? Encoding.UTF8.GetByteCount(text) : inner.Length) + 2];
+        quoted[0] = quoted[^1] = (byte)'"';
+        if (inner.IsEmpty)
+            Encoding.UTF8.GetBytes(text, quoted.AsSpan(1));
+        else
+            inner.CopyTo(quoted.AsSpan(1));
+        return quoted;
+    }
 
     // Written where it stands in the file, two levels deep.
     private static byte[] Indented(JsonElement value)
