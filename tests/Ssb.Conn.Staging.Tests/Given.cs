@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Ssb.Conn.Staging.Tests;
@@ -30,12 +29,6 @@ internal static class Given
     public static string Anonymous(int n) => $"net:host{n}:8008";
 
     public static PeerData OfType(string type) => new() { Type = type };
-
-    /// <summary>The value of a field.</summary>
-    public static JsonElement Field(this PeerData data, string name) => data.TryGet(name, out JsonElement value) ? value : throw new KeyNotFoundException(name);
-
-    /// <summary>The names of all fields, in their order.</summary>
-    public static IEnumerable<string> Names(this PeerData data) => data.Fields.Select(f => f.Key);
 
     public static IEnumerable<string> Texts(this IEnumerable<StagedPeer> peers) => peers.Select(p => p.Address.Text);
 }
