@@ -101,7 +101,7 @@ public sealed class ConnStaging : IDisposable
     {
         ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
-        data = data?.Without(StagedPeer.BenchFields) ?? PeerData.Empty;
+        data ??= PeerData.Empty;
         // Foreign code, such as a clock, is not called under the lock.
         (long wall, long now) = _clock.Read();
         StageResult result;
@@ -124,6 +124,7 @@ public sealed class ConnStaging : IDisposable
             else
             {
                 CheckLength(address);
+                data = data.Without(StagedPeer.BenchFields);
                 CheckData(address, data.Key, data, known: PeerData.Empty);
                 SourceShare? share = source is null ? null : _bench.Sources.Find(source);
                 if (MakeRoom_NeedsLock(share, now, ref expired, ref evicted) is { } refusal)
@@ -380,6 +381,8 @@ public sealed class ConnStaging : IDisposable
     /// <exception cref="ArgumentException">It would be too much, or the key contradicts the address.</exception>
     internal PeerData Merge(MultiserverAddress address, PeerData known, PeerData given)
     {
+        if (ReferenceEquals(known, given))
+            return known;
         // What was proved once stays proved.
         if (known.Verified == true && given.Verified != true)
             given = given.Without("verified");
