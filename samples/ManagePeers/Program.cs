@@ -10,7 +10,7 @@ await using ConnPlugin other = await ConnPlugin.OpenAsync(his, new ConnPluginOpt
 
 // Whoever discovers peers stages them, and says who told. The scheduler dials by itself.
 IAsyncEnumerable<HubEvent> events = conn.Hub.Listen();
-conn.Stage(his.Address, new StagedData { Type = "lan", Verified = true }, source: "lan:lo/127.0.0.1");
+conn.Stage(his.Address, new PeerData { Type = "lan", Verified = true }, source: "lan:lo/127.0.0.1");
 await foreach (HubEvent e in events.Take(2))
     Console.WriteLine($"{e.Type} {e.Address}: {e.Reason}"); // Connecting ... free slot, Connected ... free slot
 

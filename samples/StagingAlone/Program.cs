@@ -4,7 +4,7 @@ using var staging = new ConnStaging(new StagingOptions { TimeToLive = StagingOpt
 IAsyncEnumerable<StagingEvent> events = staging.Listen(); // counts from here on
 
 staging.Stage("net:192.168.1.4:8008~shs:pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=",
-    new StagedData { Type = "lan", Verified = true }, source: "lan:wlan0/192.168.1.4");
+    new PeerData { Type = "lan", Verified = true }, source: "lan:wlan0/192.168.1.4");
 
 foreach (StagedPeer peer in staging.Entries())
     Console.WriteLine(peer.ToJson()); // ["net:192.168.1.4:8008~shs:...",{"key":"@pAhD...","type":"lan",...}]

@@ -6,7 +6,7 @@ namespace Ssb.Conn;
 /// <see cref="ObjectDisposedException"/>; only <see cref="Count"/>, <see cref="Subscribers"/> and <see cref="IsClosed"/> still
 /// answer.</para>
 /// <para>A peer is known by its multiserver address, as given. Every call that takes an address throws
-/// <see cref="ArgumentException"/> for one that is not valid or too long, and then changes nothing.</para>
+/// <see cref="ArgumentException"/> for one that is too long and not staged, and then changes nothing.</para>
 /// <para>The bench is bounded, see <see cref="StagingOptions"/>. Newcomers yield to the established: one whose source is at
 /// its capacity is refused; when the bench is full, room is made by the source that has most of all, its latest arrival
 /// first, as long as it has more than a fair share and the newcomer's source less than one. Expired peers go before that;
@@ -88,20 +88,20 @@ public sealed class ConnStaging : IDisposable
     /// the bench is crowded. What stands before a <c>/</c> names the group of the source, which has a capacity of its own: the senders
     /// <c>lan:eth0/10.0.0.7</c> and <c>lan:eth0/10.0.0.8</c> are of one interface. A refresh leaves the peer to its first source.</param>
     /// <returns>true if the peer was inserted; false if it was there and was updated, or was refused (which
-    /// <see cref="TryStage(MultiserverAddress, StagedData?, string?)"/> tells apart).</returns>
+    /// <see cref="TryStage(MultiserverAddress, PeerData?, string?)"/> tells apart).</returns>
     /// <exception cref="ArgumentException">The address is longer than <see cref="StagingOptions.MaxAddressLength"/>, the data exceed
     /// <see cref="StagingOptions.MaxDataLength"/>, or the key contradicts the address.</exception>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
-    public bool Stage(MultiserverAddress address, StagedData? data = null, string? source = null) =>
+    public bool Stage(MultiserverAddress address, PeerData? data = null, string? source = null) =>
         TryStage(address, data, source).Outcome == StageOutcome.Inserted;
 
-    /// <summary>Like <see cref="Stage(MultiserverAddress, StagedData?, string?)"/>, and says what it did.</summary>
-    /// <inheritdoc cref="Stage(MultiserverAddress, StagedData?, string?)" path="/param|/exception"/>
-    public StageResult TryStage(MultiserverAddress address, StagedData? data = null, string? source = null)
+    /// <summary>Like <see cref="Stage(MultiserverAddress, PeerData?, string?)"/>, and says what it did.</summary>
+    /// <inheritdoc cref="Stage(MultiserverAddress, PeerData?, string?)" path="/param|/exception"/>
+    public StageResult TryStage(MultiserverAddress address, PeerData? data = null, string? source = null)
     {
         ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
-        data ??= StagedData.Empty;
+        data ??= PeerData.Empty;
         // Foreign code, such as a clock, is not called under the lock.
         (long wall, long now) = _clock.Read();
         StageResult result;
@@ -115,7 +115,7 @@ public sealed class ConnStaging : IDisposable
             if (_bench.TryFind(address, out int slot))
             {
                 StagedPeer previous = _bench[slot];
-                StagedData merged = Merge(address, previous.Data, data);
+                PeerData merged = Merge(address, previous.Data, data);
                 var peer = new StagedPeer(previous, merged, previous.Share, wall);
                 age = _bench.Update(slot, peer, now);
                 Record_NeedsLock(peer, previous, null);
@@ -124,7 +124,8 @@ public sealed class ConnStaging : IDisposable
             else
             {
                 CheckLength(address);
-                CheckData(address, data.Key, data, known: StagedData.Empty);
+                data = data.Without(StagedPeer.BenchFields);
+                CheckData(address, data.Key, data, known: PeerData.Empty);
                 SourceShare? share = source is null ? null : _bench.Sources.Find(source);
                 if (MakeRoom_NeedsLock(share, now, ref expired, ref evicted) is { } refusal)
                 {
@@ -171,7 +172,7 @@ public sealed class ConnStaging : IDisposable
         {
             ThrowIfClosed();
             if (!_bench.TryFind(address, out int slot))
-                return false;
+                return CheckLength(address);
             Remove_NeedsLock(slot, reason);
             waiting = TakeWaiting_NeedsLock();
         }
@@ -190,8 +191,12 @@ public sealed class ConnStaging : IDisposable
         lock (Gate)
         {
             ThrowIfClosed();
-            return _bench.TryFind(address, out int slot) ? _bench[slot] : null;
+            if (_bench.TryFind(address, out int slot))
+                return _bench[slot];
         }
+
+        CheckLength(address);
+        return null;
     }
 
     /// <summary>The peers now staged, in the order in which they were.</summary>
@@ -347,7 +352,7 @@ public sealed class ConnStaging : IDisposable
     /// <param name="data">What is known of it now.</param>
     /// <param name="heard">When it was last told of, in Unix milliseconds.</param>
     /// <returns>false if a peer of that address is there.</returns>
-    internal bool Return(StagedPeer peer, StagedData data, long heard)
+    internal bool Return(StagedPeer peer, PeerData data, long heard)
     {
         (_, long now) = _clock.Read();
         byte age;
@@ -374,9 +379,14 @@ public sealed class ConnStaging : IDisposable
 
     /// <summary>What is known of a peer, and what is told of it now.</summary>
     /// <exception cref="ArgumentException">It would be too much, or the key contradicts the address.</exception>
-    internal StagedData Merge(MultiserverAddress address, StagedData known, StagedData given)
+    internal PeerData Merge(MultiserverAddress address, PeerData known, PeerData given)
     {
-        StagedData merged = known.Merge(given);
+        if (ReferenceEquals(known, given))
+            return known;
+        // What was proved once stays proved.
+        if (known.Verified == true && given.Verified != true)
+            given = given.Without("verified");
+        PeerData merged = known.Merge(given.Without(StagedPeer.BenchFields));
         CheckData(address, given.Key, merged, known);
         return merged;
     }
@@ -430,7 +440,7 @@ public sealed class ConnStaging : IDisposable
         {
             ThrowIfClosed();
             if (!_bench.TryFind(address, out int slot))
-                return false;
+                return CheckLength(address);
             hasChanged = isPinned ? _bench.Pin(slot) : _bench.Unpin(slot, now, out age);
             startsTimer = _timers.Take_NeedsLock(age);
         }
@@ -536,16 +546,12 @@ public sealed class ConnStaging : IDisposable
 
     private ChangeRing NewRing() => new(_options.ChangeBuffer, _publishedSequence);
 
-    private void CheckLength(MultiserverAddress address)
-    {
-        if (address.Text.Length > _options.MaxAddressLength)
-        {
-            throw new ArgumentException(
-                $"The address has {address.Text.Length:N0} characters, where at most {_options.MaxAddressLength:N0} are allowed.", nameof(address));
-        }
-    }
+    // What is on the bench is short enough, and needs no check.
+    /// <returns>false.</returns>
+    private bool CheckLength(MultiserverAddress address) => address.Text.Length <= _options.MaxAddressLength ? false : throw new ArgumentException(
+        $"The address has {address.Text.Length:N0} characters, where at most {_options.MaxAddressLength:N0} are allowed.", nameof(address));
 
-    private void CheckData(MultiserverAddress address, string? givenKey, StagedData data, StagedData known)
+    private void CheckData(MultiserverAddress address, string? givenKey, PeerData data, PeerData known)
     {
         if (ReferenceEquals(data, known))
             return;

@@ -8,12 +8,12 @@ public static class ConnStagingText
 {
     /// <inheritdoc cref="ConnStaging.Stage"/>
     /// <exception cref="FormatException">The text is not a valid address.</exception>
-    public static bool Stage(this ConnStaging staging, string address, StagedData? data = null, string? source = null) =>
+    public static bool Stage(this ConnStaging staging, string address, PeerData? data = null, string? source = null) =>
         staging.Stage(Read(staging, address), data, source);
 
     /// <inheritdoc cref="ConnStaging.TryStage"/>
     /// <exception cref="FormatException">The text is not a valid address.</exception>
-    public static StageResult TryStage(this ConnStaging staging, string address, StagedData? data = null, string? source = null) =>
+    public static StageResult TryStage(this ConnStaging staging, string address, PeerData? data = null, string? source = null) =>
         staging.TryStage(Read(staging, address), data, source);
 
     /// <inheritdoc cref="ConnStaging.Unstage"/>

@@ -1,6 +1,6 @@
 namespace Ssb.Conn;
 
-/// <summary>What <see cref="ConnStaging.TryStage(MultiserverAddress, StagedData?, string?)"/> did.</summary>
+/// <summary>What <see cref="ConnStaging.TryStage(MultiserverAddress, PeerData?, string?)"/> did.</summary>
 public enum StageOutcome
 {
     /// <summary>The peer was not there, and is now.</summary>

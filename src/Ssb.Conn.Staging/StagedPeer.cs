@@ -11,7 +11,10 @@ namespace Ssb.Conn;
 [JsonConverter(typeof(StagedPeerJsonConverter))]
 public sealed class StagedPeer : IEquatable<StagedPeer>
 {
-    internal StagedPeer(MultiserverAddress address, StagedData data, SourceShare? share, long birth, long updated)
+    /// <summary>The fields of its JSON that the bench alone writes: in data that are given they are ignored.</summary>
+    internal static readonly string[] BenchFields = ["stagingBirth", "stagingUpdated"];
+
+    internal StagedPeer(MultiserverAddress address, PeerData data, SourceShare? share, long birth, long updated)
     {
         Address = address;
         Data = data;
@@ -21,7 +24,7 @@ public sealed class StagedPeer : IEquatable<StagedPeer>
     }
 
     /// <summary>This entry, staged again.</summary>
-    internal StagedPeer(StagedPeer previous, StagedData data, SourceShare? share, long updated)
+    internal StagedPeer(StagedPeer previous, PeerData data, SourceShare? share, long updated)
         : this(previous.Address, data, share, previous.Birth, updated)
     {
     }
@@ -33,11 +36,11 @@ public sealed class StagedPeer : IEquatable<StagedPeer>
     public FeedId? FeedId => Address.FeedId ?? Ssb.FeedId.ReadLenient(Data.Key);
 
     /// <summary>All that was told about it, merged.</summary>
-    public StagedData Data { get; }
+    public PeerData Data { get; }
 
     /// <summary>The field <c>key</c> of its JSON: as given, which may be another spelling of <see cref="FeedId"/>, else from the address. It is
     /// null if neither names a peer.</summary>
-    public string? Key => Data.Key ?? (Data.Fields.ContainsKey("key") ? null : Address.FeedId?.ToString());
+    public string? Key => Data.Key ?? (Data.Has("key") ? null : Address.FeedId?.ToString());
 
     /// <summary>How the peer was met, such as <c>lan</c>.</summary>
     public string? Type => Data.Type;
@@ -51,7 +54,7 @@ public sealed class StagedPeer : IEquatable<StagedPeer>
     /// <summary>When it was last staged, to the millisecond; <c>stagingUpdated</c> in JSON.</summary>
     public DateTimeOffset StagingUpdated => DateTimeOffset.FromUnixTimeMilliseconds(Updated);
 
-    /// <summary>Who told us first, as given to <see cref="ConnStaging.Stage(MultiserverAddress, StagedData?, string?)"/>; null
+    /// <summary>Who told us first, as given to <see cref="ConnStaging.Stage(MultiserverAddress, PeerData?, string?)"/>; null
     /// when it was staged without a source. Not part of the JSON.</summary>
     public string? Source => Share?.Name;
 
@@ -69,8 +72,7 @@ public sealed class StagedPeer : IEquatable<StagedPeer>
     /// <inheritdoc/>
     public bool Equals(StagedPeer? other) => ReferenceEquals(this, other) || (other is not null
         && Text == other.Text && Birth == other.Birth && Updated == other.Updated
-        && Key == other.Key && Type == other.Type && Verified == other.Verified
-        && StagedData.FieldsEqual(Data.Fields, other.Data.Fields));
+        && Key == other.Key && HasDataOf(other));
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => Equals(obj as StagedPeer);
@@ -80,4 +82,8 @@ public sealed class StagedPeer : IEquatable<StagedPeer>
 
     /// <summary>The address, masked, with the type.</summary>
     public override string ToString() => Type is null ? Address.ToString() : $"{Address} ({StrangerText.Show(Type)})";
+
+    // The same key may be written in the data of one, and come from the address of the other.
+    private bool HasDataOf(StagedPeer other) =>
+        Data.Equals(other.Data) || (Key is not null && Data.Without("key").Equals(other.Data.Without("key")));
 }

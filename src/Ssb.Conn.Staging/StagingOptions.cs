@@ -21,7 +21,7 @@ public sealed record StagingOptions
     /// pinned ones do not count here.</summary>
     public int SourceCapacity { get; init; } = 1_000;
 
-    /// <summary>How many of them the sources of one group may have together, see <see cref="ConnStaging.Stage(MultiserverAddress, StagedData?, string?)"/>;
+    /// <summary>How many of them the sources of one group may have together, see <see cref="ConnStaging.Stage(MultiserverAddress, PeerData?, string?)"/>;
     /// 1 or more, 1,000 unless set. In a full group, room is made by its largest source for one that has less than a fair share.</summary>
     public int GroupCapacity { get; init; } = 1_000;
 
@@ -36,7 +36,8 @@ public sealed record StagingOptions
     /// <summary>The longest address accepted, in characters; 2 or more, 4,096 unless set.</summary>
     public int MaxAddressLength { get; init; } = MultiserverAddress.DefaultMaxLength;
 
-    /// <summary>The most data that one peer may have, in bytes of JSON; 0 or more, 65,536 unless set.</summary>
+    /// <summary>The most data that one peer may have, in bytes of JSON as <c>conn.json</c> has it: names and values of all fields; 0 or more, 65,536
+    /// unless set.</summary>
     public int MaxDataLength { get; init; } = 65_536;
 
     /// <summary>Where time comes from; the system's unless set.</summary>

@@ -16,6 +16,8 @@ public sealed class ConnPlugin : IAsyncDisposable
     internal const int LongestText = 300;
     private const string RoomType = "room", TakingIn = "taking callers in";
 
+    private static readonly PeerData s_internet = new() { Type = "internet" };
+
     private readonly ConnPluginOptions _options;
     private readonly PeerRules _rules;
     private readonly Admission _admission;
@@ -149,19 +151,19 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <param name="address">Where it can be reached.</param>
     /// <param name="data">What is known of it; an <c>internet</c> peer if null, as in the original.</param>
     /// <param name="source">Who told, see <see cref="AdmissionOptions"/>; null for a person, who answers to no quota.</param>
-    /// <returns>true if it was inserted; false if it was updated, or refused (which <see cref="TryStage(MultiserverAddress, StagedData?, string?)"/> tells
+    /// <returns>true if it was inserted; false if it was updated, or refused (which <see cref="TryStage(MultiserverAddress, PeerData?, string?)"/> tells
     /// apart).</returns>
     /// <exception cref="ArgumentException">The address is too long, the data are too large, or the key contradicts the address.</exception>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
-    public bool Stage(MultiserverAddress address, StagedData? data = null, string? source = null) => TryStage(address, data, source).Outcome == StageOutcome.Inserted;
+    public bool Stage(MultiserverAddress address, PeerData? data = null, string? source = null) => TryStage(address, data, source).Outcome == StageOutcome.Inserted;
 
-    /// <summary>Like <see cref="Stage(MultiserverAddress, StagedData?, string?)"/>, and says what it did.</summary>
-    /// <inheritdoc cref="Stage(MultiserverAddress, StagedData?, string?)" path="/param|/exception"/>
-    public StageResult TryStage(MultiserverAddress address, StagedData? data = null, string? source = null)
+    /// <summary>Like <see cref="Stage(MultiserverAddress, PeerData?, string?)"/>, and says what it did.</summary>
+    /// <inheritdoc cref="Stage(MultiserverAddress, PeerData?, string?)" path="/param|/exception"/>
+    public StageResult TryStage(MultiserverAddress address, PeerData? data = null, string? source = null)
     {
         ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
-        data ??= new StagedData { Type = "internet" };
+        data ??= s_internet;
         MultiserverAddress? within = address;
         string? dropped = null;
         if (source is not null)

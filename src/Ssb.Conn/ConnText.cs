@@ -7,12 +7,12 @@ public static class ConnText
 {
     /// <inheritdoc cref="ConnPlugin.Stage"/>
     /// <exception cref="FormatException">The text is not a valid address.</exception>
-    public static bool Stage(this ConnPlugin conn, string address, StagedData? data = null, string? source = null) =>
+    public static bool Stage(this ConnPlugin conn, string address, PeerData? data = null, string? source = null) =>
         conn.Stage(Read(conn, address), data, source);
 
     /// <inheritdoc cref="ConnPlugin.TryStage"/>
     /// <exception cref="FormatException">The text is not a valid address.</exception>
-    public static StageResult TryStage(this ConnPlugin conn, string address, StagedData? data = null, string? source = null) =>
+    public static StageResult TryStage(this ConnPlugin conn, string address, PeerData? data = null, string? source = null) =>
         conn.TryStage(Read(conn, address), data, source);
 
     /// <inheritdoc cref="ConnPlugin.Unstage"/>

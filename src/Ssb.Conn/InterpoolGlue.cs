@@ -52,7 +52,7 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
 
     /// <summary>News of a peer that is away: it still lives.</summary>
     /// <exception cref="ArgumentException">It is news that the bench would not take either.</exception>
-    public void Heard(MultiserverAddress address, StagedData data, FeedId? feedId, long now)
+    public void Heard(MultiserverAddress address, PeerData data, FeedId? feedId, long now)
     {
         foreach (Away away in _away.Values)
         {
@@ -160,7 +160,7 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
     private void Return(HubPeer peer, string why, long now) =>
         Return(peer, why, route => route.Peer.Text == peer.Address.Text ? route.Data.With("stateChange", (double)now) : route.Data);
 
-    private void Return(HubPeer peer, string why, Func<Route, StagedData> data)
+    private void Return(HubPeer peer, string why, Func<Route, PeerData> data)
     {
         if (!_away.Remove(peer.Address, out Away? away) || away.Routes.Count == 0)
             return;
@@ -232,7 +232,7 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
     }
 
     /// <summary>What a failure adds to the data of a peer on the bench.</summary>
-    public static StagedData With(StagedData data, Failure failure) => data
+    public static PeerData With(PeerData data, Failure failure) => data
         .With("failure", failure.Count)
         .With("stateChange", failure.At.ToUnixTimeMilliseconds())
         .With("lastError", failure.LastError)
@@ -268,7 +268,7 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
     {
         public StagedPeer Peer { get; } = peer;
 
-        public StagedData Data { get; set; } = peer.Data;
+        public PeerData Data { get; set; } = peer.Data;
 
         /// <summary>When it was last told of, in Unix milliseconds.</summary>
         public long Heard { get; set; } = peer.Updated;

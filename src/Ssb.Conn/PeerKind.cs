@@ -17,10 +17,7 @@ internal enum PeerKind
 
 internal static class PeerKinds
 {
-    public static PeerKind Of(MultiserverAddress address, PeerData data) =>
-        Of(address.Text, data.Type, data.Source, data.InferredType, data.HasAlias);
-
-    public static PeerKind Of(string address, string? type, string? source, string? inferredType, bool hasAlias) => type switch
+    public static PeerKind Of(MultiserverAddress address, PeerData data) => data.Type switch
     {
         "bt" => PeerKind.Bluetooth,
         "lan" => PeerKind.Lan,
@@ -28,21 +25,21 @@ internal static class PeerKinds
         "dht" => PeerKind.Dht,
         "pub" => PeerKind.Pub,
         "room" => PeerKind.Room,
-        "room-endpoint" or "room-attendant" => hasAlias ? PeerKind.RoomAttendantAlias : PeerKind.RoomAttendant,
-        _ => source switch
+        "room-endpoint" or "room-attendant" => data.HasAlias ? PeerKind.RoomAttendantAlias : PeerKind.RoomAttendant,
+        _ => data.Source switch
         {
             "local" => PeerKind.Lan,
             "pub" => PeerKind.Pub,
             "internet" => PeerKind.Internet,
             "dht" => PeerKind.Dht,
-            _ => inferredType switch
+            _ => data.InferredType switch
             {
                 "bt" => PeerKind.Bluetooth,
                 "lan" => PeerKind.Lan,
                 "dht" => PeerKind.Dht,
                 "internet" => PeerKind.Internet,
-                _ when address.StartsWith("bt:", StringComparison.Ordinal) => PeerKind.Bluetooth,
-                _ when address.StartsWith("dht:", StringComparison.Ordinal) => PeerKind.Dht,
+                _ when address.Text.StartsWith("bt:", StringComparison.Ordinal) => PeerKind.Bluetooth,
+                _ when address.Text.StartsWith("dht:", StringComparison.Ordinal) => PeerKind.Dht,
                 _ => PeerKind.Unknown,
             },
         },

@@ -17,6 +17,9 @@ internal static class Given
     /// <summary>The key as `shs` parts have it.</summary>
     public static string Base64(int n) => Convert.ToBase64String(KeyBytes(n));
 
+    public static FeedId Id(int n) => new(KeyBytes(n));
+
+    /// <summary>The text of the feed id.</summary>
     public static string FeedId(int n) => $"@{Base64(n)}.ed25519";
 
     /// <summary>An address that names a key.</summary>
@@ -25,7 +28,7 @@ internal static class Given
     /// <summary>An address that names no key.</summary>
     public static string Anonymous(int n) => $"net:host{n}:8008";
 
-    public static StagedData OfType(string type) => new() { Type = type };
+    public static PeerData OfType(string type) => new() { Type = type };
 
     public static IEnumerable<string> Texts(this IEnumerable<StagedPeer> peers) => peers.Select(p => p.Address.Text);
 }

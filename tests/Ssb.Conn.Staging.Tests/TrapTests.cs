@@ -30,7 +30,7 @@ public sealed class TrapTests : IDisposable
         foreach (string text in spellings)
             Assert.True(_bench.Stage(text.Replace("K", Given.Base64(1), StringComparison.Ordinal)));
         Assert.Equal(spellings.Select(text => text.Replace("K", Given.Base64(1), StringComparison.Ordinal)), _bench.Entries().Texts());
-        Assert.Equal(3, _bench.RoutesTo(Given.FeedId(1)).Count);
+        Assert.Equal(3, _bench.RoutesTo(Given.Id(1)).Count);
     }
 
     [Fact]
@@ -53,7 +53,7 @@ public sealed class TrapTests : IDisposable
         string text = $"net:a:1~shs:{spelling.Replace("K", Given.Base64(1)[..43], StringComparison.Ordinal)}";
         _bench.Stage(text);
         Assert.Equal(Given.FeedId(1), _bench.Get(text)!.Key);
-        Assert.Equal([text], _bench.RoutesTo(Given.FeedId(1)).Texts());
+        Assert.Equal([text], _bench.RoutesTo(Given.Id(1)).Texts());
     }
 
     [Fact]
@@ -79,16 +79,16 @@ public sealed class TrapTests : IDisposable
     [InlineData("<&'>/é")]
     public void ToJson_TrapEscapesOfSystemTextJson_AreNotWritten(string value)
     {
-        _bench.Stage("net:a:1", StagedData.Empty.With("text", value));
+        _bench.Stage("net:a:1", PeerData.Empty.With("text", value));
         Assert.Equal($$"""["net:a:1",{"stagingBirth":1700000000000,"stagingUpdated":1700000000000,"text":"{{value}}"}]""", _bench.Get("net:a:1")!.ToJson());
     }
 
     [Fact]
     public void Equals_TrapOrderOfFields_DoesNotMatter()
     {
-        StagedData one = StagedData.Parse("""{"a":{"x":1,"y":[1,2]},"b":"2"}"""), other = StagedData.Parse("""{"b":"2","a":{"y":[1,2],"x":1}}""");
+        PeerData one = PeerData.Parse("""{"a":{"x":1,"y":[1,2]},"b":"2"}"""), other = PeerData.Parse("""{"b":"2","a":{"y":[1,2],"x":1}}""");
         Assert.Equal(one, other);
-        Assert.NotEqual(one, StagedData.Parse("""{"b":"2","a":{"y":[2,1],"x":1}}"""));
-        Assert.NotEqual(JsonSerializer.Serialize(one, StagingJsonContext.Default.StagedData), JsonSerializer.Serialize(other, StagingJsonContext.Default.StagedData));
+        Assert.NotEqual(one, PeerData.Parse("""{"b":"2","a":{"y":[2,1],"x":1}}"""));
+        Assert.NotEqual(JsonSerializer.Serialize(one, StagingJsonContext.Default.PeerData), JsonSerializer.Serialize(other, StagingJsonContext.Default.PeerData));
     }
 }

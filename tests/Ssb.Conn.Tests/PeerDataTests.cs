@@ -1,35 +1,11 @@
 using System.Text.Json;
+using Ssb.Conn.Tests.Db;
 
 namespace Ssb.Conn.Tests;
 
-public class PeerDataTests
+/// <summary>What is known of a peer, as it is read of a file and goes to the bench.</summary>
+public class PeerDataTests : PluginTestBase
 {
-    [Fact]
-    public void Merge_FieldsGiven_ReplaceInTheirPlace_AndOthersStay()
-    {
-        PeerData data = PeerData.Parse("""{"birth":1,"key":"@a","failure":2}""").Merge(PeerData.Parse("""{"failure":3,"extra":[1,{"b":null}]}"""));
-        Assert.Equal("""{"birth":1,"key":"@a","failure":3,"extra":[1,{"b":null}]}""", data.ToJson());
-        Assert.Equal(3, data.Failure);
-    }
-
-    [Fact]
-    public void Parse_OneNameTwice_TheLastCountsInTheFirstPlace() =>
-        Assert.Equal("""{"a":2,"b":1}""", PeerData.Parse("""{"a":1,"b":1,"a":2}""").ToJson());
-
-    [Fact]
-    public void Parse_ManyFields_KeepsOneOfEachName()
-    {
-        string json = "{" + string.Join(',', Enumerable.Range(0, 200).Select(i => $"\"f{i % 100}\":{i}")) + "}";
-        PeerData data = PeerData.Parse(json);
-        Assert.Equal(100, data.Fields.Count());
-        Assert.True(data.TryGet("f7", out JsonElement value));
-        Assert.Equal(107, value.GetInt32());
-    }
-
-    [Fact]
-    public void ToJson_Texts_AreAsJavaScriptWritesThem() =>
-        Assert.Equal("""{"name":"é+😀\u0001"}""", PeerData.Parse("""{"name":"\u00e9\u002b\ud83d\ude00\u0001"}""").ToJson());
-
     // What is read of a file makes its fields when somebody first asks.
     [Fact]
     public async Task Fields_FirstAskedForByManyThreads_AreTheSameForAll()
@@ -70,31 +46,27 @@ public class PeerDataTests
     }
 
     [Fact]
-    public void Properties_OfTheWrongType_AreNullAndKept()
+    public async Task LoneSurrogates_OfAFile_AreKeptAndServed()
     {
-        PeerData data = PeerData.Parse("""{"key":5,"type":null,"autoconnect":"no","failure":"3","stateChange":true,"duration":7,"birth":-1e400}"""
-            .Replace("-1e400", "\"x\"", StringComparison.Ordinal));
-        Assert.Equal((null, null, null, 0, null, null, null), (data.Key, data.Type, data.Autoconnect, data.Failure, data.StateChange, data.Duration, data.Birth));
-        Assert.Equal(7, data.Fields.Count());
-    }
-
-    [Theory]
-    [InlineData("[]"), InlineData("null"), InlineData("1"), InlineData("""{"a":"\ud800"}"""), InlineData("""{"\ud800":1}""")]
-    public void Parse_NoObjectOfText_Throws(string json) => Assert.Throws<JsonException>(() => PeerData.Parse(json));
-
-    [Fact]
-    public void Statistics_OfValues_AreThoseOfNpm()
-    {
-        // node -e "var s=require('statistics');console.log(JSON.stringify([5,9,4.5].reduce((a,v)=>s(a,v),null)))"
-        PeerStatistics statistics = PeerStatistics.Of(5).Add(9).Add(4.5);
-        Assert.Equal("""{"duration":{"mean":6.166666666666667,"stdev":2.0138409955990957,"count":3,"sum":18.5,"sqsum":126.25}}""",
-            PeerData.Empty.With("duration", statistics.ToElement()).ToJson());
+        string json = $$$$"""{"{{{{Given.Address(1).Text}}}}":{"note":"\ud800","nested":{"a":["\udc00", 1]},"type":"pub","birth":1}}""";
+        using var folder = new DbFolder(json);
+        await using ConnDb db = await ConnDb.OpenAsync(folder.Path, folder.Options, TestContext.Current.CancellationToken);
+        DbPeer peer = Assert.Single(db.Entries());
+        Assert.Equal($$$$"""["{{{{Given.Address(1).Text}}}}",{"note":"\ud800","nested":{"a":["\udc00",1]},"type":"pub","birth":1}]""", peer.ToJson());
+        Assert.Equal(peer.ToJson(), JsonSerializer.Serialize(peer));
     }
 
     [Fact]
-    public void ToStagedData_AndBack_IsTheSame()
+    public async Task Staged_FromTheAddressBook_HasNoLoneSurrogate()
     {
-        PeerData data = PeerData.Parse($$$"""{"key":"{{{Given.FeedId(1)}}}","type":"pub","failure":1,"extra":{"a":[1,2]}}""");
-        Assert.Equal(data, PeerData.Of(data.ToStagedData()));
+        string folder = NewFolder();
+        await File.WriteAllTextAsync(Path.Combine(folder, "conn.json"),
+            $$$$"""{"{{{{Given.Address(1).Text}}}}":{"birth":1,"type":"pub","autoconnect":false,"note":"\ud800","name":"ann","failure":2}}""",
+            TestContext.Current.CancellationToken);
+        ConnPlugin conn = await Open(new ConnPluginOptions { Folder = folder });
+        Seconds(5);
+        StagedPeer staged = Assert.Single(conn.Staging.Entries());
+        Assert.Equal("""{"birth":1,"type":"pub","autoconnect":false,"name":"ann","failure":2}""", staged.Data.ToJson());
+        Assert.True(Assert.Single(conn.Db.Entries()).Data.TryGet("note", out _));
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
@@ -28,8 +29,20 @@ public static class ExactJson
         writer.WriteRawValue(bytes.WrittenSpan, skipInputValidation: true);
     }
 
+    /// <summary>The text of what is written.</summary>
+    /// <param name="value">The value.</param>
+    /// <param name="write">What writes it.</param>
+    public static string ToText<T>(T value, Action<Utf8JsonWriter, T> write)
+    {
+        ArgumentNullException.ThrowIfNull(write);
+        var bytes = new ArrayBufferWriter<byte>();
+        using (var exact = new Utf8JsonWriter(bytes, s_options))
+            write(exact, value);
+        return Encoding.UTF8.GetString(bytes.WrittenSpan);
+    }
+
     // ECMA-262, QuoteJSONString: only '"', '\' and what is below U+0020 are escaped. (Lone surrogates, which JavaScript
-    // escapes too, are refused where data enters: see StagedData.)
+    // escapes too, are refused where data enters.)
     private sealed unsafe class StringifyEncoder : JavaScriptEncoder
     {
         public static readonly StringifyEncoder Instance = new();

@@ -22,11 +22,13 @@ public static class LanStaging
     /// <summary>The name of the JSON field that tells whether the peer's own host announced it.</summary>
     public const string SenderMatches = "senderMatches";
 
+    private static readonly PeerData s_verified = new() { Type = "lan", Verified = true }, s_unverified = new() { Type = "lan", Verified = false };
+
     /// <summary>Was the peer announced only from elsewhere, and never by its own host?</summary>
     public static bool IsFromElsewhere(this StagedPeer peer)
     {
         ArgumentNullException.ThrowIfNull(peer);
-        return peer.Data.Fields.TryGetValue(SenderMatches, out JsonElement value) && value.ValueKind == JsonValueKind.False;
+        return peer.Data.TryGet(SenderMatches, out JsonElement value) && value.ValueKind == JsonValueKind.False;
     }
 
     /// <summary>Stages what was announced.</summary>
@@ -59,7 +61,7 @@ public static class LanStaging
 
     private static string SourceOf(LanAnnouncement announcement) => $"lan:{announcement.Interface}/{announcement.Sender}";
 
-    private static StageResult? TryStage(ConnStaging staging, LanAnnouncement announcement, Func<MultiserverAddress, StagedData?, string?, StageResult> stage)
+    private static StageResult? TryStage(ConnStaging staging, LanAnnouncement announcement, Func<MultiserverAddress, PeerData?, string?, StageResult> stage)
     {
         if (LanRoutes.Keep(announcement.Address, LanRoutes.IsForStrangers) is not { } address)
             return null;
@@ -70,7 +72,7 @@ public static class LanStaging
         if (known is not null && IsWeaker(announcement, known, fromElsewhere))
             return null;
 
-        var data = new StagedData { Type = "lan", Verified = announcement.Verified };
+        PeerData data = announcement.Verified ? s_verified : s_unverified;
         if (known is null && !announcement.SenderMatches)
             data = data.With(SenderMatches, false);
         else if (fromElsewhere && announcement.SenderMatches)

@@ -187,7 +187,7 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
     {
         if (attendant == ownId || attendant == connection.FeedId)
             return;
-        StagedData data = new StagedData { Type = "room-attendant", Key = attendant.ToString() }.With("room", connection.FeedId.ToString());
+        PeerData data = new PeerData { Type = "room-attendant", Key = attendant.ToString() }.With("room", connection.FeedId.ToString());
         if (metadata.Name is { } name)
             data = data.With("roomName", name);
         try

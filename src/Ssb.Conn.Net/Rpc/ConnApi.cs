@@ -89,7 +89,7 @@ internal static class ConnApi
     private static bool Stage(ConnPlugin plugin, RpcCall call)
     {
         MultiserverAddress address = ConnArguments.Address(call);
-        StagedData? data = ConnArguments.StagedData(call);
+        PeerData? data = ConnArguments.StagingData(call);
         return IsOwner(call) ? plugin.Stage(address, data)
             : plugin.Stage(address, StrangersData.Of(data), PeerSource.OfPeer(call.Caller.GetValueOrDefault()));
     }

@@ -22,11 +22,11 @@ internal static class ConnArguments
     public static MultiserverAddress? TryAddress(RpcCall call) => MultiserverAddress.TryParse(Text(call, 0), out MultiserverAddress? address) ? address : null;
 
     /// <summary>The data of <c>stage</c>; null: none were given.</summary>
-    public static StagedData? StagedData(RpcCall call) => call.Argument(1) switch
+    public static PeerData? StagingData(RpcCall call) => call.Argument(1) switch
     {
         null => null,
-        { ValueKind: JsonValueKind.Object } data => Read(() => data.Deserialize(StagingJsonContext.Default.StagedData)!), // an object is never null
-        { ValueKind: JsonValueKind.True or JsonValueKind.False or JsonValueKind.Number } => Conn.StagedData.Empty, // as there, where it has no fields
+        { ValueKind: JsonValueKind.Object } data => Read(() => PeerData.Of(data)),
+        { ValueKind: JsonValueKind.True or JsonValueKind.False or JsonValueKind.Number } => PeerData.Empty, // as there, where it has no fields
         _ => throw new RpcException(NoData),
     };
 

@@ -8,14 +8,10 @@ internal static class StrangersData
     private static readonly string[] s_ours =
     [
         "failure", "stateChange", "lastError", "retryAt", "duration", "ping", "hubBirth", "hubUpdated", "birth", "autoconnect",
-        "alias", "source", "inferredType", "host",
+        "alias", "source", "inferredType", "host", "verified",
         "defunct", "membership", "onlineCount", "senderMatches",
     ];
 
     /// <summary>The data without the fields that are ours; null stays null.</summary>
-    public static StagedData? Of(StagedData? data) => data is null ? null : data with
-    {
-        Verified = null,
-        Fields = data.Fields.Where(f => !s_ours.Contains(f.Key)).ToDictionary(f => f.Key, f => f.Value),
-    };
+    public static PeerData? Of(PeerData? data) => data?.Without(s_ours);
 }

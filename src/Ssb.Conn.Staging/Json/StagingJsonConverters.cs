@@ -3,19 +3,24 @@ using System.Text.Json.Serialization;
 
 namespace Ssb.Conn;
 
-/// <summary><see cref="StagedData"/> as a JSON object.</summary>
-public sealed class StagedDataJsonConverter : JsonConverter<StagedData>
+/// <summary><see cref="PeerData"/> as a JSON object.</summary>
+public sealed class PeerDataJsonConverter : JsonConverter<PeerData>
 {
     /// <inheritdoc/>
-    public override StagedData Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        StagingJson.ReadData(JsonElement.ParseValue(ref reader));
+    public override PeerData Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        PeerData.Of(JsonElement.ParseValue(ref reader));
 
     /// <inheritdoc/>
-    public override void Write(Utf8JsonWriter writer, StagedData value, JsonSerializerOptions options)
+    public override void Write(Utf8JsonWriter writer, PeerData value, JsonSerializerOptions options)
     {
         ArgumentNullException.ThrowIfNull(writer);
         ArgumentNullException.ThrowIfNull(value);
-        ExactJson.Write(writer, value, static (exact, data) => StagingJson.Write(exact, data.Key, data, times: null));
+        ExactJson.Write(writer, value, static (exact, data) =>
+        {
+            exact.WriteStartObject();
+            data.WriteFields(exact);
+            exact.WriteEndObject();
+        });
     }
 }
 
@@ -32,7 +37,7 @@ public sealed class StagedPeerJsonConverter : JsonConverter<StagedPeer>
         MultiserverAddress? address = entry[0].Deserialize(StagingJsonContext.Default.MultiserverAddress);
         if (address is null)
             throw new JsonException("Expected a multiserver address as a JSON string.");
-        return new StagedPeer(address, StagingJson.ReadData(data), share: null, Time("stagingBirth"), Time("stagingUpdated"));
+        return new StagedPeer(address, PeerData.Of(data).Without(StagedPeer.BenchFields), share: null, Time("stagingBirth"), Time("stagingUpdated"));
 
         long Time(string name) =>
             data.TryGetProperty(name, out JsonElement time) && time.ValueKind == JsonValueKind.Number && time.TryGetDouble(out double value)
@@ -50,10 +55,34 @@ public sealed class StagedPeerJsonConverter : JsonConverter<StagedPeer>
         {
             exact.WriteStartArray();
             exact.WriteStringValue(peer.Text);
-            StagingJson.Write(exact, peer.Key, peer.Data, (peer.Birth, peer.Updated));
+            exact.WriteStartObject();
+            if (peer.Key is { } key)
+                exact.WriteString("key", key);
+            if (peer.Type is { } type)
+                exact.WriteString("type", type);
+            exact.WriteNumber("stagingBirth", peer.Birth);
+            exact.WriteNumber("stagingUpdated", peer.Updated);
+            if (peer.Verified is { } verified)
+                exact.WriteBoolean("verified", verified);
+            foreach (ref readonly PeerField field in peer.Data.Raw)
+            {
+                if (!IsWritten(peer.Data, field.Name))
+                    field.WriteTo(exact);
+            }
+
+            exact.WriteEndObject();
             exact.WriteEndArray();
         });
     }
+
+    // A field of the wrong JSON type stands among the others.
+    private static bool IsWritten(PeerData data, string name) => name switch
+    {
+        "key" => data.Key is not null,
+        "type" => data.Type is not null,
+        "verified" => data.Verified is not null,
+        _ => false,
+    };
 }
 
 /// <summary>A <see cref="StagingEvent"/> as <c>{type, address}</c>, with <c>reason</c> or <c>missed</c> where there is one.
@@ -88,47 +117,6 @@ internal static class StagingJson
 {
     /// <summary>How far from 1970 a time may be: a DateTimeOffset can tell no earlier one (nor one after the year 3938, then).</summary>
     public const double LatestTime = 62_135_596_800_000;
-
-    public static StagedData ReadData(JsonElement data)
-    {
-        if (data.ValueKind != JsonValueKind.Object)
-            throw new JsonException("Expected a JSON object.");
-        var fields = new Dictionary<string, JsonElement>();
-        try
-        {
-            foreach (JsonProperty property in data.EnumerateObject())
-                fields[property.Name] = property.Value;
-            return fields.Count == 0 ? StagedData.Empty : new StagedData { Fields = fields };
-        }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException) // a lone surrogate, in a value or a name
-        {
-            throw new JsonException(e.Message, e);
-        }
-    }
-
-    public static void Write(Utf8JsonWriter writer, string? key, StagedData data, (long Birth, long Updated)? times)
-    {
-        writer.WriteStartObject();
-        if (key is not null)
-            writer.WriteString("key", key);
-        if (data.Type is { } type)
-            writer.WriteString("type", type);
-        if (times is { } t)
-        {
-            writer.WriteNumber("stagingBirth", t.Birth);
-            writer.WriteNumber("stagingUpdated", t.Updated);
-        }
-
-        if (data.Verified is { } verified)
-            writer.WriteBoolean("verified", verified);
-        foreach ((string name, JsonElement value) in data.Fields)
-        {
-            writer.WritePropertyName(name);
-            value.WriteTo(writer);
-        }
-
-        writer.WriteEndObject();
-    }
 
     public static string NameOf(UnstageReason reason) => reason switch
     {

@@ -87,7 +87,7 @@ internal sealed class Admission(AdmissionOptions options, ConnStaging staging, C
     /// <summary>What a peer that tells of another may say of it: not that it has proved its key, nor that it is on our LAN, which decides
     /// the order of routes and the
     /// rivals of a route. LAN discovery alone knows that.</summary>
-    public static StagedData WithoutClaims(StagedData data, string source)
+    public static PeerData WithoutClaims(PeerData data, string source)
     {
         if (PeerSource.TellerOf(source) is null)
             return data;

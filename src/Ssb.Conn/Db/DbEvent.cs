@@ -1,10 +1,13 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Ssb.Conn;
 
 /// <summary>A peer of the address book, as it was at one moment.</summary>
+/// <remarks>Immutable and thread-safe. As JSON it is <c>[address, {...}]</c>, as npm ssb-conn-db has it.</remarks>
 /// <param name="Address">Where it can be reached; the entry is known by it.</param>
 /// <param name="Data">What is known of it.</param>
+[JsonConverter(typeof(DbPeerJsonConverter))]
 public sealed record DbPeer(MultiserverAddress Address, PeerData Data)
 {
     /// <summary>The peer: the feed id that its address names, else the one in its data. It is null if neither names 32 bytes.</summary>
@@ -23,7 +26,7 @@ public sealed record DbPeer(MultiserverAddress Address, PeerData Data)
     internal bool IsLocalhost { get; } = Data.Host is { } host && AddressScopes.Of(host) == AddressScope.Loopback;
 
     /// <summary>The entry as JSON, <c>[address, {...}]</c>. It holds the whole address, a seed included.</summary>
-    public string ToJson() => $"[{JsonSerializer.Serialize(Address, StagingJsonContext.Default.MultiserverAddress)},{Data.ToJson()}]";
+    public string ToJson() => ExactJson.ToText(this, static (writer, peer) => peer.WriteTo(writer));
 
     /// <inheritdoc/>
     public bool Equals(DbPeer? other) => other is not null && Address == other.Address && Data.Equals(other.Data);
@@ -33,6 +36,16 @@ public sealed record DbPeer(MultiserverAddress Address, PeerData Data)
 
     /// <summary>The address, masked, with the type.</summary>
     public override string ToString() => Data.Type is null ? Address.ToString() : $"{Address} ({StrangerText.Show(Data.Type)})";
+
+    internal void WriteTo(Utf8JsonWriter writer)
+    {
+        writer.WriteStartArray();
+        writer.WriteStringValue(Address.Text);
+        writer.WriteStartObject();
+        Data.WriteFields(writer);
+        writer.WriteEndObject();
+        writer.WriteEndArray();
+    }
 }
 
 /// <summary>What happened to an entry of the address book.</summary>
@@ -51,12 +64,30 @@ public enum DbEventType
     Missed,
 }
 
-/// <summary>One change of the address book; as JSON <c>{type, address}</c>, as npm ssb-conn-db has it.</summary>
+/// <summary>One change of the address book; as JSON <c>{type, address}</c>, as npm ssb-conn-db has it, or <c>{type, missed}</c>.</summary>
 /// <param name="Type">What happened.</param>
 /// <param name="Peer">The entry as it is now, or last was; null for <see cref="DbEventType.Missed"/>.</param>
 /// <param name="Missed">How many events were lost, for <see cref="DbEventType.Missed"/>; else 0.</param>
+[JsonConverter(typeof(DbEventJsonConverter))]
 public sealed record DbEvent(DbEventType Type, DbPeer? Peer, long Missed = 0)
 {
     /// <summary>The address of the entry.</summary>
     public MultiserverAddress? Address => Peer?.Address;
+
+    internal void WriteTo(Utf8JsonWriter writer)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("type", Type switch
+        {
+            DbEventType.Insert => "insert",
+            DbEventType.Update => "update",
+            DbEventType.Delete => "delete",
+            _ => "missed",
+        });
+        if (Peer is { } peer)
+            writer.WriteString("address", peer.Address.Text);
+        else
+            writer.WriteNumber("missed", Missed);
+        writer.WriteEndObject();
+    }
 }

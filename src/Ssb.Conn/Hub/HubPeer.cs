@@ -1,6 +1,5 @@
-using System.Buffers;
-using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Ssb.Conn;
 
@@ -20,6 +19,7 @@ public enum HubState
 /// <summary>An entry of the hub: a peer whose connection is made, stands or ends, as it was at one moment.</summary>
 /// <remarks>Immutable and thread-safe. As JSON it is <c>[address, {...data, key, state, hubBirth, hubUpdated}]</c>, as npm ssb-conn-hub has it,
 /// times in Unix milliseconds.</remarks>
+[JsonConverter(typeof(HubPeerJsonConverter))]
 public sealed record HubPeer
 {
     internal HubPeer(MultiserverAddress address, HubState state, FeedId? feedId, PeerData data, bool isCaller, DateTimeOffset birth, long bornAt) =>
@@ -56,13 +56,7 @@ public sealed record HubPeer
     internal long UpdatedAt { get; init; }
 
     /// <summary>The entry as JSON. It holds the whole address, a seed included.</summary>
-    public string ToJson()
-    {
-        var text = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(text, new JsonWriterOptions { Encoder = ExactJson.Encoder, SkipValidation = true }))
-            WriteTo(writer);
-        return Encoding.UTF8.GetString(text.WrittenSpan);
-    }
+    public string ToJson() => ExactJson.ToText(this, static (writer, peer) => peer.WriteTo(writer));
 
     /// <summary>The address, masked, with the state.</summary>
     public override string ToString() => $"{Address} ({NameOf(State)})";
@@ -72,7 +66,7 @@ public sealed record HubPeer
         writer.WriteStartArray();
         writer.WriteStringValue(Address.Text);
         writer.WriteStartObject();
-        ConnJson.WriteFields(writer, Data.Without("key").Without("state").Without("hubBirth").Without("hubUpdated"));
+        Data.Without("key", "state", "hubBirth", "hubUpdated").WriteFields(writer);
         if (FeedId is { } feedId)
             writer.WriteString("key", feedId.ToString());
         writer.WriteString("state", NameOf(State));

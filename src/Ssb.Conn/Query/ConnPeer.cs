@@ -1,6 +1,5 @@
-using System.Buffers;
-using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Ssb.Conn;
 
@@ -20,6 +19,7 @@ public enum PeerPool
 /// <summary>A peer as a query gives it: its address, and what the first of address book, bench and hub that has it knows of it.</summary>
 /// <remarks>Immutable. It refers to the entry of its pool and copies nothing. As JSON it is <c>[address, {pool, ...data}]</c>, as npm
 /// ssb-conn-query has it.</remarks>
+[JsonConverter(typeof(ConnPeerJsonConverter))]
 public readonly struct ConnPeer : IEquatable<ConnPeer>
 {
     private readonly object _entry; // a DbPeer, a StagedPeer or a HubPeer
@@ -55,20 +55,10 @@ public readonly struct ConnPeer : IEquatable<ConnPeer>
     } ?? Hub?.FeedId;
 
     /// <summary>How the peer was met, such as <c>lan</c>.</summary>
-    public string? Type => _entry switch
-    {
-        DbPeer db => db.Data.Type,
-        StagedPeer staged => staged.Type,
-        _ => Hub!.Data.Type,
-    };
+    public string? Type => Told.Type;
 
     /// <summary>What its pool knows of it.</summary>
-    public PeerData Data => _entry switch
-    {
-        DbPeer db => db.Data,
-        StagedPeer staged => PeerData.Of(staged),
-        _ => Hub!.Data,
-    };
+    public PeerData Data => _entry is StagedPeer staged ? PeerData.Of(staged) : Told;
 
     /// <summary>The peer in the hub, if it is being connected, is connected or is being disconnected.</summary>
     public HubPeer? Hub { get; }
@@ -83,64 +73,28 @@ public readonly struct ConnPeer : IEquatable<ConnPeer>
 
     internal StagedPeer? Staged => _entry as StagedPeer;
 
-    internal PeerKind Kind => _entry switch
+    internal PeerKind Kind => _entry is DbPeer db ? db.Kind : PeerKinds.Of(Address, Told);
+
+    internal double? StateChangeMs => Told.StateChangeMs;
+
+    internal int Failure => Told.Failure;
+
+    internal double MeanDurationMs => Told.MeanDurationMs;
+
+    internal double? RetryAtMs => Staged?.Data.RetryAtMs;
+
+    internal bool? Autoconnect => Told.Autoconnect;
+
+    // The data as they are kept: those of the bench without the times there, and without the key if the address alone tells it.
+    private PeerData Told => _entry switch
     {
-        DbPeer db => db.Kind,
-        StagedPeer staged => PeerKinds.Of(staged.Address.Text, staged.Type, Text(staged, "source"), null, staged.Data.Fields.TryGetValue("alias", out JsonElement alias)
-            && alias.ValueKind is JsonValueKind.String or JsonValueKind.True),
-        _ => PeerKinds.Of(Hub!.Address, Hub.Data),
+        DbPeer db => db.Data,
+        StagedPeer staged => staged.Data,
+        _ => Hub!.Data, // one of the three is there
     };
-
-    internal double? StateChangeMs => _entry is StagedPeer staged ? Number(staged, "stateChange") : DataOfEntry.StateChangeMs;
-
-    internal int Failure => _entry is StagedPeer staged ? (int)Math.Clamp(Number(staged, "failure") ?? 0, 0, int.MaxValue) : DataOfEntry.Failure;
-
-    internal double MeanDurationMs => _entry is not StagedPeer staged ? DataOfEntry.MeanDurationMs
-        : staged.Data.Fields.TryGetValue("duration", out JsonElement duration) ? PeerStatistics.MeanOf(duration) : 0;
-
-    internal double? RetryAtMs => _entry switch
-    {
-        StagedPeer staged => Number(staged, "retryAt"),
-        _ => null,
-    };
-
-    internal bool? Autoconnect => _entry is not StagedPeer staged ? DataOfEntry.Autoconnect
-        : staged.Data.Fields.TryGetValue("autoconnect", out JsonElement value) ? value.ValueKind switch
-        {
-            JsonValueKind.True => true,
-            JsonValueKind.False => false,
-            _ => null,
-        } : null;
-
-    private PeerData DataOfEntry => Db?.Data ?? Hub!.Data;
 
     /// <summary>The peer as JSON. It holds the whole address, a seed included.</summary>
-    public string ToJson()
-    {
-        var text = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(text, new JsonWriterOptions { Encoder = ExactJson.Encoder, SkipValidation = true }))
-        {
-            writer.WriteStartArray();
-            writer.WriteStringValue(Address.Text);
-            writer.WriteStartObject();
-            writer.WriteString("pool", Pool switch { PeerPool.Db => "db", PeerPool.Staging => "staging", _ => "hub" });
-            PeerData data = Data.Without("pool");
-            ConnJson.WriteFields(writer, data);
-            if (data.Key is null && FeedId is { } feedId)
-                writer.WriteString("key", feedId.ToString());
-            if (_entry is HubPeer hub)
-            {
-                writer.WriteString("state", HubPeer.NameOf(hub.State));
-                writer.WriteNumber("hubBirth", hub.HubBirth.ToUnixTimeMilliseconds());
-                writer.WriteNumber("hubUpdated", hub.HubUpdated.ToUnixTimeMilliseconds());
-            }
-
-            writer.WriteEndObject();
-            writer.WriteEndArray();
-        }
-
-        return Encoding.UTF8.GetString(text.WrittenSpan);
-    }
+    public string ToJson() => ExactJson.ToText(this, static (writer, peer) => peer.WriteTo(writer));
 
     /// <summary>The address, masked, with type and pool.</summary>
     public override string ToString() => $"{Address} ({StrangerText.Show(Type ?? "no type")}, {Pool})";
@@ -160,11 +114,26 @@ public readonly struct ConnPeer : IEquatable<ConnPeer>
     /// <summary>Different entries?</summary>
     public static bool operator !=(ConnPeer left, ConnPeer right) => !left.Equals(right);
 
-    private static double? Number(StagedPeer peer, string name) => peer.Data.Fields.Count > 0 && peer.Data.Fields.TryGetValue(name, out JsonElement value)
-        && value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && double.IsFinite(number) ? number : null;
+    internal void WriteTo(Utf8JsonWriter writer)
+    {
+        writer.WriteStartArray();
+        writer.WriteStringValue(Address.Text);
+        writer.WriteStartObject();
+        writer.WriteString("pool", Pool switch { PeerPool.Db => "db", PeerPool.Staging => "staging", _ => "hub" });
+        PeerData data = Data.Without("pool");
+        data.WriteFields(writer);
+        if (data.Key is null && FeedId is { } feedId)
+            writer.WriteString("key", feedId.ToString());
+        if (_entry is HubPeer hub)
+        {
+            writer.WriteString("state", HubPeer.NameOf(hub.State));
+            writer.WriteNumber("hubBirth", hub.HubBirth.ToUnixTimeMilliseconds());
+            writer.WriteNumber("hubUpdated", hub.HubUpdated.ToUnixTimeMilliseconds());
+        }
 
-    private static string? Text(StagedPeer peer, string name) => peer.Data.Fields.Count > 0 && peer.Data.Fields.TryGetValue(name, out JsonElement value)
-        && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        writer.WriteEndObject();
+        writer.WriteEndArray();
+    }
 }
 
 /// <summary>One identity that could be connected to, with all the ways to it.</summary>

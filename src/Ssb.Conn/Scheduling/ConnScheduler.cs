@@ -285,7 +285,7 @@ public sealed class ConnScheduler : IConnScheduler
                 continue;
             try
             {
-                _plugin.TryStage(peer.Address, peer.Data.ToStagedData(), "db");
+                _plugin.TryStage(peer.Address, peer.Data.WithoutLoneSurrogates(), "db");
             }
             catch (ArgumentException)
             {
@@ -590,8 +590,7 @@ public sealed class ConnScheduler : IConnScheduler
     private static bool IsUnverified(ConnPeer peer) => peer.Staged is { } staged && staged.Verified != true;
 
     private static bool IsLocalhost(ConnPeer peer) => peer.Db is { } known ? known.IsLocalhost
-        : peer.Staged is { Data.Fields.Count: > 0 } staged && staged.Data.Fields.TryGetValue("host", out System.Text.Json.JsonElement host)
-            && host.ValueKind == System.Text.Json.JsonValueKind.String && AddressScopes.Of(host.GetString()!) == AddressScope.Loopback; // a string has a text
+        : peer.Staged?.Data.Host is { } host && AddressScopes.Of(host) == AddressScope.Loopback;
 
     private long Now() => (long)_time.GetElapsedTime(_start).TotalMilliseconds;
 
@@ -606,7 +605,7 @@ public sealed class ConnScheduler : IConnScheduler
             if (peer.Data.Source is "local" or "bt" || peer.Data.Type is "lan" or "bt")
                 _plugin.Forget(peer.Address);
             else if (peer.Data.IsDefunct)
-                _plugin.Db.Update(peer.Address, data => data.Without("defunct").Without("autoconnect"));
+                _plugin.Db.Update(peer.Address, data => data.Without("defunct", "autoconnect"));
             if (peer.Data.Type == "room" && peer.Data.TryGet("membership", out System.Text.Json.JsonElement membership) && membership.ValueKind is System.Text.Json.JsonValueKind.True)
                 rooms.Add(peer.Address.Text);
         }

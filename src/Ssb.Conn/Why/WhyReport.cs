@@ -1,6 +1,6 @@
-using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Ssb.Conn;
 
@@ -42,6 +42,7 @@ public sealed record WhyRoute(MultiserverAddress Address, string Where, string? 
 /// <param name="Rule">What a person decided about it, if that is in force.</param>
 /// <param name="Routes">The ways to it that are known.</param>
 /// <param name="History">What happened to it of late, the earliest first.</param>
+[JsonConverter(typeof(WhyReportJsonConverter))]
 public sealed record WhyReport(PeerTarget Subject, FeedId? FeedId, int? Hops, PeerRule? Rule, IReadOnlyList<WhyRoute> Routes, IReadOnlyList<PeerNote> History)
 {
     internal const int LongestLine = 5_000; // an address of the usual limit is shown whole
@@ -70,15 +71,9 @@ public sealed record WhyReport(PeerTarget Subject, FeedId? FeedId, int? Hops, Pe
     }
 
     /// <summary>The report as JSON, times in Unix milliseconds. It holds whole addresses, seeds included.</summary>
-    public string ToJson()
-    {
-        var text = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(text, new JsonWriterOptions { Encoder = ExactJson.Encoder, SkipValidation = true }))
-            WriteTo(writer);
-        return Encoding.UTF8.GetString(text.WrittenSpan);
-    }
+    public string ToJson() => ExactJson.ToText(this, static (writer, report) => report.WriteTo(writer));
 
-    private void WriteTo(Utf8JsonWriter writer)
+    internal void WriteTo(Utf8JsonWriter writer)
     {
         writer.WriteStartObject();
         writer.WriteString("subject", Subject.ToString());

@@ -57,11 +57,11 @@ public class ErrorMessageTests
             [
                 Assert.ThrowsAny<FormatException>(() => MultiserverAddress.Parse(text, 120)),
                 Assert.ThrowsAny<FormatException>(() => MultiserverAddress.Parse(text.AsSpan(), 120)),
-                Assert.ThrowsAny<ArgumentException>(() => bench.Stage(text)),
-                Assert.ThrowsAny<ArgumentException>(() => bench.Unstage(text)),
-                Assert.ThrowsAny<ArgumentException>(() => bench.Get(text)),
-                Assert.ThrowsAny<ArgumentException>(() => bench.Pin(text)),
-                Assert.ThrowsAny<ArgumentException>(() => bench.Unpin(text)),
+                Assert.Throws<FormatException>(() => bench.Stage(text)),
+                Assert.Throws<FormatException>(() => bench.Unstage(text)),
+                Assert.Throws<FormatException>(() => bench.Get(text)),
+                Assert.Throws<FormatException>(() => bench.Pin(text)),
+                Assert.Throws<FormatException>(() => bench.Unpin(text)),
             ];
             Assert.All(errors, error => Assert.DoesNotContain(Secret[..8], error.ToString(), StringComparison.Ordinal));
         }
@@ -74,7 +74,7 @@ public class ErrorMessageTests
         using var bench = new ConnStaging();
         string invite = Given.Address(1) + ":" + Secret;
         string cutOut = invite[(invite.IndexOf("shs:", StringComparison.Ordinal) + 4)..];
-        ArgumentException error = Assert.Throws<ArgumentException>(() => bench.Stage(invite, new StagedData { Key = cutOut }));
+        ArgumentException error = Assert.Throws<ArgumentException>(() => bench.Stage(invite, new PeerData { Key = cutOut }));
         Assert.Contains("contradicts", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(Secret[..8], error.ToString(), StringComparison.Ordinal);
     }

@@ -20,8 +20,8 @@ public class IdentityTests
     public void Key_InAnySpelling_IsTheSameFeedId(string text)
     {
         MultiserverAddress address = MultiserverAddress.Parse(text);
-        Assert.Equal(Given.FeedId(1), address.Key);
-        Assert.Contains(address.Routes, r => r.Key == Given.FeedId(1));
+        Assert.Equal(Given.Id(1), address.FeedId);
+        Assert.Contains(address.Routes, r => r.FeedId == Given.Id(1));
     }
 
     [Fact]
@@ -30,17 +30,17 @@ public class IdentityTests
             key =>
             {
                 string base64 = Convert.ToBase64String(key);
-                Assert.Equal($"@{base64}.ed25519", MultiserverAddress.Parse($"net:a:1~shs:{base64}").Key);
-                Assert.Equal($"@{base64}.ed25519", MultiserverAddress.Parse($"net:a:1~shs:{base64[..43]}").Key);
+                Assert.Equal($"@{base64}.ed25519", MultiserverAddress.Parse($"net:a:1~shs:{base64}").FeedId.ToString());
+                Assert.Equal($"@{base64}.ed25519", MultiserverAddress.Parse($"net:a:1~shs:{base64[..43]}").FeedId.ToString());
             },
             iter: 1_000);
 
     [Fact]
     public void Key_FirstHandshakeDoesNotDecode_IsNull() =>
-        Assert.Null(MultiserverAddress.Parse($"net:a:1~shs:abc;net:b:1~shs:{Given.Base64(1)}").Key);
+        Assert.Null(MultiserverAddress.Parse($"net:a:1~shs:abc;net:b:1~shs:{Given.Base64(1)}").FeedId);
 
     [Fact]
-    public void Key_NoHandshake_IsNull() => Assert.Null(MultiserverAddress.Parse("net:a:1").Key);
+    public void Key_NoHandshake_IsNull() => Assert.Null(MultiserverAddress.Parse("net:a:1").FeedId);
 
     [Fact]
     public void Equals_SameText_IsTrueWithTheSameHash()

@@ -110,8 +110,8 @@ public class ReadingTests
     public void Key_NameThatOnlyBeginsWithShs_IsAnIdentityAndNotExpected(string part)
     {
         MultiserverAddress address = MultiserverAddress.Parse($"net:host:8008~{part.Replace("K", Given.Base64(1), StringComparison.Ordinal)}");
-        Assert.Equal(Given.FeedId(1), address.Key); // as npm ssb-ref reads it
-        Assert.Null(address.Routes.Single().Key);
+        Assert.Equal(Given.Id(1), address.FeedId); // as npm ssb-ref reads it
+        Assert.Null(address.Routes.Single().FeedId);
         Assert.False(address.Routes.Single().HasSeed);
         Assert.Null(address.Problem); // the set of protocols is open
     }
@@ -207,8 +207,8 @@ public class ReadingTests
     public void Problem_KeyThatIsNot32Bytes_IsNamed(string text)
     {
         MultiserverAddress address = MultiserverAddress.Parse(text);
-        Assert.Null(address.Key);
-        Assert.Null(address.Routes.Single().Key);
+        Assert.Null(address.FeedId);
+        Assert.Null(address.Routes.Single().FeedId);
         Assert.Contains("32 bytes", address.Problem, StringComparison.Ordinal);
     }
 
@@ -238,8 +238,8 @@ public class ReadingTests
             $"wss://example.com~shs:{Given.Base64(1)};net:10.0.0.1:8008~shs:{Given.Base64(1)}~gzip");
         Assert.Equal(["wss", "net"], address.Routes.Select(r => r.Transport));
         Assert.Equal(["net", "shs", "gzip"], address.Routes[1].Protocols.Select(p => p.Name));
-        Assert.All(address.Routes, r => Assert.Equal(Given.FeedId(1), r.Key));
-        Assert.Equal(Given.FeedId(1), address.Key);
+        Assert.All(address.Routes, r => Assert.Equal(Given.Id(1), r.FeedId));
+        Assert.Equal(Given.Id(1), address.FeedId);
         Assert.Null(address.Problem);
     }
 
@@ -259,9 +259,9 @@ public class ReadingTests
     {
         MultiserverAddress address = MultiserverAddress.Parse($"tunnel:{Given.FeedId(1)}:{Given.FeedId(2)}~shs:{Given.Base64(2)}");
         MultiserverRoute route = address.Routes.Single();
-        Assert.Equal(Given.FeedId(1), route.TunnelPortal);
-        Assert.Equal(Given.FeedId(2), route.TunnelTarget);
-        Assert.Equal(Given.FeedId(2), route.Key);
+        Assert.Equal(Given.Id(1), route.TunnelPortal);
+        Assert.Equal(Given.Id(2), route.TunnelTarget);
+        Assert.Equal(Given.Id(2), route.FeedId);
         Assert.Null(route.Host);
         Assert.Null(address.Problem);
     }

@@ -173,7 +173,7 @@ public class ThreadsTests
                 bench.Unpin(address);
                 break;
             case 12:
-                bench.RoutesTo(Given.FeedId(random.Next(40)));
+                bench.RoutesTo(Given.Id(random.Next(40)));
                 break;
             default:
                 StagingSnapshot snapshot = bench.Entries();

@@ -38,28 +38,28 @@ public sealed class ContractTests : IDisposable
     [Fact]
     public void Stage_Again_FieldsGivenReplaceAndOthersStay()
     {
-        _bench.Stage(Given.Anonymous(1), StagedData.Parse("""{"type":"lan","key":"@a","name":"ann","list":{"a":1,"b":2},"n":1}"""));
-        _bench.Stage(Given.Anonymous(1), StagedData.Parse("""{"type":"pub","list":{"b":3},"more":null}"""));
-        StagedData expected = StagedData.Parse("""{"type":"pub","key":"@a","name":"ann","list":{"b":3},"n":1,"more":null}""");
+        _bench.Stage(Given.Anonymous(1), PeerData.Parse("""{"type":"lan","key":"@a","name":"ann","list":{"a":1,"b":2},"n":1}"""));
+        _bench.Stage(Given.Anonymous(1), PeerData.Parse("""{"type":"pub","list":{"b":3},"more":null}"""));
+        PeerData expected = PeerData.Parse("""{"type":"pub","key":"@a","name":"ann","list":{"b":3},"n":1,"more":null}""");
         Assert.Equal(expected, _bench.Get(Given.Anonymous(1))!.Data);
     }
 
     [Fact]
     public void Stage_AgainWithAnEqualValueInOtherText_KeepsTheTextGivenLast()
     {
-        _bench.Stage(Given.Anonymous(1), StagedData.Parse("""{"n":1000,"o":{"a":1,"b":2}}"""));
-        _bench.Stage(Given.Anonymous(1), StagedData.Parse("""{"n":1e3,"o":{"b":2,"a":1}}"""));
-        Assert.Equal("1e3", _bench.Get(Given.Anonymous(1))!.Data.Fields["n"].GetRawText());
-        Assert.Equal("""{"b":2,"a":1}""", _bench.Get(Given.Anonymous(1))!.Data.Fields["o"].GetRawText());
+        _bench.Stage(Given.Anonymous(1), PeerData.Parse("""{"n":1000,"o":{"a":1,"b":2}}"""));
+        _bench.Stage(Given.Anonymous(1), PeerData.Parse("""{"n":1e3,"o":{"b":2,"a":1}}"""));
+        Assert.Equal("1e3", _bench.Get(Given.Anonymous(1))!.Data.Field("n").GetRawText());
+        Assert.Equal("""{"b":2,"a":1}""", _bench.Get(Given.Anonymous(1))!.Data.Field("o").GetRawText());
     }
 
     [Fact]
     public void Stage_AgainWithoutData_KeepsAll()
     {
-        StagedData data = StagedData.Parse("""{"type":"lan","name":"ann"}""");
+        PeerData data = PeerData.Parse("""{"type":"lan","name":"ann"}""");
         _bench.Stage(Given.Anonymous(1), data);
         _bench.Stage(Given.Anonymous(1));
-        _bench.Stage(Given.Anonymous(1), StagedData.Empty);
+        _bench.Stage(Given.Anonymous(1), PeerData.Empty);
         Assert.Equal(data, _bench.Get(Given.Anonymous(1))!.Data);
     }
 
@@ -95,7 +95,7 @@ public sealed class ContractTests : IDisposable
     [Fact]
     public void Stage_AfterUnstage_IsBornAnewAndForgetsItsData()
     {
-        _bench.Stage(Given.Anonymous(1), StagedData.Parse("""{"name":"ann"}"""));
+        _bench.Stage(Given.Anonymous(1), PeerData.Parse("""{"name":"ann"}"""));
         _bench.Unstage(Given.Anonymous(1));
         _clock.Advance(TimeSpan.FromSeconds(1));
         Assert.True(_bench.Stage(Given.Anonymous(1)));

@@ -19,10 +19,10 @@ public sealed class MisuseTests : IDisposable
     public void Dispose() => _bench.Dispose();
 
     [Theory, MemberData(nameof(BadAddresses))]
-    public void EveryCall_InvalidOrTooLongText_ThrowsArgumentException(string address)
+    public void EveryCall_InvalidOrTooLongText_ThrowsFormatException(string address)
     {
         foreach (Action call in Calls(address))
-            Assert.Throws<ArgumentException>(call);
+            Assert.Throws<FormatException>(call);
         AssertNothingChanged();
     }
 
@@ -41,7 +41,7 @@ public sealed class MisuseTests : IDisposable
     [Fact]
     public void EveryCall_Null_ThrowsArgumentNullException()
     {
-        foreach (Action call in Calls((string)null!).Concat(Calls((MultiserverAddress)null!)).Append(() => _bench.RoutesTo(null!)))
+        foreach (Action call in Calls((string)null!).Concat(Calls((MultiserverAddress)null!)))
             Assert.Throws<ArgumentNullException>(call);
         AssertNothingChanged();
     }
@@ -52,9 +52,12 @@ public sealed class MisuseTests : IDisposable
         _bench.Close();
         Action[] others =
         [
-            () => _bench.Entries(), () => _bench.RoutesTo(Given.FeedId(1)), () => _bench.Listen(), () => _bench.LiveEntries(), () => _bench.Changes(),
+            () => _bench.Entries(), () => _bench.RoutesTo(Given.Id(1)), () => _bench.Listen(), () => _bench.LiveEntries(), () => _bench.Changes(),
         ];
         foreach (Action call in Calls(Given.Address(1)).Concat(Calls(MultiserverAddress.Parse(Given.Address(1)))).Concat(others))
+            Assert.Throws<ObjectDisposedException>(call);
+        // Before anything else is looked at.
+        foreach (Action call in Calls("no address").Concat(Calls((string)null!)).Concat(Calls((MultiserverAddress)null!)))
             Assert.Throws<ObjectDisposedException>(call);
     }
 
@@ -84,7 +87,7 @@ public sealed class MisuseTests : IDisposable
     [Fact]
     public void Stage_TooMuchData_ThrowsArgumentException()
     {
-        StagedData tooMuch = StagedData.Empty.With("a", new string('x', 50));
+        PeerData tooMuch = PeerData.Empty.With("a", new string('x', 50));
         Assert.Throws<ArgumentException>(() => _bench.Stage(Given.Address(1), tooMuch));
         Assert.Throws<ArgumentException>(() => _bench.Stage(Given.Address(2), tooMuch));
         Assert.Throws<ArgumentException>(() => _bench.Stage(MultiserverAddress.Parse(Given.Address(2)), tooMuch));
@@ -94,19 +97,12 @@ public sealed class MisuseTests : IDisposable
     [Fact]
     public void Stage_TooMuchDataOnceMerged_ThrowsArgumentException()
     {
-        _bench.Stage(Given.Address(2), StagedData.Empty.With("a", new string('x', 30)));
+        _bench.Stage(Given.Address(2), PeerData.Empty.With("a", new string('x', 30)));
         StagedPeer peer = _bench.Get(Given.Address(2))!;
-        Assert.Throws<ArgumentException>(() => _bench.Stage(Given.Address(2), StagedData.Empty.With("b", new string('x', 30))));
+        Assert.Throws<ArgumentException>(() => _bench.Stage(Given.Address(2), PeerData.Empty.With("b", new string('x', 30))));
         Assert.Same(peer, _bench.Get(Given.Address(2)));
-        Assert.False(_bench.Stage(Given.Address(2), StagedData.Empty.With("a", new string('y', 30))));
+        Assert.False(_bench.Stage(Given.Address(2), PeerData.Empty.With("a", new string('y', 30))));
     }
-
-    [Theory]
-    [InlineData("")]
-    [InlineData("@abc.ed25519")]
-    [InlineData("net:host:8008")]
-    public void RoutesTo_NoFeedId_ThrowsArgumentException(string feedId) =>
-        Assert.Throws<ArgumentException>(() => _bench.RoutesTo(feedId));
 
     [Fact]
     public void Constructor_OptionOutOfRange_Throws()
@@ -157,29 +153,27 @@ public sealed class MisuseTests : IDisposable
     }
 
     [Fact]
-    public void Fields_Null_Throws() => Assert.Throws<ArgumentNullException>(() => new StagedData { Fields = null! });
-
-    [Fact]
-    public void Fields_Undefined_Throws() =>
-        Assert.Throws<ArgumentException>(() => new StagedData { Fields = new Dictionary<string, JsonElement> { ["a"] = default } });
+    public void With_Undefined_Throws() => Assert.Throws<ArgumentException>(() => PeerData.Empty.With("a", default(JsonElement)));
 
     [Fact]
     public void With_NullOrNoNumber_Throws()
     {
-        Assert.Throws<ArgumentNullException>(() => StagedData.Empty.With(null!, true));
-        Assert.Throws<ArgumentNullException>(() => StagedData.Empty.With("a", (string)null!));
-        Assert.ThrowsAny<ArgumentException>(() => StagedData.Empty.With("a", double.NaN));
-        Assert.ThrowsAny<ArgumentException>(() => StagedData.Empty.With("a", double.PositiveInfinity));
+        Assert.Throws<ArgumentNullException>(() => PeerData.Empty.With(null!, true));
+        Assert.Throws<ArgumentNullException>(() => PeerData.Empty.With("a", (string)null!));
+        Assert.Throws<ArgumentNullException>(() => PeerData.Empty.Merge(null!));
+        Assert.Throws<ArgumentNullException>(() => PeerData.Empty.TryGet(null!, out _));
+        Assert.ThrowsAny<ArgumentException>(() => PeerData.Empty.With("a", double.NaN));
+        Assert.ThrowsAny<ArgumentException>(() => PeerData.Empty.With("a", double.PositiveInfinity));
     }
 
     [Fact]
-    public void StagedData_Changed_LeavesTheOriginal()
+    public void PeerData_Changed_LeavesTheOriginal()
     {
-        StagedData one = StagedData.Empty.With("a", 1);
-        StagedData two = one.With("a", 2).With("b", 3);
-        Assert.Equal(1, one.Fields["a"].GetInt32());
-        Assert.Equal(["a", "b"], two.Fields.Keys);
-        Assert.Empty(StagedData.Empty.Fields);
+        PeerData one = PeerData.Empty.With("a", 1);
+        PeerData two = one.With("a", 2).With("b", 3);
+        Assert.Equal(1, one.Field("a").GetInt32());
+        Assert.Equal(["a", "b"], two.Names());
+        Assert.Empty(PeerData.Empty.Fields);
     }
 
     private static StagingOptions Lasting(TimeSpan time) => new() { TimeToLive = new Dictionary<string, TimeSpan> { ["lan"] = time } };

@@ -5,7 +5,7 @@ public class UpstreamTests
 {
     private const string Address = "net:localhost:9752~shs:pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=";
 
-    private static StagedData Data => StagedData.Empty.With("mode", "internet").With("address", Address);
+    private static PeerData Data => PeerData.Empty.With("mode", "internet").With("address", Address);
 
     [Fact]
     public void Stage_ThenUnstage_EntryComesAndGoes()
@@ -22,7 +22,7 @@ public class UpstreamTests
     {
         using var bench = new ConnStaging();
         Assert.True(bench.Stage(Address, Data));
-        Assert.Equal("internet", bench.Get(Address)!.Data.Fields["mode"].GetString());
+        Assert.Equal("internet", bench.Get(Address)!.Data.Field("mode").GetString());
     }
 
     [Fact]
@@ -34,7 +34,7 @@ public class UpstreamTests
         bench.Stage(Address, Data);
         StagedPeer peer = Assert.Single(await live.Next());
         Assert.Equal(Address, peer.Address.Text);
-        Assert.Equal("internet", peer.Data.Fields["mode"].GetString());
+        Assert.Equal("internet", peer.Data.Field("mode").GetString());
         Assert.True(peer.StagingBirth > DateTimeOffset.UnixEpoch);
         bench.Unstage(Address);
         Assert.Empty(await live.Next());

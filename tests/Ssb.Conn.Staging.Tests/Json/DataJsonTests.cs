@@ -12,28 +12,28 @@ public class DataJsonTests
     [Fact]
     public void Parse_NullField_IsAValueAndNotNothing()
     {
-        StagedData data = StagedData.Parse("""{"key":null,"type":null,"verified":null,"name":null}""");
+        PeerData data = PeerData.Parse("""{"key":null,"type":null,"verified":null,"name":null}""");
         Assert.Null(data.Key);
         Assert.Null(data.Type);
         Assert.Null(data.Verified);
-        Assert.Equal(["key", "type", "verified", "name"], data.Fields.Keys);
-        Assert.All(data.Fields.Values, value => Assert.Equal(JsonValueKind.Null, value.ValueKind));
-        Assert.NotEqual(StagedData.Empty, data);
+        Assert.Equal(["key", "type", "verified", "name"], data.Names());
+        Assert.All(data.Fields, field => Assert.Equal(JsonValueKind.Null, field.Value.ValueKind));
+        Assert.NotEqual(PeerData.Empty, data);
     }
 
     [Fact]
     public void Stage_JsonNull_ReplacesAndNothingGivenDoesNot()
     {
         using var bench = new ConnStaging();
-        bench.Stage("net:a:1", new StagedData { Key = "@a", Type = "lan", Verified = false });
-        bench.Stage("net:a:1", new StagedData { Key = null, Type = null, Verified = null });
+        bench.Stage("net:a:1", new PeerData { Key = "@a", Type = "lan", Verified = false });
+        bench.Stage("net:a:1", new PeerData { Key = null, Type = null, Verified = null });
         Assert.Equal(("@a", "lan", false), Told());
-        bench.Stage("net:a:1", StagedData.Parse("""{"key":null,"type":null,"verified":null}"""));
+        bench.Stage("net:a:1", PeerData.Parse("""{"key":null,"type":null,"verified":null}"""));
         Assert.Equal((null, null, null), Told());
-        Assert.Equal(3, bench.Get("net:a:1")!.Data.Fields.Count);
-        bench.Stage("net:a:1", new StagedData { Key = "@b", Type = "bt", Verified = true });
+        Assert.Equal("""{"key":null,"type":null,"verified":null}""", bench.Get("net:a:1")!.Data.ToJson());
+        bench.Stage("net:a:1", new PeerData { Key = "@b", Type = "bt", Verified = true });
         Assert.Equal(("@b", "bt", true), Told());
-        Assert.Empty(bench.Get("net:a:1")!.Data.Fields);
+        Assert.Equal("""{"key":"@b","type":"bt","verified":true}""", bench.Get("net:a:1")!.Data.ToJson());
 
         (string?, string?, bool?) Told() => (bench.Get("net:a:1")!.Key, bench.Get("net:a:1")!.Type, bench.Get("net:a:1")!.Verified);
     }
@@ -41,21 +41,26 @@ public class DataJsonTests
     [Fact]
     public void Parse_TypedFieldOfAnotherKind_IsKeptAsAField()
     {
-        StagedData data = StagedData.Parse("""{"key":5,"type":["lan"],"verified":"yes"}""");
+        PeerData data = PeerData.Parse("""{"key":5,"type":["lan"],"verified":"yes"}""");
         Assert.Equal((null, null, null), (data.Key, data.Type, data.Verified));
-        Assert.Equal("""{"key":5,"type":["lan"],"verified":"yes"}""", JsonSerializer.Serialize(data, StagingJsonContext.Default.StagedData));
+        Assert.Equal("""{"key":5,"type":["lan"],"verified":"yes"}""", JsonSerializer.Serialize(data, StagingJsonContext.Default.PeerData));
     }
 
-    [Fact]
-    public void Parse_ReservedNames_AreIgnored()
+    [Theory]
+    [InlineData("""{"stagingBirth":1,"stagingUpdated":null}""", "{}")]
+    [InlineData("""{"stagingUpdated":5,"a":1}""", """{"a":1}""")]
+    public void Stage_ReservedNames_AreIgnored(string given, string kept)
     {
-        Assert.Equal(StagedData.Empty, StagedData.Parse("""{"stagingBirth":1,"stagingUpdated":null}"""));
-        Assert.Equal(StagedData.Empty, StagedData.Empty.With("stagingBirth", 1));
+        using var bench = new ConnStaging();
+        bench.Stage("net:a:1", PeerData.Parse(given));
+        Assert.Equal(kept, bench.Get("net:a:1")!.Data.ToJson());
+        bench.Stage("net:a:1", PeerData.Parse(given));
+        Assert.Equal(kept, bench.Get("net:a:1")!.Data.ToJson());
     }
 
     [Fact]
     public void Parse_RepeatedName_TheLastCounts() =>
-        Assert.Equal(StagedData.Parse("""{"a":2,"type":"bt"}"""), StagedData.Parse("""{"a":1,"type":"lan","a":2,"type":"bt"}"""));
+        Assert.Equal(PeerData.Parse("""{"a":2,"type":"bt"}"""), PeerData.Parse("""{"a":1,"type":"lan","a":2,"type":"bt"}"""));
 
     [Theory]
     [InlineData("null")]
@@ -65,23 +70,24 @@ public class DataJsonTests
     [InlineData("{")]
     [InlineData("")]
     [InlineData("{}{}")]
-    public void Parse_NoObject_ThrowsJsonException(string json) => Assert.ThrowsAny<JsonException>(() => StagedData.Parse(json));
+    public void Parse_NoObject_ThrowsJsonException(string json) => Assert.ThrowsAny<JsonException>(() => PeerData.Parse(json));
 
     [Theory, MemberData(nameof(LoneSurrogates))]
     public void Parse_LoneSurrogate_IsRefused(string value)
     {
-        Assert.ThrowsAny<JsonException>(() => StagedData.Parse($$"""{"a":{{value}}}"""));
+        Assert.ThrowsAny<JsonException>(() => PeerData.Parse($$"""{"a":{{value}}}"""));
         using var document = JsonDocument.Parse(value);
-        Assert.Throws<ArgumentException>(() => StagedData.Empty.With("a", document.RootElement));
-        Assert.Throws<ArgumentException>(() => new StagedData { Fields = new Dictionary<string, JsonElement> { ["a"] = document.RootElement } });
+        Assert.Throws<ArgumentException>(() => PeerData.Empty.With("a", document.RootElement));
+        using var whole = JsonDocument.Parse($$"""{"a":{{value}}}""");
+        Assert.Throws<JsonException>(() => PeerData.Of(whole.RootElement));
     }
 
     [Fact]
     public void Parse_LoneSurrogateInAName_IsRefused()
     {
-        Assert.ThrowsAny<JsonException>(() => StagedData.Parse("""{"\ud800":1}"""));
-        Assert.Throws<ArgumentException>(() => StagedData.Empty.With("a\ud800", 1));
-        Assert.Throws<ArgumentException>(() => StagedData.Empty.With("\udc00\ud800", 1));
+        Assert.ThrowsAny<JsonException>(() => PeerData.Parse("""{"\ud800":1}"""));
+        Assert.Throws<ArgumentException>(() => PeerData.Empty.With("a\ud800", 1));
+        Assert.Throws<ArgumentException>(() => PeerData.Empty.With("\udc00\ud800", 1));
     }
 
     [Fact]
@@ -89,12 +95,13 @@ public class DataJsonTests
     {
         foreach (string text in new[] { "\ud800", "a\udc00", "\ud83da\ude00", "\ude00\ud83d" })
         {
-            Assert.Throws<ArgumentException>(() => new StagedData { Key = text });
-            Assert.Throws<ArgumentException>(() => new StagedData { Type = text });
-            Assert.Throws<ArgumentException>(() => StagedData.Empty.With("a", text));
+            Assert.Throws<ArgumentException>(() => new PeerData { Key = text });
+            Assert.Throws<ArgumentException>(() => new PeerData { Type = text });
+            Assert.Throws<ArgumentException>(() => new PeerData { Source = text });
+            Assert.Throws<ArgumentException>(() => PeerData.Empty.With("a", text));
         }
 
-        Assert.Equal("😀", new StagedData { Type = "😀" }.Type);
+        Assert.Equal("😀", new PeerData { Type = "😀" }.Type);
     }
 
     [Fact]
@@ -102,44 +109,108 @@ public class DataJsonTests
     {
         byte[] value = [.. "{\"a\":\"x"u8, 0xFF, .. "\"}"u8], name = [.. "{\"a"u8, 0xC3, .. "\":1}"u8], inner = [.. "{\"a\":[{\"b"u8, 0xED, 0xA0, 0x80, .. "\":1}]}"u8];
         foreach (byte[] bytes in new[] { value, name, inner })
-            Assert.Throws<JsonException>(() => JsonSerializer.Deserialize(bytes, StagingJsonContext.Default.StagedData));
+            Assert.Throws<JsonException>(() => JsonSerializer.Deserialize(bytes, StagingJsonContext.Default.PeerData));
     }
 
     [Fact]
     public void Fields_DocumentDisposed_AreKept()
     {
-        StagedData data;
+        PeerData data;
         using (var document = JsonDocument.Parse("""{"a":[1]}"""))
-            data = StagedData.Empty.With("a", document.RootElement.GetProperty("a"));
-        Assert.Equal("[1]", data.Fields["a"].GetRawText());
+            data = PeerData.Empty.With("a", document.RootElement.GetProperty("a"));
+        Assert.Equal("[1]", data.Field("a").GetRawText());
     }
 
     [Fact]
     public void Equals_SameValuesInOtherOrder_IsTrue()
     {
-        StagedData one = StagedData.Parse("""{"a":{"x":1,"y":[1.0,"A"]},"b":1000,"type":"lan"}""");
-        StagedData two = StagedData.Parse("""{"type":"lan","b":1e3,"a":{"y":[1,"\u0041"],"x":1}}""");
+        PeerData one = PeerData.Parse("""{"a":{"x":1,"y":[1.0,"A"]},"b":1000,"type":"lan"}""");
+        PeerData two = PeerData.Parse("""{"type":"lan","b":1e3,"a":{"y":[1,"\u0041"],"x":1}}""");
         Assert.Equal(one, two);
         Assert.Equal(one.GetHashCode(), two.GetHashCode());
-        Assert.NotEqual(one, StagedData.Parse("""{"type":"lan","b":1e3,"a":{"y":["A",1],"x":1}}"""));
+        Assert.NotEqual(one, PeerData.Parse("""{"type":"lan","b":1e3,"a":{"y":["A",1],"x":1}}"""));
         Assert.NotEqual(one, one with { Type = "bt" });
         Assert.NotEqual(one, one.With("c", true));
         Assert.NotEqual(one, one with { Verified = false });
     }
 
     [Fact]
-    public void Fields_GivenBesideAProperty_ThePropertyCounts()
+    public void Property_Set_IsItsFieldInItsPlace()
     {
-        var data = new StagedData { Type = "lan", Fields = StagedData.Parse("""{"a":1}""").With("type", JsonSerializer.SerializeToElement(5)).Fields };
-        Assert.Equal("lan", data.Type);
-        Assert.Equal(["a"], data.Fields.Keys);
-        StagedData later = data with { Fields = new Dictionary<string, JsonElement>(), Key = "@a" };
+        PeerData data = PeerData.Parse("""{"a":1,"type":5,"b":2}""");
+        Assert.Null(data.Type);
+        PeerData later = data with { Type = "lan", Key = "@a" };
         Assert.Equal(("lan", "@a"), (later.Type, later.Key));
+        Assert.Equal("""{"a":1,"type":"lan","b":2,"key":"@a"}""", later.ToJson());
+        Assert.Equal("""{"a":1,"type":5,"b":2}""", data.ToJson());
+        Assert.Equal("""{"a":1,"b":2,"key":"@a"}""", (later with { Type = null }).ToJson());
+        Assert.Equal(later, later with { Source = null });
+    }
+
+    [Fact]
+    public void Properties_OfAnInitialiser_AreReadBack()
+    {
+        var data = new PeerData { Key = "@a", Type = "pub", Source = "stored", Autoconnect = false, Verified = true };
+        Assert.Equal("""{"key":"@a","type":"pub","source":"stored","autoconnect":false,"verified":true}""", data.ToJson());
+        Assert.Equal(("@a", "pub", "stored", false, true), (data.Key, data.Type, data.Source, data.Autoconnect, data.Verified));
+        Assert.Equal(data, PeerData.Parse(data.ToJson()));
+        Assert.Equal(("stored", false), ((data with { Type = "lan" }).Source, (data with { Type = "lan" }).Autoconnect));
+        Assert.Null((data with { Source = null }).Source);
+        Assert.Equal("stored", data.Source);
+    }
+
+    [Fact]
+    public void Merge_NothingNew_IsTheSameObject()
+    {
+        PeerData data = PeerData.Parse("""{"type":"lan","n":1000,"list":[1,{"a":2}]}""");
+        Assert.Same(data, data.Merge(data));
+        Assert.Same(data, data.Merge(PeerData.Empty));
+        Assert.Same(data, data.Merge(PeerData.Parse("""{"list":[1, {"a":2}],"type":"lan"}""")));
+        Assert.Same(data, data.With("type", "lan"));
+        Assert.Same(data, data.Without("key"));
+        Assert.NotSame(data, data.Merge(PeerData.Parse("""{"n":1e3}"""))); // another text
+        Assert.Same(PeerData.Empty, PeerData.Empty.Merge(PeerData.Empty));
+    }
+
+    [Fact]
+    public void Merge_ManyFieldsInAnotherOrder_IsTheSameObjectOrTheRightOne()
+    {
+        PeerData many = PeerData.Parse("{" + string.Join(',', Enumerable.Range(0, 200).Select(i => $"\"f{i}\":{i}")) + "}");
+        PeerData reversed = PeerData.Parse("{" + string.Join(',', Enumerable.Range(0, 200).Reverse().Select(i => $"\"f{i}\":{i}")) + "}");
+        Assert.Same(many, many.Merge(reversed));
+        Assert.Equal(many, reversed);
+        PeerData changed = many.Merge(reversed.With("f7", true).With("more", 1));
+        Assert.Equal([.. many.Names(), "more"], changed.Names());
+        Assert.True(changed.Field("f7").GetBoolean());
+        Assert.NotEqual(many, reversed.With("f7", true));
+    }
+
+    [Fact]
+    public void Without_SomeNames_LeavesTheOthersInOrder()
+    {
+        PeerData data = PeerData.Parse("""{"a":1,"type":"lan","b":2,"verified":true}""");
+        Assert.Equal("""{"type":"lan","b":2}""", data.Without("verified", "a", "none").ToJson());
+        Assert.Null(data.Without("type").Type);
+        Assert.Equal(PeerData.Empty, data.Without("a", "b", "type", "verified"));
+    }
+
+    [Fact]
+    public void Value_Nested_HasNoBlanks() =>
+        Assert.Equal("""{"a b":[1,{"c":" \"}, "}]}""", PeerData.Parse("""{"x": { "a b" : [ 1 , {"c": " \"}, "} ] } }""").Field("x").GetRawText());
+
+    // As a hub or an address book may have it of the network: JSON of 64 levels is the most that System.Text.Json reads unless it is told.
+    [Fact]
+    public void Value_NestedDeeplyByACaller_IsReadBack()
+    {
+        string deep = new string('[', 100) + new string(']', 100);
+        PeerData data = PeerData.Empty.With("a", JsonElement.Parse(deep, new JsonDocumentOptions { MaxDepth = 200 }));
+        Assert.Equal(deep, data.Field("a").GetRawText());
+        Assert.Equal($$"""{"a":{{deep}}}""", data.ToJson());
     }
 
     [Fact]
     public void Serialize_Data_HasNoTimes() =>
         Assert.Equal(
             Encoding.UTF8.GetBytes("""{"key":"@+/","type":"lan","verified":true,"a":"+"}"""),
-            JsonSerializer.SerializeToUtf8Bytes(new StagedData { Key = "@+/", Type = "lan", Verified = true }.With("a", "+"), JsonSerializerOptions.Default));
+            JsonSerializer.SerializeToUtf8Bytes(new PeerData { Key = "@+/", Type = "lan", Verified = true }.With("a", "+"), JsonSerializerOptions.Default));
 }

@@ -29,7 +29,7 @@ public sealed class EntryJsonTests : IDisposable
     [Fact]
     public void ToJson_OfAnEntry_HasTheFieldsInTheOriginalsOrder()
     {
-        _bench.Stage(Given.Address(1), StagedData.Parse("""{"name":"ann","verified":true,"type":"lan","zeta":1,"alpha":2}"""));
+        _bench.Stage(Given.Address(1), PeerData.Parse("""{"name":"ann","verified":true,"type":"lan","zeta":1,"alpha":2}"""));
         _clock.Advance(TimeSpan.FromMilliseconds(5));
         _bench.Stage(Given.Address(1));
         Assert.Equal(
@@ -47,7 +47,7 @@ public sealed class EntryJsonTests : IDisposable
     [Theory, MemberData(nameof(Values))]
     public void ToJson_AnyValue_IsKeptAsGivenAndReadBack(string value)
     {
-        _bench.Stage("net:a:1", StagedData.Parse($$"""{"field":{{value}}}"""));
+        _bench.Stage("net:a:1", PeerData.Parse($$"""{"field":{{value}}}"""));
         StagedPeer peer = _bench.Get("net:a:1")!;
         string expected = $$"""["net:a:1",{"stagingBirth":1700000000000,"stagingUpdated":1700000000000,"field":{{value}}}]""";
         Assert.Equal(expected, peer.ToJson());
@@ -63,7 +63,7 @@ public sealed class EntryJsonTests : IDisposable
     [Fact]
     public void ToJson_EscapesThatNeedNotBe_AreWrittenAsStringifyDoes()
     {
-        _bench.Stage("net:a:1", StagedData.Parse("""{"a\u002b":"\u0041\u002B\ud83d\ude00\/"}"""));
+        _bench.Stage("net:a:1", PeerData.Parse("""{"a\u002b":"\u0041\u002B\ud83d\ude00\/"}"""));
         Assert.Equal("""["net:a:1",{"stagingBirth":1700000000000,"stagingUpdated":1700000000000,"a+":"A+😀/"}]""", _bench.Get("net:a:1")!.ToJson());
     }
 
@@ -85,15 +85,15 @@ public sealed class EntryJsonTests : IDisposable
     [InlineData(5e-324, "5e-324")]
     [InlineData(1700000000000d, "1700000000000")]
     public void With_Number_IsWrittenAsStringifyDoes(double value, string expected) =>
-        Assert.Equal(expected, StagedData.Empty.With("n", value).Fields["n"].GetRawText());
+        Assert.Equal(expected, PeerData.Empty.With("n", value).Field("n").GetRawText());
 
     [Fact]
     public void With_TextAndTruth_AreReadBack()
     {
-        StagedData data = StagedData.Empty.With("text", "+😀\u2028\n").With("truth", true).With("type", "lan").With("verified", false);
+        PeerData data = PeerData.Empty.With("text", "+😀\u2028\n").With("truth", true).With("type", "lan").With("verified", false);
         Assert.Equal(("lan", false), (data.Type, data.Verified));
-        Assert.Equal(["text", "truth"], data.Fields.Keys);
-        Assert.Equal("{\"type\":\"lan\",\"verified\":false,\"text\":\"+😀\u2028\\n\",\"truth\":true}", JsonSerializer.Serialize(data, JsonSerializerOptions.Default));
+        Assert.Equal(["text", "truth", "type", "verified"], data.Names());
+        Assert.Equal("{\"text\":\"+😀\u2028\\n\",\"truth\":true,\"type\":\"lan\",\"verified\":false}", JsonSerializer.Serialize(data, JsonSerializerOptions.Default));
     }
 
     [Fact]
@@ -109,7 +109,7 @@ public sealed class EntryJsonTests : IDisposable
     [Fact]
     public void Serialize_Indented_DoesNotDependOnTheSystem()
     {
-        _bench.Stage("net:a:1", StagedData.Parse("""{"a":[1,2]}"""));
+        _bench.Stage("net:a:1", PeerData.Parse("""{"a":[1,2]}"""));
         string json = JsonSerializer.Serialize(_bench.Entries().ToArray(), s_indented);
         Assert.Contains("""["net:a:1",{"stagingBirth":1700000000000,"stagingUpdated":1700000000000,"a":[1,2]}]""", json, StringComparison.Ordinal);
     }
@@ -152,7 +152,7 @@ public sealed class EntryJsonTests : IDisposable
             (json, type) =>
             {
                 using var bench = new ConnStaging(new StagingOptions { TimeProvider = _clock });
-                StagedData data = StagedData.Parse(json) with { Type = type == 0 ? null : $"type{type}" };
+                PeerData data = PeerData.Parse(json) with { Type = type == 0 ? null : $"type{type}" };
                 bench.Stage(Given.Address(1), data);
                 StagedPeer peer = bench.Get(Given.Address(1))!;
                 string text = peer.ToJson();

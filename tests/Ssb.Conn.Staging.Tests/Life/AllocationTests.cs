@@ -6,17 +6,16 @@ public class AllocationTests
 {
     private const int Count = 1_000;
 
-    private static readonly StagedData s_lan = Given.OfType("lan");
+    private static readonly PeerData s_lan = Given.OfType("lan");
 
     private readonly string[] _texts = [.. Enumerable.Range(0, Count).Select(Given.Address)];
+    private readonly MultiserverAddress[] _addresses = [.. Enumerable.Range(0, Count).Select(i => MultiserverAddress.Parse(Given.Address(i)))];
 
     [Fact]
     public void Get_Staged_AllocatesNothing()
     {
         using ConnStaging bench = Full();
-        MultiserverAddress[] values = [.. _texts.Select(t => MultiserverAddress.Parse(t))];
-        Assert.Equal(0, BytesOf(i => bench.Get(_texts[i])));
-        Assert.Equal(0, BytesOf(i => bench.Get(values[i])));
+        Assert.Equal(0, BytesOf(i => bench.Get(_addresses[i])));
         Assert.Equal(0, BytesOf(_ => bench.Count));
         Assert.Equal(0, BytesOf(_ => bench.Entries())); // nothing changed: the same snapshot
     }
@@ -25,9 +24,21 @@ public class AllocationTests
     public void Stage_UnchangedPeer_AllocatesItsNewEntryAlone()
     {
         using ConnStaging bench = Full();
-        Assert.InRange(BytesOf(i => bench.Stage(_texts[i], s_lan)) / Count, 1, 64);
-        Assert.InRange(BytesOf(i => bench.Stage(_texts[i])) / Count, 1, 64);
-        Assert.InRange(BytesOf(i => bench.Stage(_texts[i], s_lan, "source")) / Count, 1, 64);
+        Assert.InRange(BytesOf(i => bench.Stage(_addresses[i], s_lan)) / Count, 1, 64);
+        Assert.InRange(BytesOf(i => bench.Stage(_addresses[i])) / Count, 1, 64);
+        Assert.InRange(BytesOf(i => bench.Stage(_addresses[i], s_lan, "source")) / Count, 1, 64);
+    }
+
+    [Fact]
+    public void Stage_UnchangedPeerWithDataMadeAnew_AllocatesItsNewEntryAlone()
+    {
+        using ConnStaging bench = Full();
+        PeerData[] told = [.. Enumerable.Range(0, Count).Select(i => PeerData.Parse($$"""{"name":"peer {{i}}","list":[{{i}},true],"type":"lan","verified":true}"""))];
+        PeerData[] again = [.. told.Select(data => PeerData.Parse(data.ToJson()))];
+        for (int i = 0; i < Count; i++)
+            bench.Stage(_addresses[i], told[i]);
+        Assert.InRange(BytesOf(i => bench.Stage(_addresses[i], again[i])) / Count, 1, 64);
+        Assert.Equal(0, BytesOf(i => told[i].Merge(again[i])));
     }
 
     [Fact]

@@ -29,9 +29,9 @@ public sealed class CompactionTests : IDisposable
         Thin();
         Assert.Equal(Staying.Select(Given.Address), _bench.Entries().Texts());
         Assert.All(Staying, i => Assert.NotNull(_bench.Get(Given.Address(i))));
-        Assert.All(Staying, i => Assert.Equal([Given.Address(i)], _bench.RoutesTo(Given.FeedId(i)).Texts()));
+        Assert.All(Staying, i => Assert.Equal([Given.Address(i)], _bench.RoutesTo(Given.Id(i)).Texts()));
         Assert.Null(_bench.Get(Given.Address(1)));
-        Assert.Empty(_bench.RoutesTo(Given.FeedId(1)));
+        Assert.Empty(_bench.RoutesTo(Given.Id(1)));
         Assert.True(_bench.Stage(Given.Address(1)));
         Assert.Equal(Staying.Append(1).Select(Given.Address), _bench.Entries().Texts());
         Assert.Equal(Enumerable.Range(0, Many).Select(Given.Address), before.Texts());
@@ -96,8 +96,8 @@ public sealed class CompactionTests : IDisposable
     private void Fill(Func<int, string?> type, Func<int, string?> source)
     {
         for (int i = 0; i < Many; i++)
-            Assert.True(_bench.Stage(Given.Address(i), new StagedData { Type = type(i) }, source(i)));
-        Assert.Single(_bench.RoutesTo(Given.FeedId(1))); // the index by key is there
+            Assert.True(_bench.Stage(Given.Address(i), new PeerData { Type = type(i) }, source(i)));
+        Assert.Single(_bench.RoutesTo(Given.Id(1))); // the index by key is there
     }
 
     private void Thin()

@@ -48,7 +48,7 @@ public sealed class ExpiryTests : IDisposable
     [InlineData(null)]
     public void Peer_OfATypeWithoutATime_Stays(string? type)
     {
-        _bench.Stage(Given.Address(1), new StagedData { Type = type });
+        _bench.Stage(Given.Address(1), new PeerData { Type = type });
         _clock.Advance(TimeSpan.FromDays(100));
         Assert.Equal(1, _bench.Count);
         Assert.Equal(0, _clock.Made);

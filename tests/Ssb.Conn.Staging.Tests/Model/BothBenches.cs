@@ -57,7 +57,7 @@ internal sealed class BothBenches : IDisposable
                 Assert.Equal(_reference.Get(Address(step.Peer))?.ToString(), _bench.Get(Address(step.Peer)) is { } peer ? Entry.Describe(peer) : null);
                 break;
             case Call.RoutesTo:
-                Assert.Equal(_reference.RoutesTo(step.Peer % 3).Select(e => e.ToString()), _bench.RoutesTo(Given.FeedId(step.Peer % 3)).Select(Entry.Describe));
+                Assert.Equal(_reference.RoutesTo(step.Peer % 3).Select(e => e.ToString()), _bench.RoutesTo(Given.Id(step.Peer % 3)).Select(Entry.Describe));
                 break;
         }
     }

@@ -20,9 +20,9 @@ internal enum Call
 /// <param name="KeyNumber">The number of the key given.</param>
 internal sealed record Told(string? Type, int? KeyNumber, bool? Verified, string? Field, string? Null)
 {
-    public StagedData ToData()
+    public PeerData ToData()
     {
-        var data = new StagedData { Type = Type, Key = KeyNumber is { } key ? Given.FeedId(key) : null, Verified = Verified };
+        var data = new PeerData { Type = Type, Key = KeyNumber is { } key ? Given.FeedId(key) : null, Verified = Verified };
         if (Field is not null)
             data = data.With("field", JsonElement.Parse(Field));
         return Null is null ? data : data.With(Null, JsonElement.Parse("null"));
