@@ -74,7 +74,7 @@ internal static class SsbFolder
     public static async Task<bool> IsAliveAsync(string folder, NetworkKey network)
     {
         string path = Socket(folder);
-        return (File.Exists(path) && UnixSockets.ProblemOf(path) is null && Listener.Probe(path) == SocketError.Success)
+        return UnixSockets.IsListening(path)
             || (AddressIn(folder) is { } route && await AnswersAsync(folder, route, network));
     }
 
