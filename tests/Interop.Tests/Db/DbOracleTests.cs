@@ -98,7 +98,7 @@ public class DbOracleTests
                 case "get":
                     return db.Get(argument)?.ToJson() ?? "null";
                 case "getAddressForId":
-                    return db.GetAddressForId(argument) is { } address ? JsonSerializer.Serialize(address) : "null";
+                    return db.GetAddress(FeedId.Parse(argument)) is { } address ? JsonSerializer.Serialize(address) : "null";
                 default:
                     return $"[{string.Join(',', db.Entries().Select(e => e.ToJson()))}]";
             }
