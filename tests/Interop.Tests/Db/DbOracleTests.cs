@@ -105,7 +105,8 @@ public class DbOracleTests
         }
         catch (FormatException)
         {
-            return "\"error\"";
+            // There an address that is none is only not found: docs/differences-from-js.md.
+            return call.Name switch { "get" => "null", "has" or "delete" => "false", _ => "\"error\"" };
         }
     }
 
