@@ -270,6 +270,29 @@ public sealed class ConnHub : IAsyncDisposable
         return _events.Read(cancellationToken);
     }
 
+    /// <summary>Ends all connections and dials, and closes. Closing again does nothing.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        Task[] watched;
+        lock (Gate)
+        {
+            if (_isClosed)
+                return;
+            foreach (Entry entry in _entries.ToArray())
+                _ = Disconnect_NeedsLock(entry, ConnReason.Closing); // what it waits for is among the watched
+            _isClosed = true;
+        }
+
+        RunDeferred();
+        _events.End();
+        _states.End();
+        await _closing.CancelAsync().ConfigureAwait(false);
+        lock (Gate)
+            watched = [.. _watched];
+        await Task.WhenAll(watched).ConfigureAwait(false);
+        _closing.Dispose();
+    }
+
     /// <summary>Adds to what is known of a peer in the hub, as <see cref="Update(MultiserverAddress, PeerData)"/> does, unless there is no such peer
     /// or it would be too much: then nothing changes.</summary>
     /// <returns>true if it was added.</returns>
@@ -305,46 +328,6 @@ public sealed class ConnHub : IAsyncDisposable
         }
     }
 
-    /// <summary>Begins to end a connection, and returns at once: events tell how it goes. Does nothing if the peer is not in the hub, or the hub is
-    /// closed.</summary>
-    /// <param name="address">The address of the peer in the hub.</param>
-    /// <param name="reason">Why, in a few words, such as <see cref="ConnReason.Ended"/>; <see cref="HubEvent.Reason"/> has it.</param>
-    public void StartDisconnect(MultiserverAddress address, string reason)
-    {
-        ArgumentNullException.ThrowIfNull(address);
-        ArgumentNullException.ThrowIfNull(reason);
-        lock (Gate)
-        {
-            if (!_isClosed && _entries.TryGet(address, out Entry? entry))
-                _ = Disconnect_NeedsLock(entry, reason); // its event tells
-        }
-
-        RunDeferred();
-    }
-
-    /// <summary>Ends all connections and dials, and closes. Closing again does nothing.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        Task[] watched;
-        lock (Gate)
-        {
-            if (_isClosed)
-                return;
-            foreach (Entry entry in _entries.ToArray())
-                _ = Disconnect_NeedsLock(entry, ConnReason.Closing); // what it waits for is among the watched
-            _isClosed = true;
-        }
-
-        RunDeferred();
-        _events.End();
-        _states.End();
-        await _closing.CancelAsync().ConfigureAwait(false);
-        lock (Gate)
-            watched = [.. _watched];
-        await Task.WhenAll(watched).ConfigureAwait(false);
-        _closing.Dispose();
-    }
-
     /// <summary>Is a peer of that identity, in its one spelling, in the hub?</summary>
     internal bool Has(FeedId feedId)
     {
@@ -364,6 +347,23 @@ public sealed class ConnHub : IAsyncDisposable
 
         RunDeferred();
         return true;
+    }
+
+    /// <summary>Begins to end a connection, and returns at once: events tell how it goes. Does nothing if the peer is not in the hub, or the hub is
+    /// closed.</summary>
+    /// <param name="address">The address of the peer in the hub.</param>
+    /// <param name="reason">Why, in a few words, such as <see cref="ConnReason.Ended"/>; <see cref="HubEvent.Reason"/> has it.</param>
+    public void StartDisconnect(MultiserverAddress address, string reason)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        ArgumentNullException.ThrowIfNull(reason);
+        lock (Gate)
+        {
+            if (!_isClosed && _entries.TryGet(address, out Entry? entry))
+                _ = Disconnect_NeedsLock(entry, reason); // its event tells
+        }
+
+        RunDeferred();
     }
 
     /// <summary>Makes the calls of foreign code that had to wait for the lock. Who held <see cref="Gate"/> around calls of the hub calls it
