@@ -86,7 +86,7 @@ internal static class DbBenchmarks
         return PeerData.Parse($$$"""
             {
               "birth": {{{1_600_000_000_000 + (i * 1_000L)}}},
-              "key": "{{{MultiserverAddress.Parse(Addresses.Make(i)).Key}}}",
+              "key": "{{{MultiserverAddress.Parse(Addresses.Make(i)).FeedId}}}",
               "type": "{{{type}}}",
               "source": "stored",
               "autoconnect": {{{(i % 5 == 0 ? "false" : "true")}}},

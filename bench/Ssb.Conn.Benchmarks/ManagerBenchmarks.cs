@@ -13,11 +13,11 @@ internal static class ManagerBenchmarks
     {
         foreach (int peers in (int[])[100, 10_000, 100_000])
         {
-            (string Address, string Key)[] known = [.. Enumerable.Range(0, peers).Select(Peer)];
+            (string Address, FeedId Key)[] known = [.. Enumerable.Range(0, peers).Select(Peer)];
             var graph = new Graph(known.Select(p => p.Key));
             var time = new StandingTime();
             ConnPlugin conn = ConnPlugin.OpenAsync(new NoNetwork(), new ConnPluginOptions { Autostart = false, SocialGraph = graph, TimeProvider = time }).GetAwaiter().GetResult();
-            foreach ((string address, string key) in known)
+            foreach ((string address, FeedId key) in known)
             {
                 conn.Remember(address, PeerData.Parse($$$"""
                     {"key":"{{{key}}}","type":"pub","failure":10,"stateChange":{{{time.GetUtcNow().ToUnixTimeMilliseconds()}}},"duration":{"mean":5,"stdev":0,"count":1,"sum":5,"sqsum":25}}
@@ -39,13 +39,13 @@ internal static class ManagerBenchmarks
     {
         foreach (int peers in (int[])[100, 10_000, 100_000])
         {
-            (string Address, string Key)[] staged = [.. Enumerable.Range(0, peers).Select(Peer)], inHub = [.. Enumerable.Range(1_000_000, Connected).Select(Peer)];
+            (string Address, FeedId Key)[] staged = [.. Enumerable.Range(0, peers).Select(Peer)], inHub = [.. Enumerable.Range(1_000_000, Connected).Select(Peer)];
             var staging = new ConnStaging(new StagingOptions { Capacity = peers });
             var hub = new ConnHub(new NoNetwork());
             var query = new ConnQuery(ConnDb.InMemory(), hub, staging);
-            foreach ((string address, string key) in staged)
-                staging.Stage(address, new StagedData { Key = key, Type = "pub" });
-            foreach ((string address, string key) in inHub)
+            foreach ((string address, FeedId key) in staged)
+                staging.Stage(address, new StagedData { Key = key.ToString(), Type = "pub" });
+            foreach ((string address, FeedId key) in inHub)
                 hub.Accept(new StandingConnection(key, MultiserverAddress.Parse(address)));
             foreach (string what in (string[])["connectable", "all"])
             {
@@ -93,21 +93,21 @@ internal static class ManagerBenchmarks
         return count;
     }
 
-    private static (string Address, string Key) Peer(int i)
+    private static (string Address, FeedId Key) Peer(int i)
     {
         string address = Addresses.Make(i);
-        return (address, MultiserverAddress.Parse(address).Key!); // these addresses name a key
+        return (address, MultiserverAddress.Parse(address).FeedId!.Value); // these addresses name a key
     }
 
-    private static string[][] Pairs((string Address, string Key)[] peers) => [.. peers.Select(p => (string[])[p.Address, p.Key])];
+    private static string[][] Pairs((string Address, FeedId Key)[] peers) => [.. peers.Select(p => (string[])[p.Address, p.Key.ToString()])];
 
-    private sealed class Graph(IEnumerable<string> keys) : ISocialGraph
+    private sealed class Graph(IEnumerable<FeedId> keys) : ISocialGraph
     {
-        private readonly Dictionary<string, int> _hops = keys.ToDictionary(k => k, _ => 2);
+        private readonly Dictionary<FeedId, int> _hops = keys.ToDictionary(k => k, _ => 2);
 
         public bool IsLoaded => true;
 
-        public int? HopsTo(string feedId) => _hops.TryGetValue(feedId, out int hops) ? hops : null;
+        public int? HopsTo(FeedId feedId) => _hops.TryGetValue(feedId, out int hops) ? hops : null;
     }
 
     /// <summary>Nobody answers, and nobody calls.</summary>
@@ -116,18 +116,18 @@ internal static class ManagerBenchmarks
         public Task<IPeerConnection> DialAsync(PeerDial dial, CancellationToken cancellationToken) =>
             Task.FromException<IPeerConnection>(new ConnectFailedException("There is no network."));
 
-        public async IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<string, bool> isWelcome, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+        public async IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<FeedId, bool> isWelcome, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
         {
             await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken);
             yield break;
         }
     }
 
-    private sealed class StandingConnection(string id, MultiserverAddress address) : IPeerConnection
+    private sealed class StandingConnection(FeedId id, MultiserverAddress address) : IPeerConnection
     {
         private readonly TaskCompletionSource _closed = new();
 
-        public string Id => id;
+        public FeedId FeedId => id;
 
         public MultiserverAddress Address => address;
 

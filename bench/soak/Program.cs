@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Net;
-using Ssb.Conn;
+using Ssb;
 using Ssb.Conn.Soak;
 using Ssb.Conn.Soak.Hostile;
 

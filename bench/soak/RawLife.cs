@@ -19,7 +19,7 @@ internal static class RawLife
         var options = new HandshakeOptions { Network = crowd.Cast.Network };
         BoxStream stream = isDialled
             ? await SecretHandshake.AcceptAsync(ear, keys, static (_, _) => ValueTask.FromResult(true), options, cancellationToken)
-            : await SecretHandshake.ConnectAsync(ear, keys, FeedId.Parse(crowd.Target!.Key!), options, cancellationToken); // our peer has a key
+            : await SecretHandshake.ConnectAsync(ear, keys, crowd.Target!.FeedId!.Value, options, cancellationToken); // our peer has a key
         var rpc = RpcConnection.Start(stream, new RpcOptions { Api = GossipPing.AddTo(new RpcApi()), Permissions = RpcPermissions.All, CloseTimeout = TimeSpan.FromSeconds(1) });
         using (var death = new CancellationTokenSource(TimeSpan.FromSeconds(life), TimeProvider.System))
         using (var over = CancellationTokenSource.CreateLinkedTokenSource(death.Token, cancellationToken))

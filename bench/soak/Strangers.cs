@@ -27,7 +27,7 @@ internal static class Strangers
                 break;
             case 2:
                 crowd.Count("strangers, another network");
-                await ShakeAsync(socket, FeedId.Parse(target.Key!), NetworkKey.Generate(), cancellationToken); // our peer has a key
+                await ShakeAsync(socket, target.FeedId!.Value, NetworkKey.Generate(), cancellationToken); // our peer has a key
                 break;
             case 3:
                 crowd.Count("strangers, for somebody else");

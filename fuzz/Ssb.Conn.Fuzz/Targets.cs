@@ -32,8 +32,8 @@ internal static class Targets
 
         _ = address.Problem;
         _ = address.ToString();
-        string? key = address.Key;
-        Require(key is null || FeedId.TryParse(key, out _), "A key that is no feed id.");
+        FeedId? feedId = address.FeedId;
+        Require(feedId is null || FeedId.Parse(feedId.Value.ToString()) == feedId, "A feed id that its text does not give back.");
         Require(MultiserverAddress.Format(address.Routes) == address, "Reading and writing again changed it.");
         foreach (MultiserverRoute route in address.Routes)
             Require(route.Port is null or (>= 1 and <= 65_535), "A port that is none.");

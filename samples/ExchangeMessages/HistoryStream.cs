@@ -2,6 +2,7 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Ssb;
 using Ssb.Wire;
 
 namespace ExchangeMessages;

@@ -4,6 +4,7 @@ using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Ssb;
 using Ssb.Wire;
 
 namespace ExchangeMessages;

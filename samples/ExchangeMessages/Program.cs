@@ -1,5 +1,7 @@
 // ExchangeMessages PORT [ADDRESS to connect to | @FEED to refuse]...   Each line that is typed is posted; the end of them ends it.
 using ExchangeMessages;
+using Ssb;
+using Ssb.Conn;
 using Ssb.Conn.Net;
 using Ssb.Wire;
 
@@ -18,11 +20,11 @@ await using SsbPeer peer = await SsbPeer.StartAsync(new SsbPeerOptions
     IsWelcome = who => !refused.Contains(who), // asked in the handshake, before we prove who we are
     OnConnected = async (connection, ended) =>
     {
-        RpcValue missing = HistoryStream.Request(connection.Remote, feeds.LengthOf(connection.Remote) + 1);
+        RpcValue missing = HistoryStream.Request(connection.FeedId, feeds.LengthOf(connection.FeedId) + 1);
         await foreach (RpcValue message in connection.Rpc.Source("createHistoryStream", [missing]).WithCancellation(ended))
         {
             connection.NotifyDownload(); // nobody is disconnected in the middle of it
-            bool isTaken = feeds.TryAdd(connection.Remote, message.AsJson(), out string result);
+            bool isTaken = feeds.TryAdd(connection.FeedId, message.AsJson(), out string result);
             Console.WriteLine(result);
             if (!isTaken)
                 await connection.CloseAsync(ended);

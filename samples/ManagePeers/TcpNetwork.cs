@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
+using Ssb;
 using Ssb.Conn;
 using Ssb.Wire;
 
@@ -30,7 +31,7 @@ internal sealed class TcpNetwork : IPeerNetwork, IDisposable
         try
         {
             await socket.ConnectAsync(route.Host!, route.Port!.Value, cancellationToken);
-            BoxStream stream = await SecretHandshake.ConnectAsync(new NetworkStream(socket, ownsSocket: true), _keys, FeedId.Parse(route.Key!), cancellationToken: cancellationToken);
+            BoxStream stream = await SecretHandshake.ConnectAsync(new NetworkStream(socket, ownsSocket: true), _keys, route.FeedId!.Value, cancellationToken: cancellationToken);
             return new Connection(stream, address);
         }
         catch (Exception e) when (e is SocketException or HandshakeException)
@@ -40,7 +41,7 @@ internal sealed class TcpNetwork : IPeerNetwork, IDisposable
         }
     }
 
-    public async IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<string, bool> isWelcome, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<FeedId, bool> isWelcome, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -51,7 +52,7 @@ internal sealed class TcpNetwork : IPeerNetwork, IDisposable
             try
             {
                 stream = await SecretHandshake.AcceptAsync(
-                    new NetworkStream(socket, ownsSocket: true), _keys, (who, _) => new(isWelcome(who.ToString())), cancellationToken: cancellationToken);
+                    new NetworkStream(socket, ownsSocket: true), _keys, (who, _) => new(isWelcome(who)), cancellationToken: cancellationToken);
             }
             catch (HandshakeException)
             {
@@ -68,7 +69,7 @@ internal sealed class TcpNetwork : IPeerNetwork, IDisposable
     {
         private readonly RpcConnection _rpc = RpcConnection.Start(stream, new RpcOptions { Api = GossipPing.AddTo(new RpcApi()), Permissions = RpcPermissions.All });
 
-        public string Id { get; } = stream.Remote.ToString();
+        public FeedId FeedId => stream.Remote;
 
         public MultiserverAddress Address => address;
 

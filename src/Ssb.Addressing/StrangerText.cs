@@ -11,6 +11,9 @@ public static class StrangerText
     /// <summary>The longest text that is shown whole, in characters.</summary>
     public const int DefaultLength = 200;
 
+    /// <summary>The longest text that <see cref="Shorten"/> keeps whole, in characters: 300.</summary>
+    public const int KeptLength = 300;
+
     private const int MostMarks = 4; // on one character, as many as languages need
     private const string Ellipsis = "...";
 
@@ -43,6 +46,15 @@ public static class StrangerText
         }
 
         return shown.ToString();
+    }
+
+    /// <summary>The beginning of a stranger's text, as a value to keep: the first <see cref="KeptLength"/> characters, and <c>...</c> if there are more.
+    /// A lone surrogate becomes U+FFFD. To show the text to people, use <see cref="Show(string?, int)"/>.</summary>
+    public static string Shorten(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        string cut = text.Length <= KeptLength ? text : text[..KeptLength] + Ellipsis;
+        return cut.AsSpan().ContainsAnyInRange('\ud800', '\udfff') ? Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(cut)) : cut;
     }
 
     /// <summary>The text, fit to be shown: each unsafe character is <c>?</c>, a lone surrogate U+FFFD, each space a plain one, and what is longer

@@ -52,7 +52,7 @@ internal sealed class PeerLog
             _logger.LogDebug("{Missed} changes of connections came too fast to be told of.", e.Missed);
         else if (e.Error is { } error)
             _logger.LogDebug("{Change} {Address}: {Reason}. {Error}", Words(e), e.Peer.Address.ToString(), StrangerText.Show(e.Reason),
-                StrangerText.Show(e.Peer.Address.Hide(error.Message), ConnPlugin.LongestText));
+                StrangerText.Show(e.Peer.Address.Hide(error.Message), StrangerText.KeptLength));
         else
             _logger.LogDebug("{Change} {Address}: {Reason}.", Words(e), e.Peer.Address.ToString(), StrangerText.Show(e.Reason));
     }

@@ -84,7 +84,7 @@ public sealed class SsbPeer : IAsyncDisposable
             }, cancellationToken).ConfigureAwait(false);
 
             ConnPlugin manager = conn;
-            network.CutOff = (connection, why) => manager.Note("cut-off", connection.Address, connection.FeedId, why, null);
+            network.CutOff = (connection, why) => manager.Note(PeerTarget.From(connection.FeedId), "cut-off", why, connection.Address);
             RpcApi api = ConnApi.AddTo(options.Api ?? new RpcApi(), conn, keys.Id, options.TimeProvider);
             LanService? lan = options.Lan is not { } given ? null : new LanService(
                 given with { NetworkKey = options.NetworkKey, OwnKey = keys.Id, TimeProvider = options.TimeProvider },

@@ -1,4 +1,3 @@
-using System.Text;
 using Microsoft.Extensions.Logging;
 
 namespace Ssb.Conn;
@@ -13,7 +12,6 @@ namespace Ssb.Conn;
 /// </remarks>
 public sealed class ConnPlugin : IAsyncDisposable
 {
-    internal const int LongestText = 300;
     private const string RoomType = "room", TakingIn = "taking callers in";
 
     private static readonly PeerData s_internet = new() { Type = "internet" };
@@ -95,13 +93,13 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <remarks>The file is tried again every 10 seconds, with the next decision, and at the end.</remarks>
     public Exception? RulesWriteError => _rules.LastWriteError;
 
+    /// <summary>Has it been told to close? Then its parts throw <see cref="ObjectDisposedException"/>; before, whoever throws that has failed.</summary>
+    public bool IsClosed => Volatile.Read(ref _isClosed) != 0;
+
     internal ConnPluginOptions Options => _options;
 
     /// <summary>Told what does not work at the moment.</summary>
     internal StateLog States { get; }
-
-    /// <summary>Has it been told to close? Then its parts throw <see cref="ObjectDisposedException"/>; before, whoever throws that has failed.</summary>
-    internal bool IsClosed => Volatile.Read(ref _isClosed) != 0;
 
     /// <summary>What dials are taken from that no person asked for.</summary>
     internal DialBudget Budget { get; }
@@ -447,8 +445,9 @@ public sealed class ConnPlugin : IAsyncDisposable
             throw new IOException(unwritten.Message, unwritten);
     }
 
-    /// <summary>May a remembered room be dialled for a tunnel that no person asked for? Not if it waits for a person: to fail as with a room that nobody knows shows nothing.</summary>
-    internal bool MayDialForTunnels(MultiserverAddress room)
+    /// <summary>May a remembered room be dialled for a tunnel that no person asked for? Not if it waits for a person: to fail as with a room that nobody
+    /// knows shows nothing. For networks that open tunnels.</summary>
+    public bool MayDialForTunnels(MultiserverAddress room)
     {
         bool may = _options.Scheduler.DialsAnyRoomForTunnels || Db.Get(room)?.Autoconnect != false;
         if (!may)
@@ -456,10 +455,15 @@ public sealed class ConnPlugin : IAsyncDisposable
         return may;
     }
 
-    /// <summary>Connects to a room for a tunnel through it. If no person asked for the tunnel, the room is dialled only if the scheduler would dial it now.</summary>
+    /// <summary>Connects to a room for a tunnel through it. If no person asked for the tunnel, the room is dialled only if the scheduler would dial it now.
+    /// For networks that open tunnels.</summary>
+    /// <param name="address">The address of the room.</param>
+    /// <param name="isRequested">Did a person ask for the tunnel (<see cref="PeerDial.IsRequested"/>)?</param>
+    /// <param name="cancellationToken">Ends the waiting; a dial that others wait for goes on.</param>
     /// <exception cref="ConnectFailedException">It could not be reached, is blocked, or may not be dialled now.</exception>
-    internal Task<IPeerConnection> ConnectForTunnelAsync(MultiserverAddress address, bool isRequested, CancellationToken cancellationToken)
+    public Task<IPeerConnection> ConnectForTunnelAsync(MultiserverAddress address, bool isRequested, CancellationToken cancellationToken = default)
     {
+        ArgumentNullException.ThrowIfNull(address);
         string? refusal = IsBlocked(address, address.FeedId) ? $"{address.FeedId?.ToString() ?? address.ToString()} is blocked."
             : isRequested ? null
             : Db.Find(address) is not { } known ? "it is not in the address book."
@@ -469,6 +473,50 @@ public sealed class ConnPlugin : IAsyncDisposable
             return Hub.ConnectAsync(address, null, ConnReason.Tunnel, isRequested, cancellationToken);
         Budget.CountRoom();
         return Task.FromException<IPeerConnection>(new ConnectFailedException(refusal));
+    }
+
+    /// <summary>Takes in that a peer that we are connected to says that it is a room. The hub shows it. The address book is told only of a room that
+    /// a person put there as one, or dialled; and no peer changes the type that it has there.</summary>
+    /// <param name="address">The address of its connection.</param>
+    /// <param name="told">What it says of itself.</param>
+    /// <exception cref="ArgumentException">The address book does not take so much.</exception>
+    public void LearnRoom(MultiserverAddress address, PeerData told)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        ArgumentNullException.ThrowIfNull(told);
+        if (_options.Scheduler.BelievesClaims)
+        {
+            Hub.TryUpdate(address, told);
+            Db.Update(address, told);
+            return;
+        }
+
+        bool isRequested;
+        lock (Hub.Gate)
+        {
+            HubPeer? peer = Hub.Get(address);
+            isRequested = peer?.IsRequested == true;
+            // What the person said who connected stays.
+            Hub.TryUpdate(address, isRequested && peer!.Data.Type is not null ? told.Without("type") : told);
+        }
+
+        if (Db.Get(address) is { } book && IsTold(book))
+            Db.Update(address, known => IsTold(known) ? known.Merge(told) : known);
+
+        bool IsTold(PeerData known) => known.Type == RoomType || (known.Type is null && isRequested);
+    }
+
+    /// <summary>Adds to what <see cref="Why"/> tells of a peer, such as why a source of peers did not stage it.</summary>
+    /// <param name="subject">The peer, or one address.</param>
+    /// <param name="what">What happened, in a word such as <c>refused</c>.</param>
+    /// <param name="reason">Why. It may be a stranger's text, and is kept as <see cref="StrangerText.Show(string?, int)"/> shows it.</param>
+    /// <param name="address">The address that it happened to; null if it was about the peer.</param>
+    /// <param name="source">Who told of it, where somebody did.</param>
+    public void Note(PeerTarget subject, string what, string reason, MultiserverAddress? address = null, string? source = null)
+    {
+        ArgumentNullException.ThrowIfNull(what);
+        ArgumentNullException.ThrowIfNull(reason);
+        _history.Add(subject, new PeerNote(_options.TimeProvider.GetUtcNow(), what, StrangerText.Show(reason, StrangerText.KeptLength), address, source));
     }
 
     internal int? HopsTo(FeedId feedId) => _options.SocialGraph is { } graph ? graph.HopsTo(feedId) : _options.DefaultHops;
@@ -516,36 +564,6 @@ public sealed class ConnPlugin : IAsyncDisposable
         return true;
     }
 
-    /// <summary>A peer that we are connected to says that it is a room. The hub shows it. The address book is told only of a room that a
-    /// person put there as
-    /// one, or dialled; and no peer changes the type that it has there.</summary>
-    /// <param name="address">The address of its connection.</param>
-    /// <param name="told">What it says of itself.</param>
-    /// <exception cref="ArgumentException">The address book does not take so much.</exception>
-    internal void LearnRoom(MultiserverAddress address, PeerData told)
-    {
-        if (_options.Scheduler.BelievesClaims)
-        {
-            Hub.TryUpdate(address, told);
-            Db.Update(address, told);
-            return;
-        }
-
-        bool isRequested;
-        lock (Hub.Gate)
-        {
-            HubPeer? peer = Hub.Get(address);
-            isRequested = peer?.IsRequested == true;
-            // What the person said who connected stays.
-            Hub.TryUpdate(address, isRequested && peer!.Data.Type is not null ? told.Without("type") : told);
-        }
-
-        if (Db.Get(address) is { } book && IsTold(book))
-            Db.Update(address, known => IsTold(known) ? known.Merge(told) : known);
-
-        bool IsTold(PeerData known) => known.Type == RoomType || (known.Type is null && isRequested);
-    }
-
     internal string? SourceOf(MultiserverAddress inHub)
     {
         lock (Hub.Gate)
@@ -553,15 +571,7 @@ public sealed class ConnPlugin : IAsyncDisposable
     }
 
     internal void Note(string what, MultiserverAddress? address, FeedId? feedId, string reason, string? source) =>
-        _history.Add(feedId is { } peer ? PeerTarget.From(peer) : PeerTarget.From(address!), new PeerNote(_options.TimeProvider.GetUtcNow(), what, StrangerText.Show(reason, LongestText), address, source));
-
-    /// <summary>The beginning of a stranger's text, as a value to keep: what is not text in it (a lone surrogate) is replaced. How it is shown to people is for
-    /// <see cref="StrangerText"/>.</summary>
-    internal static string Short(string text)
-    {
-        string cut = text.Length <= LongestText ? text : text[..LongestText] + "...";
-        return cut.AsSpan().ContainsAnyInRange('\ud800', '\udfff') ? Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(cut)) : cut;
-    }
+        Note(feedId is { } peer ? PeerTarget.From(peer) : PeerTarget.From(address!), what, reason, address, source); // without a feed id it is about an address
 
     private static string Words(StageResult result) => result.Reason switch
     {

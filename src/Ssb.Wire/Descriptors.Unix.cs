@@ -4,7 +4,7 @@ using System.Runtime.Versioning;
 namespace Ssb.Wire;
 
 // Linux, macOS and the like only: libc. Windows has no such limit.
-internal sealed partial class Descriptors
+public sealed partial class Descriptors
 {
     // RLIMIT_NOFILE.
     private const int LinuxFiles = 7, BsdFiles = 8;

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace Ssb.Wire;
 
 /// <summary>What a descriptor is to be used for, in the order in which they are given up as they run short.</summary>
-internal enum DescriptorUse
+public enum DescriptorUse
 {
     /// <summary>A caller who may be anybody, and a file that a peer makes us open.</summary>
     Caller,
@@ -25,7 +25,7 @@ internal enum DescriptorUse
 /// <para>The .NET runtime raises the limit to the highest that this process may have (the hard limit) as it starts, so this does not.
 /// Windows has no limit worth mentioning.</para>
 /// </remarks>
-internal sealed partial class Descriptors(int? reserve = null)
+public sealed partial class Descriptors(int? reserve = null)
 {
     private const int Share = 8, Least = 16, Most = 256;
 
@@ -36,8 +36,11 @@ internal sealed partial class Descriptors(int? reserve = null)
     public static int Limit => OperatingSystem.IsWindows() ? int.MaxValue : UnixLimit();
 
     /// <summary>May this new one stay open?</summary>
-    public bool MayKeep(SafeHandle opened, DescriptorUse use) =>
-        OperatingSystem.IsWindows() || opened.DangerousGetHandle() < TopFor(use);
+    public bool MayKeep(SafeHandle opened, DescriptorUse use)
+    {
+        ArgumentNullException.ThrowIfNull(opened);
+        return OperatingSystem.IsWindows() || opened.DangerousGetHandle() < TopFor(use);
+    }
 
     /// <summary>May one be opened?</summary>
     public bool MayOpen(DescriptorUse use) => LeftFor(use) > 0;

@@ -5,6 +5,7 @@ using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
+using Ssb;
 using Ssb.Conn;
 using Ssb.Conn.Net;
 using Ssb.Wire;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Ssb;
 using Ssb.Conn;
 using Ssb.Conn.Net;
 using Ssb.Wire;

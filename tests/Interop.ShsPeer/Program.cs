@@ -6,6 +6,7 @@
 // its name is ROLE.ENDING.RANDOM, and ending is "done" or a HandshakeFailure.
 using System.Runtime.CompilerServices;
 using Interop.ShsPeer;
+using Ssb;
 using Ssb.Wire;
 
 NetworkKey network = NetworkKey.FromBytes(Convert.FromHexString(args[0]));

@@ -230,8 +230,9 @@ public class ControlTests
     public async Task Why_AReport_IsToldInWordsWithoutSecretsAndAsItIsInJson()
     {
         var note = new PeerNote(DateTimeOffset.FromUnixTimeMilliseconds(1_000_000), "connecting-failed", "refused\e[2J", MultiserverAddress.Parse(s_invite), "lan:eth0/10.0.0.1");
+        var other = FeedId.Parse($"@{Other}.ed25519");
         var report = new WhyReport(
-            $"@{Other}.ed25519", $"@{Other}.ed25519", 2, null,
+            PeerTarget.From(other), other, 2, null,
             [new WhyRoute(MultiserverAddress.Parse(s_invite), "staged", "lan:eth0/10.0.0.1", 3, "nobody answered", "It waits", DateTimeOffset.FromUnixTimeMilliseconds(2_000_000))],
             [note]);
         await using var peer = new PeerStandIn();

@@ -26,6 +26,6 @@ internal static class Dialer
     public static async Task<BoxStream> ShakeAsync(MultiserverAddress target, IPAddress from, KeyPair keys, NetworkKey network, CancellationToken cancellationToken, Func<Stream, Stream>? over = null)
     {
         Stream raw = new NetworkStream(await DialAsync(target, from, cancellationToken), ownsSocket: true);
-        return await SecretHandshake.ConnectAsync(over?.Invoke(raw) ?? raw, keys, FeedId.Parse(target.Key!), new HandshakeOptions { Network = network }, cancellationToken); // it has a key
+        return await SecretHandshake.ConnectAsync(over?.Invoke(raw) ?? raw, keys, target.FeedId!.Value, new HandshakeOptions { Network = network }, cancellationToken); // it has a key
     }
 }

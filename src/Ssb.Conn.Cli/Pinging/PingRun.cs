@@ -36,7 +36,7 @@ internal sealed class PingRun
     {
         using var patience = new CancellationTokenSource(Timeout, Time);
         CancellationToken cancellationToken = patience.Token;
-        var time = new DialTime(Time, Timeout);
+        long start = Time.GetTimestamp();
         if (!Tell(ReadAddress(route)))
             return false;
         // The name of an onion route is for the proxy, and nobody else is asked.
@@ -47,8 +47,8 @@ internal sealed class PingRun
         Stream? stream = null;
         if (!Tell(await StepAsync(route.Transport == "net" ? "tcp" : route.Transport, async () =>
         {
-            var how = new RouteOpening { Useful = new UsefulBytes(Time), Time = time, Resolve = Resolve };
-            stream = await Transport.OpenAsync(route, dial: null, how, cancellationToken);
+            var how = new RouteOptions { Timeout = Timeout - Time.GetElapsedTime(start), Resolve = Resolve, TimeProvider = Time };
+            stream = await Transport.OpenAsync(route, how, cancellationToken);
             return (PingOutcome.Ok, route.Path is { } path ? $"connected to {path}" : $"connected to {route.Host}:{route.Port}", null);
         })))
         {

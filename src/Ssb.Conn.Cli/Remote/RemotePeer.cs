@@ -159,13 +159,8 @@ internal sealed class RemotePeer : IAsyncDisposable
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     internal static async Task<RpcConnection> ConnectAsync(MultiserverRoute route, RemoteTarget target, CancellationToken cancellationToken)
     {
-        var how = new RouteOpening
-        {
-            Useful = new UsefulBytes(TimeProvider.System),
-            Time = new DialTime(TimeProvider.System, target.Timeout),
-            Silence = new PeerNetworkLimits().Silence,
-        };
-        Stream stream = await Transport.OpenAsync(route, dial: null, how, cancellationToken);
+        var how = new RouteOptions { Timeout = target.Timeout, SilenceDeadline = new PeerNetworkLimits().SilenceDeadline };
+        Stream stream = await Transport.OpenAsync(route, how, cancellationToken);
         if (RemoteTarget.IsOpen(route))
             return RpcConnection.Start(stream, s_bounds);
         FeedId server = route.FeedId!.Value; // a route that is not open has a key, and then we have one: RemoteTarget sees to both

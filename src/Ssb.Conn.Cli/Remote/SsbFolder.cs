@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using Ssb.Conn.Cli.View;
 using Ssb.Conn.Net;
@@ -71,12 +70,8 @@ internal static class SsbFolder
     /// <remarks>Of an address it takes as long as a handshake, and 3 s at most: another program may have its port by now.</remarks>
     /// <param name="folder">The folder.</param>
     /// <param name="network">The network of the peer.</param>
-    public static async Task<bool> IsAliveAsync(string folder, NetworkKey network)
-    {
-        string path = Socket(folder);
-        return (File.Exists(path) && UnixSockets.ProblemOf(path) is null && Listener.Probe(path) == SocketError.Success)
-            || (AddressIn(folder) is { } route && await AnswersAsync(folder, route, network));
-    }
+    public static async Task<bool> IsAliveAsync(string folder, NetworkKey network) =>
+        UnixSockets.IsListening(Socket(folder)) || (AddressIn(folder) is { } route && await AnswersAsync(folder, route, network));
 
     /// <summary>The home folder of this user.</summary>
     /// <exception cref="FailedException">There is none, as is usual for users of the system; the working directory is not taken for

@@ -57,7 +57,7 @@ public static class LanStaging
 
     /// <summary>Leaves word, for who asks why, of an announcement that is refused for its routes.</summary>
     internal static void NoteRefused(this ConnPlugin plugin, LanAnnouncement announcement) =>
-        plugin.Note("refused", announcement.Address, announcement.FeedId, LanRoutes.Problem, SourceOf(announcement));
+        plugin.Note(PeerTarget.From(announcement.FeedId), "refused", LanRoutes.Problem, announcement.Address, SourceOf(announcement));
 
     private static string SourceOf(LanAnnouncement announcement) => $"lan:{announcement.Interface}/{announcement.Sender}";
 

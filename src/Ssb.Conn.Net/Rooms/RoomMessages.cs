@@ -31,7 +31,7 @@ internal sealed record RoomMetadata(string? Name, PeerData Data)
 
         PeerData data = PeerData.Empty.With("type", "room");
         string? name = json.TryGetProperty("name", out JsonElement given) && given.ValueKind == JsonValueKind.String && RpcValue.Json(given).AsText() is { Length: > 0 } text
-            ? ConnPlugin.Short(text) : null;
+            ? StrangerText.Shorten(text) : null;
         if (name is not null)
             data = data.With("name", name);
         if (json.TryGetProperty("membership", out JsonElement membership) && membership.ValueKind == JsonValueKind.True)

@@ -94,7 +94,7 @@ internal static class ConnApi
             : plugin.Stage(address, StrangersData.Of(data), PeerSource.OfPeer(call.Caller.GetValueOrDefault()));
     }
 
-    private static bool IsOwner(RpcCall call) => call.Connection.Options.Permissions == RpcPermissions.All;
+    private static bool IsOwner(RpcCall call) => call.Connection.Permissions == RpcPermissions.All;
 
     private static async ValueTask<RpcValue> ConnectAsync(ConnPlugin plugin, RpcCall call, CancellationToken cancellationToken)
     {

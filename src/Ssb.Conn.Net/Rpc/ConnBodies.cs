@@ -41,7 +41,7 @@ internal static class ConnBodies
     {
         writer.WriteStartArray();
         foreach (PeerRule rule in rules)
-            rule.WriteTo(writer);
+            writer.WriteRawValue(rule.ToJson(), skipInputValidation: true);
         writer.WriteEndArray();
     });
 

@@ -140,23 +140,6 @@ internal sealed class Listener : IDisposable
         ? Place.AddressOf(ip, remote)
         : UnixAddress(remote);
 
-    /// <summary>Calls a unix socket, and hangs up.</summary>
-    /// <returns>How that went: <see cref="SocketError.ConnectionRefused"/> of a socket that a process left behind.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">The path is longer than that of a socket can be.</exception>
-    public static SocketError Probe(string path)
-    {
-        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            probe.Connect(new UnixDomainSocketEndPoint(path));
-            return SocketError.Success;
-        }
-        catch (SocketException e)
-        {
-            return e.SocketErrorCode;
-        }
-    }
-
     public void Dispose()
     {
         _socket.Dispose();
@@ -205,7 +188,7 @@ internal sealed class Listener : IDisposable
         PathKind kind = OwnFiles.KindOf(path, followLink: false);
         if (kind is not (PathKind.Nothing or PathKind.Socket))
             throw new IOException($"'{path}' is {OwnFiles.Name(kind)}, where a socket is to be made. Move it away, or listen at another path.");
-        if (kind == PathKind.Socket && Probe(path) == SocketError.ConnectionRefused)
+        if (kind == PathKind.Socket && UnixSockets.Probe(path) == SocketError.ConnectionRefused)
             TryDelete(path); // a process that was killed left it
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try

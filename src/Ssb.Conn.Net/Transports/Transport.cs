@@ -9,12 +9,31 @@ namespace Ssb.Conn.Net;
 
 /// <summary>Opens the raw stream of a route, below the handshake: <c>net</c>, <c>unix</c>, <c>ws</c>, <c>wss</c> and
 /// <c>onion</c>.</summary>
-internal static class Transport
+public static class Transport
 {
     /// <summary>Where Tor's SOCKS proxy is, unless somebody moved it.</summary>
-    public static readonly EndPoint Tor = new IPEndPoint(IPAddress.Loopback, 9_050);
+    internal static readonly EndPoint Tor = new IPEndPoint(IPAddress.Loopback, 9_050);
 
-    public const string TooMany = "as many connections were opened for it, or in the last minute for all peers, as may be.";
+    internal const string TooMany = "as many connections were opened for it, or in the last minute for all peers, as may be.";
+
+    /// <summary>Opens the raw stream of a route that a person chose: wherever it leads, and without a budget.</summary>
+    /// <param name="route">Where to. A <c>tunnel</c> has no stream of its own: the room's connection gives it.</param>
+    /// <param name="options">How it is opened; the defaults if null.</param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    /// <exception cref="ConnectFailedException">It cannot be reached, or not in this way. The message says why, without the
+    /// route.</exception>
+    public static Task<Stream> OpenAsync(MultiserverRoute route, RouteOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(route);
+        options ??= new RouteOptions();
+        return OpenAsync(route, dial: null, new RouteOpening
+        {
+            Useful = new UsefulBytes(options.TimeProvider),
+            Time = new DialTime(options.TimeProvider, options.Timeout),
+            Silence = new SilenceLimits(options.SilenceDeadline),
+            Resolve = options.Resolve,
+        }, cancellationToken);
+    }
 
     /// <param name="route">Where to. A <c>tunnel</c> has no stream of its own: the room's connection gives it.</param>
     /// <param name="dial">What it may reach and open; null: everything, as a tool asks that a person runs.</param>
@@ -25,7 +44,7 @@ internal static class Transport
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <exception cref="ConnectFailedException">It cannot be reached, or not in this way. The message says why, without the
     /// route.</exception>
-    public static Task<Stream> OpenAsync(
+    internal static Task<Stream> OpenAsync(
         MultiserverRoute route, PeerDial? dial, EndPoint socksProxy, RemoteCertificateValidationCallback? certificates, UsefulBytes useful,
         CancellationToken cancellationToken) => OpenAsync(route, dial, new RouteOpening
         {
@@ -41,7 +60,7 @@ internal static class Transport
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <exception cref="ConnectFailedException">It cannot be reached, or not in this way. The message says why, without the
     /// route.</exception>
-    public static async Task<Stream> OpenAsync(MultiserverRoute route, PeerDial? dial, RouteOpening how, CancellationToken cancellationToken)
+    internal static async Task<Stream> OpenAsync(MultiserverRoute route, PeerDial? dial, RouteOpening how, CancellationToken cancellationToken)
     {
         if (ProblemOf(route) is { } problem)
             throw new ConnectFailedException($"{problem}.");
@@ -67,6 +86,7 @@ internal static class Transport
     /// <c>net:HOST:PORT~shs2:KEY</c> or <c>~foo~shs:KEY</c>, would be another protocol than the one that is spoken here.</remarks>
     public static string? ProblemOf(MultiserverRoute route) => route switch
     {
+        null => throw new ArgumentNullException(nameof(route)),
         { Problem: { } problem } => $"it makes no sense: {problem}",
         { Transform: "shs", FeedId: not null } or { Transform: "noauth" } => null,
         { Protocols.Count: 1 } => "it names no key (~shs:KEY), and so does not say whom to expect",

@@ -20,7 +20,7 @@ internal sealed class FailureMemory(int capacity)
     public Failure Add(MultiserverAddress address, string error, DateTimeOffset now)
     {
         int count = (_failures.Remove(address, out Failure? before) ? before.Count : 0) + 1;
-        var failure = new Failure(count, StrangerText.Show(error, ConnPlugin.LongestText), now, now + Cooldown.ShortestAfter(count));
+        var failure = new Failure(count, StrangerText.Show(error, StrangerText.KeptLength), now, now + Cooldown.ShortestAfter(count));
         if (_failures.Count >= capacity)
             _failures.RemoveFirst();
         _failures.Set(address, failure);

@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Text;
 using System.Text.Json;
 
 namespace Ssb.Conn;
@@ -28,8 +30,16 @@ public sealed record PeerRule(PeerTarget Target, PeerRuleKind Kind, DateTimeOffs
     /// <value>Null for a kind that is known.</value>
     public string? UnknownKind { get; init; }
 
-    /// <summary>As <c>conn-rules.json</c> and <c>conn.rules</c> have it: <c>{target, kind, since, until?, unknownKind?}</c>, times in
+    /// <summary>The rule in JSON, as <c>conn-rules.json</c> and <c>conn.rules</c> have it: <c>{target, kind, since, until?, unknownKind?}</c>, times in
     /// Unix milliseconds.</summary>
+    public string ToJson()
+    {
+        var text = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(text, new JsonWriterOptions { Encoder = ExactJson.Encoder }))
+            WriteTo(writer);
+        return Encoding.UTF8.GetString(text.WrittenSpan);
+    }
+
     internal void WriteTo(Utf8JsonWriter writer)
     {
         writer.WriteStartObject();

@@ -10,26 +10,30 @@ namespace Ssb.Conn;
 /// <remarks>An IPv6 customer has at least 64 bits of addresses, so a whole address names nobody. The transport, the port, the spelling and
 /// the zone of an address say
 /// nothing of who is there either: they never make two sources of one.</remarks>
-internal static class PeerSource
+public static class PeerSource
 {
     /// <summary>The address book, as a source of the bench.</summary>
-    public const string Book = "db";
+    internal const string Book = "db";
 
     private const string Friend = "friend:";
     private const int SourceBytes = 8; // of an IPv6 address
     private const int GroupBytes = 6; // what providers hand out at the most: a /48, of which a /56 is a part
 
     /// <summary>The source of a connection from or to an IP address.</summary>
-    public static string Of(IPAddress address) => Of(address, SourceBytes);
+    public static string Of(IPAddress address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        return Of(address, SourceBytes);
+    }
 
     /// <summary>The source of a caller: <c>unix</c> for a socket of the file system.</summary>
     public static string Of(EndPoint? from) => from is IPEndPoint { Address: var address } ? Of(address) : "unix";
 
     /// <summary>The sources that answer for each other: those of one IPv6 /48. An IPv4 address is a group of its own.</summary>
-    public static string GroupOf(IPAddress address) => Of(address, GroupBytes);
+    internal static string GroupOf(IPAddress address) => Of(address, GroupBytes);
 
     /// <summary>Where an address leads, or a call came from, by its first route: its source, and the group of that.</summary>
-    public static (string Group, string Source) Of(MultiserverAddress address)
+    internal static (string Group, string Source) Of(MultiserverAddress address)
     {
         MultiserverRoute route = address.Routes[0];
         if (route.TunnelPortal is { } room)
@@ -49,7 +53,7 @@ internal static class PeerSource
     public static string OfPeer(FeedId peer) => $"peer:{peer}";
 
     /// <summary>A source as the bench has it for what it tells of friends, who do not answer to its quota.</summary>
-    public static string OfFriend(string source) => source.StartsWith(Friend, StringComparison.Ordinal) ? source : Friend + source;
+    internal static string OfFriend(string source) => source.StartsWith(Friend, StringComparison.Ordinal) ? source : Friend + source;
 
     /// <summary>Who told, of a source as the bench has it.</summary>
     [return: NotNullIfNotNull(nameof(source))]
@@ -59,7 +63,7 @@ internal static class PeerSource
     /// <summary>A source as hosts name it, in its one spelling: an IP address at its end is cut as that of a caller is, so that
     /// <c>lan:eth0/fe80::1%2</c> and
     /// <c>lan:eth0/fe80::2</c> are <c>lan:eth0/fe80::/64</c>.</summary>
-    public static string Normalize(string source)
+    internal static string Normalize(string source)
     {
         int end = EndOfGroup(source) + 1;
         return end > 0 && Parse(source[end..]) is { } address ? source[..end] + Of(address) : source;
@@ -68,7 +72,7 @@ internal static class PeerSource
     /// <summary>The group of a source: what stands before its first slash, or the source itself. A feed id is never cut, although base64
     /// has slashes: else whoever chooses a
     /// key that begins as a room's does would be of that room's group. What a source tells of friends is its own.</summary>
-    public static string GroupOf(string source)
+    internal static string GroupOf(string source)
     {
         string told = ToldBy(source);
         return EndOfGroup(told) is var end and >= 0 ? told[..end] : told;
@@ -77,12 +81,12 @@ internal static class PeerSource
     /// <summary>The feed id of the peer that a source is, or speaks for: the room of <c>room:@...</c>, the author of
     /// <c>pub/@...</c>.</summary>
     /// <returns>null for a person, the address book, and a sender on the LAN.</returns>
-    public static FeedId? TellerOf(string? source) => source is null
+    internal static FeedId? TellerOf(string? source) => source is null
         || source.IndexOf('@', StringComparison.Ordinal) is not (>= 0 and var at) ? null
         : FeedId.ReadLenient(source.AsSpan(at));
 
     /// <summary>Is a source a person, the owner, or the address book?</summary>
-    public static bool IsOwn(string? source) => source is null or Book;
+    internal static bool IsOwn(string? source) => source is null or Book;
 
     // -1 if it is a group of its own.
     private static int EndOfGroup(string source) =>

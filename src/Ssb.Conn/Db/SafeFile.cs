@@ -15,14 +15,22 @@ namespace Ssb.Conn;
 /// again for
 /// about a second.</para>
 /// </remarks>
-/// <param name="calls">The calls of the system; the real ones if null.</param>
-internal sealed partial class SafeFile(FileCalls? calls = null)
+public sealed partial class SafeFile
 {
     private const int UseHugePages = 14; // MADV_HUGEPAGE of linux/mman.h
     private const int HugePage = 2 << 20; // bytes
     private const int KeptDamagedFiles = 10;
 
-    private readonly FileCalls _calls = calls ?? FileCalls.System;
+    private readonly FileCalls _calls;
+
+    /// <summary>Writes and reads files with the calls of the system.</summary>
+    public SafeFile()
+        : this(null)
+    {
+    }
+
+    /// <param name="calls">The calls of the system; the real ones if null.</param>
+    internal SafeFile(FileCalls? calls) => _calls = calls ?? FileCalls.System;
 
     /// <inheritdoc cref="Write(string, Action{IBufferWriter{byte}})"/>
     public void Write(string path, ReadOnlyMemory<byte> content) => Write(path, to => to.Write(content.Span));
@@ -63,7 +71,7 @@ internal sealed partial class SafeFile(FileCalls? calls = null)
     /// <remarks>The first nine are never replaced; the tenth gives way to the newest.</remarks>
     /// <returns>Where it is kept.</returns>
     /// <exception cref="IOException">It could not be kept.</exception>
-    public static string KeepDamaged(string path, ReadOnlyMemory<byte> text)
+    internal static string KeepDamaged(string path, ReadOnlyMemory<byte> text)
     {
         try
         {
@@ -121,7 +129,7 @@ internal sealed partial class SafeFile(FileCalls? calls = null)
     /// <summary>Reads a whole file that <see cref="Write(string, Action{IBufferWriter{byte}})"/> never writes: what is beside it is
     /// not looked at.</summary>
     /// <inheritdoc cref="Read" path="/exception"/>
-    public static Memory<byte> ReadForeign(string path)
+    internal static Memory<byte> ReadForeign(string path)
     {
         Memory<byte> content = default;
         HeldFile.Repeat(() => content = ReadAsItIs(path));

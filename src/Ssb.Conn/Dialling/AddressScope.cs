@@ -25,12 +25,13 @@ public enum AddressScope
 }
 
 /// <summary>The one place that decides how local an address is.</summary>
-internal static class AddressScopes
+public static class AddressScopes
 {
     /// <summary>The scope of an address. IPv6 addresses that stand for an IPv4 address (mapped, compatible, translated, NAT64, 6to4) have
     /// the scope of that address, because that is where a packet to them ends.</summary>
     public static AddressScope Of(IPAddress address)
     {
+        ArgumentNullException.ThrowIfNull(address);
         Span<byte> bytes = stackalloc byte[16];
         _ = address.TryWriteBytes(bytes, out int length); // 4 or 16
         return address.AddressFamily == AddressFamily.InterNetwork ? OfIPv4(bytes[..length]) : OfIPv6(bytes);
@@ -40,6 +41,7 @@ internal static class AddressScopes
     /// every resolver must answer with this machine (RFC 6761, section 6.3) are loopback.</summary>
     public static AddressScope? Of(string host)
     {
+        ArgumentNullException.ThrowIfNull(host);
         string name = host.TrimEnd('.');
         if (name.Equals("localhost", StringComparison.OrdinalIgnoreCase) || name.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase))
             return AddressScope.Loopback;

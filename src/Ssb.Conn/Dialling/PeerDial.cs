@@ -48,10 +48,10 @@ public sealed class PeerDial
     public bool KeepsPath => IsRequested || _keepsPath;
 
     /// <summary>How long the whole dial may take; null if whoever dials has not said.</summary>
-    internal TimeSpan? Deadline { get; init; }
+    public TimeSpan? Deadline { get; init; }
 
     /// <summary>May the dial reach everything? Then where an address leads need not be found out.</summary>
-    internal bool MayReachAll => IsRequested || _least == AddressScope.Loopback;
+    public bool MayReachAll => IsRequested || _least == AddressScope.Loopback;
 
     /// <summary>May the dial connect to this IP address? Not to one that is more local than the source of the peer may tell of. A person's
     /// dial may reach everything.</summary>
@@ -81,8 +81,9 @@ public sealed class PeerDial
         return false;
     }
 
-    /// <summary>The path of the address was not asked for, as <see cref="KeepsPath"/> says.</summary>
-    internal void CountPath() => _budget?.CountPath();
+    /// <summary>Counts that the path of the address was not asked for, as <see cref="KeepsPath"/> says, in
+    /// <see cref="DialCounters.DroppedPaths"/>.</summary>
+    public void CountPath() => _budget?.CountPath();
 
     /// <summary>A person asks for the peer while it is being dialled.</summary>
     internal void Request() => _isRequested = true;

@@ -313,20 +313,32 @@ public sealed class ConnHub : IAsyncDisposable
         _closing.Dispose();
     }
 
-    /// <summary>Like <see cref="Update(MultiserverAddress, PeerData)"/>; data that would be too much are left out.</summary>
-    internal void TryUpdate(MultiserverAddress address, PeerData data)
+    /// <summary>Adds to what is known of a peer in the hub, as <see cref="Update(MultiserverAddress, PeerData)"/> does, unless there is no such peer
+    /// or it would be too much: then nothing changes.</summary>
+    /// <returns>true if it was added.</returns>
+    public bool TryUpdate(MultiserverAddress address, PeerData data)
     {
+        ArgumentNullException.ThrowIfNull(address);
+        ArgumentNullException.ThrowIfNull(data);
         lock (Gate)
         {
-            if (Find_NeedsLock(address) is { } entry && entry.View.Data.Merge(data) is var merged && merged.Length <= _options.MaxDataLength)
-                Update_NeedsLock(entry, merged);
+            if (Find_NeedsLock(address) is not { } entry)
+                return false;
+            PeerData merged = entry.View.Data.Merge(data);
+            if (merged.Length > _options.MaxDataLength)
+                return false;
+            Update_NeedsLock(entry, merged);
+            return true;
         }
     }
 
     /// <summary>Gives the connection with a peer that is connected, or being connected to. Dials nobody.</summary>
-    /// <returns>false if the peer is neither.</returns>
-    internal bool TryJoin(MultiserverAddress address, [NotNullWhen(true)] out Task<IPeerConnection>? connection)
+    /// <param name="address">The address of the peer in the hub.</param>
+    /// <param name="connection">The connection that stands, or the one that is being made, which fails if the dial does.</param>
+    /// <returns>false if the peer is neither, or the hub is closed.</returns>
+    public bool TryJoin(MultiserverAddress address, [NotNullWhen(true)] out Task<IPeerConnection>? connection)
     {
+        ArgumentNullException.ThrowIfNull(address);
         lock (Gate)
         {
             connection = _isClosed || Find_NeedsLock(address) is not { } entry || entry.View.State == HubState.Disconnecting ? null
@@ -357,9 +369,14 @@ public sealed class ConnHub : IAsyncDisposable
         return true;
     }
 
-    /// <summary>Ends a connection, and lets events tell how it went.</summary>
-    internal void StartDisconnect(MultiserverAddress address, string reason)
+    /// <summary>Begins to end a connection, and returns at once: events tell how it goes. Does nothing if the peer is not in the hub, or the hub is
+    /// closed.</summary>
+    /// <param name="address">The address of the peer in the hub.</param>
+    /// <param name="reason">Why, in a few words, such as <see cref="ConnReason.Ended"/>; <see cref="HubEvent.Reason"/> has it.</param>
+    public void StartDisconnect(MultiserverAddress address, string reason)
     {
+        ArgumentNullException.ThrowIfNull(address);
+        ArgumentNullException.ThrowIfNull(reason);
         lock (Gate)
         {
             if (!_isClosed && Find_NeedsLock(address) is { } entry)

@@ -76,7 +76,8 @@ public sealed record HubPeer
         writer.WriteEndArray();
     }
 
-    internal static string NameOf(HubState state) => state switch
+    /// <summary>The name that npm ssb-conn-hub gives a state, such as <c>connected</c>.</summary>
+    public static string NameOf(HubState state) => state switch
     {
         HubState.Connecting => "connecting",
         HubState.Connected => "connected",
@@ -142,8 +143,8 @@ public sealed record HubEvent(HubEventType Type, HubPeer? Peer, string Reason)
         return $"{NameOf(Type)} {Peer.Address}: {StrangerText.Show(Reason)}{error}";
     }
 
-    /// <summary>The name that npm ssb-conn-hub gives an event of a peer.</summary>
-    internal static string NameOf(HubEventType type) => type switch
+    /// <summary>The name that npm ssb-conn-hub gives an event of a peer, such as <c>connecting-failed</c>.</summary>
+    public static string NameOf(HubEventType type) => type switch
     {
         HubEventType.Connecting => "connecting",
         HubEventType.ConnectingFailed => "connecting-failed",

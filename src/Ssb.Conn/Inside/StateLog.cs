@@ -6,7 +6,7 @@ namespace Ssb.Conn;
 /// <summary>Writes one line to a log when a fault begins, and one when it has ended, however often it shows itself in between.</summary>
 /// <remarks>Thread-safe. Bounded: of more than <see cref="MostSubjects"/> faults at a time the newest are not told. The log is written to
 /// outside the lock.</remarks>
-internal sealed class StateLog : IDisposable
+public sealed class StateLog : IDisposable
 {
     /// <summary>How many faults are told apart.</summary>
     public const int MostSubjects = 64;
@@ -21,8 +21,13 @@ internal sealed class StateLog : IDisposable
     private readonly Dictionary<string, Fault> _faults = []; // under _gate
     private bool _isTimed, _isClosed; // under _gate
 
+    /// <summary>A log of faults.</summary>
+    /// <param name="logger">Where the lines are written. What it throws is dropped.</param>
+    /// <param name="time">The clock.</param>
     public StateLog(ILogger logger, TimeProvider time)
     {
+        ArgumentNullException.ThrowIfNull(logger);
+        ArgumentNullException.ThrowIfNull(time);
         (_logger, _time) = (SteadyLogger.Of(logger), time);
         // What flows with whoever made it is not to live as long as the log.
         using (ExecutionContext.IsFlowSuppressed() ? default(IDisposable?) : ExecutionContext.SuppressFlow())
@@ -71,6 +76,7 @@ internal sealed class StateLog : IDisposable
             _faults.Clear();
     }
 
+    /// <summary>Tells nothing any more.</summary>
     public void Dispose()
     {
         lock (_gate)

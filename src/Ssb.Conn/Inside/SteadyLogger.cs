@@ -5,17 +5,20 @@ namespace Ssb.Conn;
 
 /// <summary>A log that never fails: the logger of a host whose disk is full, say, throws to whoever writes a line, and so would end what
 /// runs for the life of the peer.</summary>
-internal sealed class SteadyLogger : ILogger
+public sealed class SteadyLogger : ILogger
 {
     private readonly ILogger _logger;
 
     private SteadyLogger(ILogger logger) => _logger = logger;
 
+    /// <summary>A log that writes to another one and drops what that throws; the other one itself if it never fails.</summary>
     public static ILogger Of(ILogger logger) => logger is SteadyLogger or NullLogger ? logger : new SteadyLogger(logger);
 
+    /// <inheritdoc/>
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => _logger.BeginScope(state);
 
+    /// <inheritdoc/>
     public bool IsEnabled(LogLevel logLevel)
     {
         try
@@ -28,6 +31,7 @@ internal sealed class SteadyLogger : ILogger
         }
     }
 
+    /// <inheritdoc/>
     public void Log<TState>(
         LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {

@@ -4,7 +4,7 @@ namespace Ssb.Conn;
 
 /// <summary>Runs what is to go on for the life of a peer: what fails is told, once for as long as it fails, and is begun again after a
 /// pause.</summary>
-internal static class SteadyLoop
+public static class SteadyLoop
 {
     /// <summary>The pause after the first failure. Each one that follows is twice as long.</summary>
     public static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(1);

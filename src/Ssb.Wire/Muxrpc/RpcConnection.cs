@@ -48,6 +48,9 @@ public sealed class RpcConnection : IAsyncDisposable
     /// <summary>Who the peer is; null if nobody proved it.</summary>
     public FeedId? Remote { get; }
 
+    /// <summary>What the peer may call.</summary>
+    public RpcPermissions Permissions => Options.Permissions;
+
     /// <summary>How the connection ended. Never faults.</summary>
     public Task<RpcEnd> Completion => _completion.Task;
 

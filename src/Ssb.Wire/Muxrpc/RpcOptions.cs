@@ -104,16 +104,21 @@ public sealed record RpcOptions
     /// is dropped. A peer can make it happen with every frame: who writes it to a log limits how often.</summary>
     public Action<RpcEvent>? OnEvent { get; init; }
 
-    internal static string DefaultReserveFolder { get; } = FindReserveFolder();
+    /// <summary>The folder that <see cref="ReserveFolder"/> defaults to.</summary>
+    public static string DefaultReserveFolder { get; } = FindReserveFolder();
 
     /// <summary>The bounds over all connections; tests have their own.</summary>
     internal RpcReserveSpace ReserveSpace { get; init; } = RpcReserveSpace.OfProcess;
 
-    /// <summary>Which file descriptors files of the reserve leave free.</summary>
-    internal Descriptors Descriptors { get; init; } = Descriptors.Usual;
+    /// <summary>Which file descriptors the files in <see cref="ReserveFolder"/> leave free.</summary>
+    /// <value>Defaults to <see cref="Descriptors.Usual"/>.</value>
+    public Descriptors Descriptors { get; init; } = Descriptors.Usual;
 
-    internal void Validate()
+    /// <summary>Checks that each option is in its range, as <see cref="RpcConnection.Start"/> does.</summary>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public void Validate()
     {
+        ArgumentNullException.ThrowIfNull(Descriptors);
         ArgumentNullException.ThrowIfNull(Api);
         ArgumentNullException.ThrowIfNull(Permissions);
         ArgumentNullException.ThrowIfNull(TimeProvider);

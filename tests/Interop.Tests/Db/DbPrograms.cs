@@ -48,7 +48,7 @@ internal sealed class DbPrograms
         string address = _addresses[_random.Next(_addresses.Length)];
         return _random.Next(3) switch
         {
-            0 => $$"""{"address":{{NodeOracle.Quote(address)}},"key":"{{MultiserverAddress.Parse(address).Key ?? s_ids[0]}}","announcers":{{i}}}""",
+            0 => $$"""{"address":{{NodeOracle.Quote(address)}},"key":"{{MultiserverAddress.Parse(address).FeedId?.ToString() ?? s_ids[0]}}","announcers":{{i}}}""",
             1 => $$"""{"host":"pub{{i}}.example","port":{{8000 + i}},"key":"{{Id(100 + i)}}","source":"pub","duration":{"mean":1.5} }""",
             _ => $$"""{"key":"{{Id(100 + i)}}","port":8008,"host":"10.0.0.{{i}}","failure":{{i}}}""",
         };
@@ -80,7 +80,7 @@ internal sealed class DbPrograms
         {
             case 0: // any at all, but one without a key
                 string any = _texts.Valid(_random.Next(2, 60));
-                return MultiserverAddress.Parse(any).Key is null ? any : "net:localhost:8008";
+                return MultiserverAddress.Parse(any).FeedId is null ? any : "net:localhost:8008";
             case 1:
                 return $"net:192.168.{_random.Next(3)}.{_random.Next(1, 255)}:8008~noauth";
             default:
@@ -102,7 +102,7 @@ internal sealed class DbPrograms
     private string Data(string address)
     {
         var fields = new Dictionary<string, string>();
-        string? key = MultiserverAddress.TryParse(address, out MultiserverAddress? valid) ? valid.Key : null;
+        string? key = MultiserverAddress.TryParse(address, out MultiserverAddress? valid) ? valid.FeedId?.ToString() : null;
         if (key is not null)
             fields["key"] = $"\"{key}\"";
         else if (_random.Next(2) == 0)

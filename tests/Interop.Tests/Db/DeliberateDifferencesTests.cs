@@ -26,13 +26,13 @@ public class DeliberateDifferencesTests
     [Theory]
     [InlineData(Unnamed, "pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0")] // another spelling
     [InlineData(Named, null)] // in the address alone
-    public async Task GetAddressForId_NotTheTextOfTheKey_FindsItOnlyHere(string address, string? key)
+    public async Task GetAddress_NotTheTextOfTheKey_FindsItOnlyHere(string address, string? key)
     {
         string data = key is null ? "{}" : $"{{\"key\":\"{key}\"}}";
         Assert.Equal(JsonValueKind.Null, (await AskAsync($"[\"set\",\"{address}\",{data}]", $"[\"getAddressForId\",\"{Key}\"]"))[1].ValueKind);
         await using ConnDb ours = ConnDb.InMemory();
         ours.Set(address, PeerData.Parse(data));
-        Assert.Equal(address, ours.GetAddressForId(Key)!.Text);
+        Assert.Equal(address, ours.GetAddress(FeedId.Parse(Key))!.Text);
     }
 
     [Fact]

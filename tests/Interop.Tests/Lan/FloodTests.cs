@@ -35,7 +35,7 @@ public class FloodTests
 
         // Of what is replayed, one packet is that of an honest peer who is there.
         using Ssb.Wire.KeyPair keys = Ssb.Wire.KeyPair.FromSeed([.. Enumerable.Repeat((byte)HonestOurs, 32)]);
-        byte[] recorded = Ssb.Conn.Net.LanDatagram.EncodeNormal(Ssb.Conn.MultiserverAddress.Parse(ours), keys, Ssb.Wire.NetworkKey.Main);
+        byte[] recorded = Ssb.Conn.Net.LanDatagram.EncodeNormal(MultiserverAddress.Parse(ours), keys, Ssb.Wire.NetworkKey.Main);
         Task<JsonElement> flood = attacker.AskAsync(
             new { @do = "flood", kind, from, count = Count, perSecond = PerSecond, recorded = (byte[][])[recorded] }, "seconds");
         JsonElement status;

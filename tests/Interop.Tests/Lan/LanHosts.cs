@@ -82,7 +82,7 @@ internal sealed class LanHosts : IAsyncDisposable
 
     /// <summary>A real JavaScript peer that goes to rooms, see attendant.js; its seed is the number of its host.</summary>
     public async Task<Attendant> StartAttendantAsync(int host) =>
-        new(await StartScriptAsync(host, "attendant.js", new { network = Ssb.Wire.NetworkKey.Main.ToBase64() }), Ssb.Wire.FeedId.Parse(Id(host)));
+        new(await StartScriptAsync(host, "attendant.js", new { network = Ssb.Wire.NetworkKey.Main.ToBase64() }), FeedId.Parse(Id(host)));
 
     /// <summary>A JavaScript peer in a web page of that origin, see browser.js; its seed is the number of its host.</summary>
     public Task<PeerProcess> StartPageAsync(int host, string origin) => StartScriptAsync(host, "browser.js", new { origin });

@@ -96,13 +96,13 @@ public sealed class RemotePeerTests : IAsyncDisposable
         await control.CallAsync("conn.connect", [ours.Addresses[0].Text], Cancellation).WaitAsync(s_patience, Cancellation);
         Assert.True(SpinWait.SpinUntil(() => ours.Conn.Hub.Count == 1, s_patience));
 
-        ours.Conn.Block(there.Id.ToString());
+        ours.Conn.Block(PeerTarget.From(there.Id));
         await Until(control, "conn.peers", peers => peers.GetArrayLength() == 0);
         RpcException e = await Assert.ThrowsAsync<RpcException>(() => control.CallAsync("conn.connect", [ours.Addresses[0].Text], Cancellation).WaitAsync(s_patience, Cancellation));
         Assert.Contains("does not wish to talk to us", e.Message, StringComparison.Ordinal);
         Assert.Equal((0, 1), (ours.Conn.Hub.Count, (int)ours.Network.Counters.Unwelcome));
 
-        ours.Conn.Undo(there.Id.ToString());
+        ours.Conn.Undo(PeerTarget.From(there.Id));
         await control.CallAsync("conn.connect", [ours.Addresses[0].Text], Cancellation).WaitAsync(s_patience, Cancellation);
         Assert.True(SpinWait.SpinUntil(() => ours.Conn.Hub.Count == 1, s_patience));
     }

@@ -106,7 +106,7 @@ public class QueryOracleTests
     private static TimeSpan Ms(double ms) => TimeSpan.FromMilliseconds(ms);
 
     private static string Describe(ConnPeer peer) =>
-        $"{peer.Address.Text} {(peer.Pool switch { PeerPool.Db => "db", PeerPool.Staging => "staging", _ => "hub" })} {peer.Key}";
+        $"{peer.Address.Text} {(peer.Pool switch { PeerPool.Db => "db", PeerPool.Staging => "staging", _ => "hub" })} {peer.FeedId}";
 
     private static double? StateChange(ConnPeer peer) =>
         peer.Data.TryGet("stateChange", out JsonElement value) ? value.GetDouble() : null;
@@ -183,7 +183,7 @@ internal sealed class Pools : IPeerNetwork, IAsyncDisposable
         throw new InvalidOperationException("It never ends.");
     }
 
-    public async IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<string, bool> isWelcome, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<FeedId, bool> isWelcome, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken);
         yield break;
@@ -196,7 +196,7 @@ internal sealed class Pools : IPeerNetwork, IAsyncDisposable
         Staging.Dispose();
     }
 
-    private static string Id(int n) => new Ssb.Wire.FeedId([(byte)n, (byte)(n >> 8), .. Enumerable.Repeat((byte)0xFE, 30)]).ToString();
+    private static string Id(int n) => new FeedId([(byte)n, (byte)(n >> 8), .. Enumerable.Repeat((byte)0xFE, 30)]).ToString();
 
     private void Remember(string address, string data)
     {
@@ -258,7 +258,7 @@ internal sealed class Pools : IPeerNetwork, IAsyncDisposable
     {
         private readonly TaskCompletionSource _closed = new();
 
-        public string Id => id;
+        public FeedId FeedId { get; } = FeedId.Parse(id);
 
         public MultiserverAddress Address => address;
 

@@ -120,7 +120,7 @@ internal sealed class RoomScene : IAsyncDisposable
     public async Task<IReadOnlyCollection<string>> ReachAsync(SsbPeer peer, FeedId who)
     {
         var connection = (PeerConnection)await peer.Conn.ConnectAsync(Tunnel(who), cancellationToken: Token).WaitAsync(s_guard, Token);
-        Assert.Equal(who, connection.Remote);
+        Assert.Equal(who, connection.FeedId);
         return [.. (await connection.Rpc.GetManifestAsync(Token).WaitAsync(s_guard, Token)).Procedures.Keys];
     }
 

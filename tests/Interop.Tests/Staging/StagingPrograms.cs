@@ -78,7 +78,7 @@ internal sealed class StagingPrograms(int seed)
         {
             case 0: // any at all, but one without a key
                 string any = _addresses.Valid(_random.Next(2, 60));
-                return MultiserverAddress.Parse(any).Key is null ? any : "net:localhost:8008";
+                return MultiserverAddress.Parse(any).FeedId is null ? any : "net:localhost:8008";
             case 1:
                 return $"net:192.168.{_random.Next(3)}.{_random.Next(1, 255)}:8008~noauth";
             default:
@@ -101,7 +101,7 @@ internal sealed class StagingPrograms(int seed)
 
     private string? Data(string address, Settled settled)
     {
-        string? key = MultiserverAddress.TryParse(address, out MultiserverAddress? valid) ? valid.Key : null;
+        string? key = MultiserverAddress.TryParse(address, out MultiserverAddress? valid) ? valid.FeedId?.ToString() : null;
         bool mayStayUnnamed = key is null || settled.Keyed.Contains(address);
         if (mayStayUnnamed && _random.Next(6) == 0)
             return null;

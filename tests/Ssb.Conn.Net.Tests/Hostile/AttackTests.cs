@@ -102,7 +102,7 @@ public sealed class AttackTests : IAsyncDisposable
             try
             {
                 using Socket socket = await Dial(target);
-                await AttackOnce(attack, socket, FeedId.Parse(target.Key!), () => // it has one
+                await AttackOnce(attack, socket, target.FeedId!.Value, () => // it has one
                 {
                     if (isFirst)
                         begun.Signal();

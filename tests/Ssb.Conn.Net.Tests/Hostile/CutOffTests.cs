@@ -18,8 +18,8 @@ public sealed class CutOffTests : RoomPeers
         await using BoxStream stream = await SecretHandshake.ConnectAsync(
             socket.GetStream(), mallory, alice.Id, new HandshakeOptions { Network = Network, Deadline = Guard }, Token);
         await stream.WriteAsync(new byte[] { 0xFF, 0, 0, 0, 1, 0, 0, 0, 1, 0 }, Token); // of a type that there is not
-        Until(() => alice.Conn.Why(mallory.Id.ToString()).History.Any(note => note.What == "cut-off"));
-        PeerNote note = alice.Conn.Why(mallory.Id.ToString()).History.First(n => n.What == "cut-off");
+        Until(() => alice.Conn.Why(PeerTarget.From(mallory.Id)).History.Any(note => note.What == "cut-off"));
+        PeerNote note = alice.Conn.Why(PeerTarget.From(mallory.Id)).History.First(n => n.What == "cut-off");
         Assert.Contains("a frame of a type that there is not", note.Reason, StringComparison.Ordinal);
     }
 
@@ -32,8 +32,8 @@ public sealed class CutOffTests : RoomPeers
         PeerConnection connection = await network.ConnectAsync(alice.Addresses[0], Token).WaitAsync(Guard, Token);
         await connection.Rpc.GetManifestAsync(Token).WaitAsync(Guard, Token);
         await connection.CloseAsync(Token).WaitAsync(Guard, Token);
-        Until(() => alice.Conn.Why(bob.Id.ToString()).History.Any(note => note.What == "disconnected"));
+        Until(() => alice.Conn.Why(PeerTarget.From(bob.Id)).History.Any(note => note.What == "disconnected"));
         Until(() => alice.Network.RunningTasks == 0); // what would tell of it has run
-        Assert.DoesNotContain(alice.Conn.Why(bob.Id.ToString()).History, note => note.What == "cut-off");
+        Assert.DoesNotContain(alice.Conn.Why(PeerTarget.From(bob.Id)).History, note => note.What == "cut-off");
     }
 }

@@ -171,7 +171,7 @@ public class LanDatagramTests
     public void EncodeAndDecode_AnyAddress_RoundTrips() => Gen.String[Gen.Char[' ', '~'], 0, 200].Sample(noise =>
     {
         string text = $"net:1.2.3.4:8008~shs:{Recorded.Key};xx:{noise}";
-        if (!MultiserverAddress.TryParse(text, out MultiserverAddress? address) || address.Routes.Any(route => route.Key is not null and not Recorded.Id))
+        if (!MultiserverAddress.TryParse(text, out MultiserverAddress? address) || address.Routes.Any(route => route.FeedId is { } id && id.ToString() != Recorded.Id))
             return;
 
         byte[] datagram = LanDatagram.EncodeNormal(address, s_keys, NetworkKey.Main);

@@ -38,7 +38,7 @@ public sealed class LanDiscoveryTests : IDisposable
         await foreach (LanAnnouncement announcement in heard)
         {
             Assert.Equal(address, announcement.Address);
-            Assert.Equal((_keys.Id.ToString(), true, "loopback"), (announcement.Key, announcement.SenderMatches, announcement.Interface));
+            Assert.Equal((_keys.Id, true, "loopback"), (announcement.FeedId, announcement.SenderMatches, announcement.Interface));
             Assert.Equal(announcement.Format == LanFormat.Normal, announcement.Verified);
             formats.Add(announcement.Format);
             if (formats.Count == 2 && announcer.Sent > 4) // it repeats
@@ -105,7 +105,7 @@ public sealed class LanDiscoveryTests : IDisposable
         using KeyPair other = KeyPair.Generate();
         Send(LanDatagram.EncodeNormal(Recorded.AddressOf(_keys), _keys, s_network), _options.NormalPort);
         Send(LanDatagram.EncodeNormal(Recorded.AddressOf(other), other, s_network), _options.NormalPort);
-        Assert.Equal(other.Id.ToString(), (await FirstAsync(heard)).Key);
+        Assert.Equal(other.Id, (await FirstAsync(heard)).FeedId);
         Assert.Equal(1, discovery.Counters.Rejected[LanReject.OwnKey]);
     }
 

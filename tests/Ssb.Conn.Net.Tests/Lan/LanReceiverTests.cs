@@ -24,7 +24,7 @@ public class LanReceiverTests
         LanReceiver receiver = NewReceiver();
         LanAnnouncement? told = receiver.Receive(Convert.FromHexString(Recorded.OneRoutePacket), s_honest, 3, LanFormat.Normal);
         Assert.Equal(
-            new LanAnnouncement(MultiserverAddress.Parse(Recorded.OneRoute), Recorded.Id, true, true, s_honest, "eth0", LanFormat.Normal), told);
+            new LanAnnouncement(MultiserverAddress.Parse(Recorded.OneRoute), Recorded.FeedId, true, true, s_honest, "eth0", LanFormat.Normal), told);
     }
 
     [Theory]

@@ -102,7 +102,7 @@ public sealed class LanRoutesTests : IDisposable
         string good = $"net:192.168.1.24:8008~shs:{K}";
         Assert.Equal(good, Hear(receiver, $"{good};{route}", Sender, 3)?.Address.Text);
         LanAnnouncement? told = Hear(receiver, $"{route};{good}", Sender, 3); // JavaScript takes the first that it can parse
-        Assert.Equal((good, $"@{K}.ed25519"), (told?.Address.Text, told?.Key));
+        Assert.Equal((good, FeedId.Parse($"@{K}.ed25519")), (told?.Address.Text, told?.FeedId));
     }
 
     [Theory]
@@ -113,7 +113,7 @@ public sealed class LanRoutesTests : IDisposable
         string good = $"net:192.168.1.23:8008~shs:{_keys.Id.ToBase64()}";
         byte[] packet = LanDatagram.EncodeNormal(MultiserverAddress.Parse($"net:192.168.1.23:8008~{part};{good}"), _keys, NetworkKey.Main);
         LanAnnouncement? told = NewReceiver().Receive(packet, IPAddress.Parse(Sender), 3, LanFormat.Normal);
-        Assert.Equal((good, _keys.Id.ToString(), true), (told?.Address.Text, told?.Key, told?.Verified));
+        Assert.Equal((good, _keys.Id, true), (told?.Address.Text, told?.FeedId, told?.Verified));
     }
 
     [Theory]
@@ -127,7 +127,7 @@ public sealed class LanRoutesTests : IDisposable
         using var bench = new ConnStaging();
         Assert.Equal(StageOutcome.Inserted, bench.TryStage(told!)?.Outcome); // it was heard
         StagedPeer peer = Assert.Single(bench.Entries());
-        Assert.Equal((good, told!.Key), (peer.Address.Text, peer.Address.Key));
+        Assert.Equal((good, told!.FeedId), (peer.Address.Text, peer.Address.FeedId));
     }
 
     [Fact]

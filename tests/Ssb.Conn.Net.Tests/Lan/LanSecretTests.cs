@@ -23,7 +23,7 @@ public class LanSecretTests
     {
         const string Evil = "eth0\e[2J\nforged";
         var address = MultiserverAddress.Parse("net:127.0.0.1:8008~foo:c2VlZA==");
-        var announcement = new LanAnnouncement(address, "@", true, true, System.Net.IPAddress.Loopback, Evil, LanFormat.Normal);
+        var announcement = new LanAnnouncement(address, default, true, true, System.Net.IPAddress.Loopback, Evil, LanFormat.Normal);
         Assert.Equal("net:127.0.0.1:8008~foo:*** from 127.0.0.1 by eth0?[2J?forged (signed)", announcement.ToString());
         Assert.Equal("Announcing by eth0?[2J?forged failed.", new LanProblem(Evil, $"Announcing by {Evil} failed.", DateTimeOffset.UnixEpoch).ToString());
     }

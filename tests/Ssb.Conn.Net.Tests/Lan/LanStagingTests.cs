@@ -39,7 +39,7 @@ public sealed class LanStagingTests : IDisposable
         Assert.Equal(1, _bench.Count);
 
         static LanAnnouncement Told(string text) => new(
-            MultiserverAddress.Parse(text), Recorded.Id, Verified: true, SenderMatches: true,
+            MultiserverAddress.Parse(text), Recorded.FeedId, Verified: true, SenderMatches: true,
             IPAddress.Parse("192.168.1.23"), "eth0", LanFormat.Normal);
     }
 
@@ -125,7 +125,7 @@ public sealed class LanStagingTests : IDisposable
     public void Stage_AddressLongerThanTheBenchTakes_IsIgnored()
     {
         using var narrow = new ConnStaging(new StagingOptions { MaxAddressLength = 20 });
-        Assert.Null(narrow.TryStage(new LanAnnouncement(s_address, Recorded.Id, true, true, IPAddress.Loopback, "lo", LanFormat.Normal)));
+        Assert.Null(narrow.TryStage(new LanAnnouncement(s_address, Recorded.FeedId, true, true, IPAddress.Loopback, "lo", LanFormat.Normal)));
         Assert.Equal(0, narrow.Count);
     }
 
@@ -137,7 +137,7 @@ public sealed class LanStagingTests : IDisposable
         {
             using Wire.KeyPair keys = Recorded.NewKeys((byte)i);
             MultiserverAddress address = Recorded.AddressOf(keys);
-            return bench.TryStage(new LanAnnouncement(address, keys.Id.ToString(), true, true, IPAddress.Loopback, "lo", LanFormat.Normal))?.Outcome;
+            return bench.TryStage(new LanAnnouncement(address, keys.Id, true, true, IPAddress.Loopback, "lo", LanFormat.Normal))?.Outcome;
         });
         Assert.Equal([StageOutcome.Inserted, StageOutcome.Inserted, StageOutcome.Inserted, StageOutcome.Refused, StageOutcome.Refused], outcomes);
     }
@@ -151,7 +151,7 @@ public sealed class LanStagingTests : IDisposable
 
     private StageResult? Announce(bool verified, bool matches = true) =>
         _bench.TryStage(new LanAnnouncement(
-            s_address, Recorded.Id, verified, matches, IPAddress.Parse("192.168.1.23"), "eth0", verified ? LanFormat.Normal : LanFormat.Legacy));
+            s_address, Recorded.FeedId, verified, matches, IPAddress.Parse("192.168.1.23"), "eth0", verified ? LanFormat.Normal : LanFormat.Legacy));
 
     private bool? SenderMatches() =>
         _bench.Get(s_address)?.Data.Fields.TryGetValue(LanStaging.SenderMatches, out JsonElement value) == true ? value.GetBoolean() : null;

@@ -24,6 +24,8 @@ internal static class Recorded
     public const string EscapesPacket =
         "0712deb737731abc0651a2c34574a4b0cf3135a37ef849e15892c7d8954ceb31a4f7f730cf56ee888104fd1982e92400cc6c2146c930c2877f2a12de73267c20875d118f018b5dda54d0dd7d4c71e149c0c0d5981ed3c53480acf33f04b719c18fb05bbb3e67ec0b1ac8a4e717981437ec47a24cef89dd9c16b7451de10d89078cbd0ef620968e5e9fc00756ccf67f32e0eeb2b09b7b185d3e71e690891e141f60a7c05ce1c2e06d5aff84dca36bfa8407e5e6eafe37bf610e";
 
+    public static FeedId FeedId => FeedId.Parse(Id);
+
     public static KeyPair NewKeys(byte seed = 1) => KeyPair.FromSeed([.. Enumerable.Repeat(seed, 32)]);
 
     public static MultiserverAddress AddressOf(KeyPair keys, string host = "192.168.1.23", int port = 8008) =>

@@ -40,7 +40,7 @@ public sealed class RoomClientTests : RoomPeers
         await Connect(bob, room.Address);
         UntilStaged(alice, id, bob.Id);
         PeerConnection tunnel = await Connect(alice, Tunnel(id, bob.Id));
-        Assert.Equal(bob.Id, tunnel.Remote);
+        Assert.Equal(bob.Id, tunnel.FeedId);
         Assert.Contains("conn.why", (await tunnel.Rpc.GetManifestAsync(Token)).Procedures.Keys); // bob's, and not the room's
         Until(() => bob.Conn.Hub.GetState(Tunnel(id, alice.Id)) == HubState.Connected);
         Until(() => alice.Conn.Staging.Count == 0 && bob.Conn.Staging.Count == 0); // in connection
@@ -126,7 +126,7 @@ public sealed class RoomClientTests : RoomPeers
         Until(() => room.Attendants.Contains(bob.Id));
         await Connect(alice, room.Address);
         Until(() => DataOf(alice, room.Address).TryGetProperty("onlineCount", out JsonElement count) && count.GetInt32() == 2);
-        graph.FailsFor = bob.Id.ToString();
+        graph.FailsFor = bob.Id;
         await alice.Conn.DisconnectAsync(bob.Addresses[0]).WaitAsync(Guard, Token);
         Until(() => log.All.Any(line => line.Text == "Attendants of rooms that leave the hub are not staged at the moment."));
         graph.FailsFor = null;
@@ -136,11 +136,11 @@ public sealed class RoomClientTests : RoomPeers
 
     private sealed class FailingGraph : ISocialGraph
     {
-        public string? FailsFor { get; set; }
+        public FeedId? FailsFor { get; set; }
 
         public bool IsLoaded => true;
 
-        public int? HopsTo(string feedId) => feedId == FailsFor ? throw new InvalidOperationException("broken") : 1;
+        public int? HopsTo(FeedId feedId) => feedId == FailsFor ? throw new InvalidOperationException("broken") : 1;
     }
 
     [Fact]
@@ -152,7 +152,7 @@ public sealed class RoomClientTests : RoomPeers
         await Connect(bob, room.Address);
         Until(() => room.Attendants.Contains(bob.Id));
         alice.Conn.Remember(room.Address);
-        Assert.Equal(bob.Id, (await Connect(alice, Tunnel(id, bob.Id))).Remote);
+        Assert.Equal(bob.Id, (await Connect(alice, Tunnel(id, bob.Id))).FeedId);
         Assert.Equal(HubState.Connected, alice.Conn.Hub.GetState(room.Address));
     }
 
@@ -165,7 +165,7 @@ public sealed class RoomClientTests : RoomPeers
         await Connect(bob, room.Address);
         Until(() => room.Attendants.Contains(bob.Id));
         alice.Conn.Remember(Tunnel(id, bob.Id), PeerData.Empty.With("room", id.ToString()).With("roomAddress", room.Address.Text));
-        Assert.Equal(bob.Id, (await Connect(alice, Tunnel(id, bob.Id))).Remote);
+        Assert.Equal(bob.Id, (await Connect(alice, Tunnel(id, bob.Id))).FeedId);
     }
 
     [Fact]

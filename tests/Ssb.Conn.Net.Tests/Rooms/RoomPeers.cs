@@ -89,7 +89,7 @@ public abstract class RoomPeers : IAsyncDisposable
 
     private protected static MultiserverAddress Tunnel(FeedId room, FeedId attendant) => MultiserverAddress.Parse($"tunnel:{room}:{attendant}~shs:{attendant.ToBase64()}");
 
-    private protected static FeedId KeyOf(MultiserverAddress address) => FeedId.Parse(address.Key);
+    private protected static FeedId KeyOf(MultiserverAddress address) => address.FeedId!.Value; // its address names it
 
     private protected static JsonElement DataOf(SsbPeer peer, MultiserverAddress inHub) => JsonElement.Parse(peer.Conn.Hub.Get(inHub)!.ToJson())[1];
 }

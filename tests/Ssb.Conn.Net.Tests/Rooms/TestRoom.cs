@@ -76,8 +76,8 @@ internal sealed class TestRoom : IAsyncDisposable
         await caller.Closed;
         lock (_gate)
         {
-            if (_attendants.TryGetValue(caller.Remote, out RpcConnection? attends) && attends == caller.Rpc && _attendants.Remove(caller.Remote))
-                Tell("left", caller.Remote);
+            if (_attendants.TryGetValue(caller.FeedId, out RpcConnection? attends) && attends == caller.Rpc && _attendants.Remove(caller.FeedId))
+                Tell("left", caller.FeedId);
         }
     }
 

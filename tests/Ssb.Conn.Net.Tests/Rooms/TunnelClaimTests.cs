@@ -50,9 +50,9 @@ public sealed class TunnelClaimTests : RoomPeers
         await using var trap = new Trap();
         SsbPeer alice = await StartScheduled();
         if (isBlocked)
-            alice.Conn.Block(_portal.ToString());
+            alice.Conn.Block(PeerTarget.From(_portal));
         else
-            alice.Conn.Dismiss(_portal.ToString());
+            alice.Conn.Dismiss(PeerTarget.From(_portal));
         alice.Conn.Remember(At(trap), PeerData.Parse("""{"type":"room"}"""));
         await AssertFails(alice, "cannot be reached", trap);
     }

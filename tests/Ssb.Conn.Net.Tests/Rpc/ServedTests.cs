@@ -150,7 +150,7 @@ public sealed class ServedTests : IAsyncDisposable
         {
             OnConnected = (connection, _) =>
             {
-                given.Enqueue(connection.Remote);
+                given.Enqueue(connection.FeedId);
                 return Task.CompletedTask;
             },
         });

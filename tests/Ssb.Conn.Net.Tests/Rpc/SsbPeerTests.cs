@@ -61,8 +61,8 @@ public sealed class SsbPeerTests : IAsyncDisposable
         RpcConnection control = await Control(alice);
         string address = bob.Addresses[0].Text;
         Assert.Equal($$"""{"id":"{{bob.Id}}","address":"{{address}}"}""", await Call(control, "conn.connect", address));
-        Assert.Equal(alice.Id, (await used.Task.WaitAsync(s_guard, Token)).Remote);
-        Assert.True(SpinWait.SpinUntil(() => bob.Conn.Hub.GetByKey(alice.Id.ToString()).Count == 1, s_guard));
+        Assert.Equal(alice.Id, (await used.Task.WaitAsync(s_guard, Token)).FeedId);
+        Assert.True(SpinWait.SpinUntil(() => bob.Conn.Hub.GetByFeedId(alice.Id).Count == 1, s_guard));
         RpcException e = await Assert.ThrowsAsync<RpcException>(() => bob.Network.Find(alice.Id)!.Rpc.CallAsync("conn.stage", [Somebody], Token));
         Assert.Equal("method:conn,stage is not in list of allowed methods", e.Message);
         Assert.Equal("true", await Call(control, "conn.disconnect", address));

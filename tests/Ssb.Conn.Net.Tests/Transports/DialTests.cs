@@ -132,7 +132,7 @@ public sealed class DialTests : RoomPeers
         var address = MultiserverAddress.Parse(
             $"net:127.0.0.1:{((System.Net.IPEndPoint)silent.LocalEndpoint).Port}~shs:{bob.Id.ToBase64()};{bob.Addresses[0].Text}");
         IPeerConnection connection = await alice.Conn.ConnectAsync(address, PeerData.Parse($$"""{"type":"{{type}}"}"""), Token).WaitAsync(Guard, Token);
-        Assert.Equal(bob.Id.ToString(), connection.Id);
+        Assert.Equal(bob.Id, connection.FeedId);
     }
 
     private MultiserverAddress At(string transport) => MultiserverAddress.Parse($"{transport}~shs:{_key}");

@@ -30,6 +30,37 @@ public sealed class ListeningSocketTests : IDisposable
         Assert.IsType<SocketException>(failure.InnerException);
     }
 
+    [Fact]
+    public void IsListening_SocketWithAndWithoutAProcess_TellsThemApart()
+    {
+        string path = Path.Combine(_folder, "socket");
+        Assert.False(UnixSockets.IsListening(path));
+        Assert.False(UnixSockets.IsListening(Path.Combine(_folder, new string('x', 200)))); // longer than the path of a socket can be
+        using (var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+        {
+            socket.Bind(new UnixDomainSocketEndPoint(path));
+            Assert.False(UnixSockets.IsListening(path)); // as a process that was killed leaves it
+            socket.Listen();
+            Assert.True(UnixSockets.IsListening(path));
+        }
+    }
+
+    [Fact]
+    public async Task OpenAsync_RouteThatAPersonChose_GivesItsStream()
+    {
+        using var listener = new TcpListener(System.Net.IPAddress.Loopback, 0);
+        listener.Start();
+        int port = ((System.Net.IPEndPoint)listener.LocalEndpoint).Port;
+        MultiserverRoute route = MultiserverAddress.Parse($"net:peer.example:{port}~shs:{_keys.Id.ToBase64()}").Routes[0];
+        var options = new RouteOptions { Resolve = (_, _) => Task.FromResult<System.Net.IPAddress[]>([System.Net.IPAddress.Loopback]), Timeout = s_guard };
+        await using Stream stream = await Transport.OpenAsync(route, options, Token);
+        using Socket caller = await listener.AcceptSocketAsync(Token);
+        Assert.Equal(((NetworkStream)stream).Socket.LocalEndPoint, caller.RemoteEndPoint);
+        Assert.Null(Transport.ProblemOf(route));
+        MultiserverRoute another = MultiserverAddress.Parse($"net:127.0.0.1:{port}~shs2:x").Routes[0];
+        await Assert.ThrowsAsync<ConnectFailedException>(() => Transport.OpenAsync(another, cancellationToken: Token));
+    }
+
     [Theory]
     [InlineData("plain", true), InlineData("größe~1", false), InlineData("First Last", false), InlineData("a~b!c;d", true), InlineData("tab\there", false)]
     [InlineData("'quoted\"", true), InlineData("日本", false)]

@@ -41,7 +41,7 @@ public sealed class OnionTests : IAsyncDisposable
             await Task.WhenAny(stream.CopyToAsync(peer.GetStream(), _over.Token), peer.GetStream().CopyToAsync(stream, _over.Token));
         });
         PeerConnection connection = await alice.ConnectAsync(Address, Token).WaitAsync(s_guard, Token);
-        Assert.Equal(_bob.Id, connection.Remote);
+        Assert.Equal(_bob.Id, connection.FeedId);
         await connection.Rpc.CallAsync("manifest", cancellationToken: Token).WaitAsync(s_guard, Token);
         Assert.Equal([5, 1, 0, 5, 1, 0, 3, (byte)Host.Length, .. Encoding.ASCII.GetBytes(Host), 8008 >> 8, 8008 & 0xff], _asked); // the proxy resolves the name
     }
@@ -149,6 +149,6 @@ public sealed class OnionTests : IAsyncDisposable
     private async Task AcceptAsync(PeerNetwork network)
     {
         await foreach (IPeerConnection caller in network.AcceptAsync(_ => true, _over.Token))
-            Assert.Equal(_alice.Id.ToString(), caller.Id);
+            Assert.Equal(_alice.Id, caller.FeedId);
     }
 }

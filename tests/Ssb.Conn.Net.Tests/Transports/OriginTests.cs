@@ -126,7 +126,7 @@ public sealed class OriginTests : IAsyncDisposable
         socket.Options.SetRequestHeader("Origin", "http://evil.example");
         await socket.ConnectAsync(new Uri($"ws://127.0.0.1:{PortOf(network)}/"), Token).WaitAsync(s_guard, Token);
         BoxStream stream = await SecretHandshake.ConnectAsync(
-            new WebSocketByteStream(socket, new UsefulBytes(TimeProvider.System)), Keys(), FeedId.Parse(network.Addresses[0].Key), cancellationToken: Token).WaitAsync(s_guard, Token);
+            new WebSocketByteStream(socket, new UsefulBytes(TimeProvider.System)), Keys(), network.Addresses[0].FeedId!.Value, cancellationToken: Token).WaitAsync(s_guard, Token);
         _pages.Add(stream);
         RpcConnection rpc = RpcConnection.Start(stream);
         await rpc.GetManifestAsync(Token).WaitAsync(s_guard, Token); // it is in

@@ -28,9 +28,9 @@ public sealed class PeerNetworkTests : IAsyncDisposable
         Task<IPeerConnection> called = Accept(bob);
         PeerNetwork alice = Open(_alice);
         PeerConnection connection = await alice.ConnectAsync(Assert.Single(bob.Addresses), Token).WaitAsync(s_guard, Token);
-        Assert.Equal((_bob.Id, true, false), (connection.Remote, connection.IsClient, connection.IsOurs));
+        Assert.Equal((_bob.Id, true, false), (connection.FeedId, connection.IsClient, connection.IsOurs));
         var caller = (PeerConnection)await called.WaitAsync(s_guard, Token);
-        Assert.Equal((_alice.Id, false), (caller.Remote, caller.IsClient));
+        Assert.Equal((_alice.Id, false), (caller.FeedId, caller.IsClient));
         Assert.Equal("\"hello\"", (await connection.Rpc.CallAsync("greet", cancellationToken: Token).WaitAsync(s_guard, Token)).AsJson().GetRawText());
         await connection.CloseAsync(CancellationToken.None).WaitAsync(s_guard, Token);
         await caller.Closed.WaitAsync(s_guard, Token);
@@ -62,7 +62,7 @@ public sealed class PeerNetworkTests : IAsyncDisposable
         dead.Bind(new IPEndPoint(IPAddress.Loopback, 0)); // and does not listen
         string first = $"net:127.0.0.1:{((IPEndPoint)dead.LocalEndPoint!).Port}~shs:{_bob.Id.ToBase64()}";
         PeerConnection connection = await Open(_alice).ConnectAsync(MultiserverAddress.Parse($"{first};{bob.Addresses[0].Text}"), Token).WaitAsync(s_guard, Token);
-        Assert.Equal(_bob.Id, connection.Remote);
+        Assert.Equal(_bob.Id, connection.FeedId);
     }
 
     [Fact]
@@ -86,7 +86,7 @@ public sealed class PeerNetworkTests : IAsyncDisposable
     public async Task Accept_Unwelcome_IsRefusedInTheHandshake()
     {
         PeerNetwork bob = Open(_bob, "net:127.0.0.1:0~shs");
-        Task<IPeerConnection> called = Accept(bob, isWelcome: id => id != _alice.Id.ToString());
+        Task<IPeerConnection> called = Accept(bob, isWelcome: id => id != _alice.Id);
         await Assert.ThrowsAsync<ConnectFailedException>(() => Open(_alice).ConnectAsync(bob.Addresses[0], Token).WaitAsync(s_guard, Token));
         Assert.True(SpinWait.SpinUntil(() => bob.Counters.Unwelcome == 1, s_guard));
         Assert.False(called.IsCompleted);
@@ -111,7 +111,7 @@ public sealed class PeerNetworkTests : IAsyncDisposable
         Assert.True(SpinWait.SpinUntil(() => bob.Counters.RefusedHandshakes == 42, s_guard));
         Assert.Equal(8, bob.Counters.Handshakes);
         PeerConnection honest = await Open(_alice).ConnectAsync(bob.Addresses[0], Token).WaitAsync(s_guard, Token);
-        Assert.Equal(_alice.Id.ToString(), (await called.WaitAsync(s_guard, Token)).Id);
+        Assert.Equal(_alice.Id, (await called.WaitAsync(s_guard, Token)).FeedId);
         Assert.Equal(1, bob.Counters.Evicted);
         Assert.False(honest.Closed.IsCompleted);
         silent.ForEach(s => s.Dispose());
@@ -200,7 +200,7 @@ public sealed class PeerNetworkTests : IAsyncDisposable
         var address = MultiserverAddress.Parse($"ws://<x>.onion:80~shs:{_bob.Id.ToBase64()};{bob.Addresses[0].Text}");
         Assert.Null(address.Problem);
         PeerConnection connection = await Open(_alice).ConnectAsync(address, Token).WaitAsync(s_guard, Token);
-        Assert.Equal(_bob.Id, connection.Remote);
+        Assert.Equal(_bob.Id, connection.FeedId);
     }
 
     [Fact]
@@ -272,7 +272,7 @@ public sealed class PeerNetworkTests : IAsyncDisposable
     }
 
     // The first that calls; all others are let in too.
-    private Task<IPeerConnection> Accept(PeerNetwork network, Func<string, bool>? isWelcome = null)
+    private Task<IPeerConnection> Accept(PeerNetwork network, Func<FeedId, bool>? isWelcome = null)
     {
         var first = new TaskCompletionSource<IPeerConnection>(TaskCreationOptions.RunContinuationsAsynchronously);
         _accepting.Add(AcceptAll());

@@ -23,7 +23,7 @@ public sealed class SharesTests : RoomPeers
         await using PeerNetwork alice = Caller(first, second);
         var address = MultiserverAddress.Parse(
             transport == "net" ? $"net:two.example:{port}~shs:{KeyOf(bob.Addresses[0]).ToBase64()}" : $"ws://two.example:{port}~shs:{KeyOf(bob.Addresses[0]).ToBase64()}");
-        Assert.Equal(address.Key, await DialAsync(alice, address));
+        Assert.Equal(address.FeedId, await DialAsync(alice, address));
     }
 
     [Fact]
@@ -36,7 +36,7 @@ public sealed class SharesTests : RoomPeers
         BlackHole[] holes = [.. dead.Select(a => new BlackHole(IPAddress.Parse(a), port))];
         await using PeerNetwork alice = Caller([.. dead, "127.0.0.1"]);
         var address = MultiserverAddress.Parse($"net:many.example:{port}~shs:{KeyOf(bob.Addresses[0]).ToBase64()}");
-        Assert.Equal(address.Key, await DialAsync(alice, address));
+        Assert.Equal(address.FeedId, await DialAsync(alice, address));
         Array.ForEach(holes, hole => hole.Dispose());
     }
 
@@ -88,12 +88,12 @@ public sealed class SharesTests : RoomPeers
         time.TryNextAsync(several, TimeSpan.FromSeconds(4), "it", (share, _) => Task.FromResult(share.Left), Token);
 
     // As the manager dials, whose deadline ends all of it. The system gives up a call after two minutes or so.
-    private static async Task<string> DialAsync(PeerNetwork network, MultiserverAddress address)
+    private static async Task<FeedId> DialAsync(PeerNetwork network, MultiserverAddress address)
     {
         var deadline = TimeSpan.FromSeconds(60);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(Token);
         ended.CancelAfter(deadline);
-        return (await network.DialAsync(new PeerDial(address) { Deadline = deadline }, ended.Token)).Id;
+        return (await network.DialAsync(new PeerDial(address) { Deadline = deadline }, ended.Token)).FeedId;
     }
 
     private PeerNetwork Listen(string listen)

@@ -28,7 +28,7 @@ public sealed class SilentPeerTests : RoomPeers
         far!.Freeze(); // it was made, or there were no answer
         await connection.Closed.WaitAsync(Guard, Token);
         Assert.Equal(ConnReason.Silent, connection.EndReason);
-        Until(() => alice.Conn.Why(bob.Id.ToString()).History.Any(n => n is { What: "disconnected", Reason: ConnReason.Silent }));
+        Until(() => alice.Conn.Why(PeerTarget.From(bob.Id)).History.Any(n => n is { What: "disconnected", Reason: ConnReason.Silent }));
         Assert.Equal(HubState.Connected, alice.Conn.Hub.GetState(room.Addresses[0]));
     }
 
@@ -101,8 +101,8 @@ public sealed class SilentPeerTests : RoomPeers
         await connection.Closed.WaitAsync(Guard, Token);
         Assert.Equal(ConnReason.NotReading, connection.EndReason);
         await Assert.ThrowsAsync<RpcException>(() => sink);
-        Until(() => alice.Conn.Why(bob.Id.ToString()).History.Any(n => n is { What: "disconnected", Reason: ConnReason.NotReading }));
-        Assert.DoesNotContain(alice.Conn.Why(bob.Id.ToString()).History, n => n.What == "cut-off");
+        Until(() => alice.Conn.Why(PeerTarget.From(bob.Id)).History.Any(n => n is { What: "disconnected", Reason: ConnReason.NotReading }));
+        Assert.DoesNotContain(alice.Conn.Why(PeerTarget.From(bob.Id)).History, n => n.What == "cut-off");
 
         async Task<BoxStream> ShakeAsync()
         {
@@ -133,7 +133,7 @@ public sealed class SilentPeerTests : RoomPeers
         PeerConnection idle = await Connect(alice, AddressOf(listener, bob));
         await idle.Closed.WaitAsync(Guard, Token);
         Assert.Equal(ConnReason.Idle, idle.EndReason);
-        Until(() => alice.Conn.Why(bob.Id.ToString()).History.Any(n => n is { What: "disconnected", Reason: ConnReason.Idle }));
+        Until(() => alice.Conn.Why(PeerTarget.From(bob.Id)).History.Any(n => n is { What: "disconnected", Reason: ConnReason.Idle }));
 
         SsbPeer carol = await StartPeer(), dave = await StartPeer();
         PeerConnection ended = await Connect(carol, dave.Addresses[0]);

@@ -34,7 +34,7 @@ public sealed class SpellingTests : IAsyncDisposable
         Assert.Equal(At(expected, port, _bob), address.Text);
 
         PeerConnection connection = await Open(_alice).ConnectAsync(address, Token).WaitAsync(s_guard, Token);
-        Assert.Equal(_bob.Id, connection.Remote);
+        Assert.Equal(_bob.Id, connection.FeedId);
         MultiserverAddress caller = (await called.WaitAsync(s_guard, Token)).Address; // where the call came from
         Assert.Equal(At(expected, caller.Routes[0].Port!.Value, _alice), caller.Text);
     }
@@ -175,7 +175,7 @@ public sealed class SpellingTests : IAsyncDisposable
     private async Task ConnectsAsync(string text)
     {
         PeerConnection connection = await Open(_alice).ConnectAsync(MultiserverAddress.Parse(text), Token).WaitAsync(s_guard, Token);
-        Assert.Equal(_bob.Id, connection.Remote);
+        Assert.Equal(_bob.Id, connection.FeedId);
         Assert.Equal(text, connection.Address.Text);
     }
 

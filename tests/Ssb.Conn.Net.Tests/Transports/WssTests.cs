@@ -28,7 +28,7 @@ public sealed class WssTests : IAsyncDisposable
         MultiserverAddress address = Serve();
         RemoteCertificateValidationCallback trusting = (_, certificate, _, _) => certificate!.GetCertHashString() == _certificate.GetCertHashString();
         PeerConnection connection = await Open(new PeerNetworkOptions { Keys = _alice, Certificates = trusting, Limits = s_unhurried }).ConnectAsync(address, Token).WaitAsync(s_guard, Token);
-        Assert.Equal(_bob.Id, connection.Remote);
+        Assert.Equal(_bob.Id, connection.FeedId);
         Assert.NotEqual(default, (await connection.Rpc.CallAsync("manifest", cancellationToken: Token).WaitAsync(s_guard, Token)).AsJson().ValueKind);
     }
 
@@ -96,7 +96,7 @@ public sealed class WssTests : IAsyncDisposable
     private async Task AcceptAsync(PeerNetwork network)
     {
         await foreach (IPeerConnection caller in network.AcceptAsync(_ => true, _over.Token))
-            Assert.Equal(_alice.Id.ToString(), caller.Id);
+            Assert.Equal(_alice.Id, caller.FeedId);
     }
 
     private async Task ForwardAsync(int port)

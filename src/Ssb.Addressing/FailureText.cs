@@ -1,10 +1,10 @@
 using System.Net.Sockets;
 
-namespace Ssb.Conn;
+namespace Ssb;
 
 /// <summary>What went wrong, in plain words, where the system's own are missing or say something else: the one place for errors of sockets,
 /// names and files.</summary>
-internal static class FailureText
+public static class FailureText
 {
     /// <summary>What is said of a name that does not exist.</summary>
     public const string NoSuchName = "there is no such name";
