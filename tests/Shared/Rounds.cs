@@ -13,7 +13,7 @@ internal static class Rounds
     /// <returns>All of them, or the part of them that the variable <c>SSB_CONN_ROUNDS_DIVISOR</c> asks for; at least 1.</returns>
     public static int Of(int all) => Math.Max(1, all / s_divisor);
 
-    /// <param name="all">The distance of two places that are tried, out of many.</param>
+    /// <param name="distance">The distance of two places that are tried, out of many.</param>
     /// <returns>That distance, or one that is larger by the same variable.</returns>
-    public static int Step(int all) => all * s_divisor;
+    public static int Step(int distance) => distance * s_divisor;
 }

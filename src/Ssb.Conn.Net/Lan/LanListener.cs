@@ -146,10 +146,6 @@ internal sealed class LanListener : IDisposable
                     return true;
             }
         }
-        catch (SocketException e) when (e.SocketErrorCode == SocketError.MessageSize)
-        {
-            _receiver.CountTooLong();
-        }
         catch (SocketException e) when (
             e.SocketErrorCode is SocketError.ConnectionReset or SocketError.ConnectionRefused or SocketError.TimedOut or SocketError.WouldBlock)
         {

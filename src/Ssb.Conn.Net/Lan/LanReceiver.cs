@@ -122,16 +122,6 @@ internal sealed class LanReceiver
             _networkRead = null;
     }
 
-    /// <summary>Counts what the system gave as too long for the buffer.</summary>
-    public void CountTooLong()
-    {
-        lock (_gate)
-        {
-            _datagrams++;
-            Reject(LanReject.TooLong);
-        }
-    }
-
     /// <summary>Counts an announcement that the host's queue had no room for.</summary>
     public void CountDropped()
     {

@@ -10,7 +10,7 @@ internal sealed class CliPeer : IAsyncDisposable
     private static readonly string[] s_tool = BuiltProgram.Command("ssb-conn");
 
     private readonly TemporaryFolder _folder = new();
-    private readonly int _port = Loopback.FreePort();
+    private readonly int _port = FreePorts.Tcp();
     private PeerProcess? _process;
 
     /// <summary>Its SSB folder.</summary>

@@ -57,7 +57,7 @@ public partial class CommandLineTests
         // On purpose: data that are text. There each of its characters becomes a field of the peer.
         Assert.Contains("The given connection data should have been an object", await RunAsync(ours.Path, port, peer.Id, "conn.stage", Somebody, """{"type":"lan"}"""), StringComparison.Ordinal);
         // And why a dial failed.
-        string failed = await RunAsync(ours.Path, port, peer.Id, "conn.connect", $"net:127.0.0.1:{Loopback.FreePort()}~shs:{Key}");
+        string failed = await RunAsync(ours.Path, port, peer.Id, "conn.connect", $"net:127.0.0.1:{FreePorts.Tcp()}~shs:{Key}");
         Assert.StartsWith("1: ", failed, StringComparison.Ordinal);
         Assert.Contains("could not be reached", failed, StringComparison.Ordinal);
 

@@ -33,7 +33,7 @@ internal sealed record ConnRecording(IReadOnlyList<string> Calls, IReadOnlyDicti
         using KeyPair keys = JavaScriptPeer.KeysOf(Seed);
         await using SsbPeer peer = await OurPeer.StartAsync(folder.Path, keys, options => options with
         {
-            Lan = new LanOptions { Loopback = true, NormalPort = Loopback.FreePort(), LegacyPort = Loopback.FreePort() },
+            Lan = new LanOptions { Loopback = true, NormalPort = FreePorts.Tcp(), LegacyPort = FreePorts.Tcp() },
         });
         return await OfAsync(peer.Addresses[0].Text);
     }
@@ -41,7 +41,7 @@ internal sealed record ConnRecording(IReadOnlyList<string> Calls, IReadOnlyDicti
     private static async Task<ConnRecording> OfAsync(string address)
     {
         string modules = await NodeModules.GetAsync();
-        string options = JsonSerializer.Serialize(new { address, seed = Seed, third = Loopback.FreePort(), nobody = Loopback.FreePort() });
+        string options = JsonSerializer.Serialize(new { address, seed = Seed, third = FreePorts.Tcp(), nobody = FreePorts.Tcp() });
         await using var client = LineProcess.Start(["node", "conn-client.js", options], NodeModules.Scripts, ("NODE_PATH", modules));
         var calls = new List<string>();
         var lines = new Dictionary<string, JsonObject>();

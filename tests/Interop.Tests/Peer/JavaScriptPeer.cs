@@ -45,8 +45,8 @@ internal sealed class JavaScriptPeer : IAsyncDisposable
     public static async Task<JavaScriptPeer> StartAsync(string folder, int seed = 0, int port = 0)
     {
         string modules = await NodeModules.GetAsync();
-        port = port == 0 ? Loopback.FreePort() : port;
-        int ws = Loopback.FreePort();
+        port = port == 0 ? FreePorts.Tcp() : port;
+        int ws = FreePorts.Tcp();
         string options = JsonSerializer.Serialize(new { path = folder, port, ws, seed });
         var process = new PeerProcess(
             LineProcess.Start(["node", "conn-peer.js", options], NodeModules.Scripts, ("NODE_PATH", modules)), TestContext.Current.CancellationToken);

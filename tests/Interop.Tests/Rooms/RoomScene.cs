@@ -27,7 +27,7 @@ internal sealed class RoomScene : IAsyncDisposable
     private readonly RoomKind _kind;
     private readonly NetworkKey _network = NetworkKey.Generate();
     private readonly TemporaryFolder _folder = new();
-    private readonly int _port = Loopback.FreePort();
+    private readonly int _port = FreePorts.Tcp();
     private readonly KeyPair _roomKeys = KeyPair.FromSeed(SeedOf(RoomSeed));
     private readonly List<IAsyncDisposable> _peers = [];
     private IAsyncDisposable? _room;
@@ -84,7 +84,7 @@ internal sealed class RoomScene : IAsyncDisposable
     public async Task<Attendant> StartTheirsAsync(int seed)
     {
         using KeyPair keys = KeyPair.FromSeed(SeedOf(seed));
-        var peer = new Attendant(await StartAsync("attendant.js", seed, Loopback.FreePort()), keys.Id);
+        var peer = new Attendant(await StartAsync("attendant.js", seed, FreePorts.Tcp()), keys.Id);
         _peers.Add(peer);
         return peer;
     }

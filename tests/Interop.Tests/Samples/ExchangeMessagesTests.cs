@@ -21,7 +21,7 @@ public class ExchangeMessagesTests
     public async Task Exchange_WithSsbDb2_EachHasTheOthersMessages(bool weDial)
     {
         using var folder = new TemporaryFolder();
-        (int theirPort, int ourPort) = (Loopback.FreePort(), Loopback.FreePort());
+        (int theirPort, int ourPort) = (FreePorts.Tcp(), FreePorts.Tcp());
         await using PeerProcess theirs = await StartAsync(folder.Path, theirPort, "one ☃", "two \u2028 \ud83c\udf89");
         string their = await IdAsync(theirs);
         await using Sample ours = Sample.Start("ExchangeMessages", folder.Path, weDial ? [$"{ourPort}", Address(theirPort, their)] : [$"{ourPort}"]);
@@ -48,7 +48,7 @@ public class ExchangeMessagesTests
     public async Task Refuse_SsbDb2InTheHandshake_ItLearnsNothing()
     {
         using var folder = new TemporaryFolder();
-        (int theirPort, int ourPort) = (Loopback.FreePort(), Loopback.FreePort());
+        (int theirPort, int ourPort) = (FreePorts.Tcp(), FreePorts.Tcp());
         await using PeerProcess theirs = await StartAsync(folder.Path, theirPort);
         await using Sample ours = Sample.Start("ExchangeMessages", folder.Path, $"{ourPort}", await IdAsync(theirs));
         JsonElement hello = JsonElement.Parse(await ours.FindAsync(_ => true));
@@ -84,7 +84,7 @@ public class ExchangeMessagesTests
                 ended.SetResult();
             },
         }, Token);
-        await using Sample ours = Sample.Start("ExchangeMessages", folder.Path, $"{Loopback.FreePort()}", liar.Addresses[0].Text);
+        await using Sample ours = Sample.Start("ExchangeMessages", folder.Path, $"{FreePorts.Tcp()}", liar.Addresses[0].Text);
         await ours.FindAsync(line => line.Contains("\"text\":\"a\"", StringComparison.Ordinal));
         Assert.EndsWith(complaint, await ours.FindAsync(line => line.StartsWith($"Not a message of {keys.Id}: ", StringComparison.Ordinal)), StringComparison.Ordinal);
         await ended.Task.WaitAsync(Patience.Guard, Token);

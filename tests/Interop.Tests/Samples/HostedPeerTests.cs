@@ -13,7 +13,7 @@ public class HostedPeerTests
         if (OperatingSystem.IsWindows())
             Assert.Skip("There is no SIGTERM on Windows.");
         using var folder = new TemporaryFolder();
-        int port = Loopback.FreePort();
+        int port = FreePorts.Tcp();
         await using Sample sample = Sample.Start("HostedPeer", folder.Path, "--contentRoot", AppContext.BaseDirectory,
             "--Ssb:Folder", folder.Path, "--Ssb:Listen:0", $"net:{IPAddress.Loopback}:{port}~shs", "--Ssb:Lan", "false");
         string id = (await sample.FindAsync(line => line.EndsWith(" is Healthy", StringComparison.Ordinal))).Split(' ')[0];

@@ -26,7 +26,7 @@ internal sealed class RpcPeer : IAsyncDisposable
     public static async Task<RpcPeer> StartAsync(int seed, params FeedId[] masters)
     {
         string modules = await NodeModules.GetAsync();
-        string options = JsonSerializer.Serialize(new { seed, port = Loopback.FreePort(), master = masters.Select(id => id.ToString()) });
+        string options = JsonSerializer.Serialize(new { seed, port = FreePorts.Tcp(), master = masters.Select(id => id.ToString()) });
         var process = new PeerProcess(
             LineProcess.Start(["node", "rpc-peer.js", options], NodeModules.Scripts, ("NODE_PATH", modules)), TestContext.Current.CancellationToken);
         JsonElement ready = await process.FindAsync(line => line.TryGetProperty("ready", out _));

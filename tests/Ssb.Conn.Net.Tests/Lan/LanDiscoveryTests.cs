@@ -15,8 +15,8 @@ public sealed class LanDiscoveryTests : IDisposable
     {
         Loopback = true,
         NetworkKey = s_network,
-        NormalPort = FreePort(),
-        LegacyPort = FreePort(),
+        NormalPort = FreePorts.Udp(),
+        LegacyPort = FreePorts.Udp(),
         AnnounceInterval = TimeSpan.FromMilliseconds(100),
         AcceptAnyRoute = true, // of hosts that are not there
     };
@@ -435,11 +435,5 @@ public sealed class LanDiscoveryTests : IDisposable
             socket.ExclusiveAddressUse = true;
         socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
         return socket;
-    }
-
-    private static int FreePort()
-    {
-        using Socket socket = BindExclusively(0);
-        return ((IPEndPoint)socket.LocalEndPoint!).Port; // bound above
     }
 }

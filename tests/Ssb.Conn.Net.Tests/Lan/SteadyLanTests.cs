@@ -19,7 +19,7 @@ public sealed class SteadyLanTests : IDisposable
         Loopback = true,
         Legacy = false,
         NetworkKey = NetworkKey.Generate(),
-        NormalPort = FreePort(),
+        NormalPort = FreePorts.Udp(),
         AnnounceInterval = TimeSpan.FromMilliseconds(100),
         AcceptAnyRoute = true,
     };
@@ -129,7 +129,7 @@ public sealed class SteadyLanTests : IDisposable
     [Fact]
     public async Task Discovery_OnePortIsTakenAtFirst_IsOpenedWhenItIsFree()
     {
-        LanOptions both = _options with { Legacy = true, LegacyPort = FreePort() };
+        LanOptions both = _options with { Legacy = true, LegacyPort = FreePorts.Udp() };
         var taken = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
         taken.Bind(new IPEndPoint(IPAddress.Loopback, both.LegacyPort));
         await using var discovery = new LanDiscovery(both) { Log = _states };
@@ -221,12 +221,5 @@ public sealed class SteadyLanTests : IDisposable
         using var poll = new PeriodicTimer(TimeSpan.FromMilliseconds(5), TimeProvider.System);
         while (!isSo())
             await poll.WaitForNextTickAsync(guard.Token);
-    }
-
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port; // bound above
     }
 }

@@ -163,7 +163,7 @@ public sealed class ServedTests : IAsyncDisposable
     [Fact]
     public async Task Lan_ByMuxrpc_StartsStopsAndTellsWhatIsHeard()
     {
-        var options = new LanOptions { Loopback = true, NetworkKey = NetworkKey.Generate(), NormalPort = FreePort(), LegacyPort = FreePort(), AnnounceInterval = TimeSpan.FromMilliseconds(100) };
+        var options = new LanOptions { Loopback = true, NetworkKey = NetworkKey.Generate(), NormalPort = FreePorts.Udp(), LegacyPort = FreePorts.Udp(), AnnounceInterval = TimeSpan.FromMilliseconds(100) };
         SsbPeer peer = await Start(peer => peer with { NetworkKey = options.NetworkKey, Lan = options });
         RpcConnection master = await Connect(peer, _own, options.NetworkKey), stranger = await Connect(peer, KeyPair.Generate(), options.NetworkKey);
         foreach (string name in (string[])["lan.start", "lan.stop"])
@@ -327,13 +327,6 @@ public sealed class ServedTests : IAsyncDisposable
             Assert.Equal(reason, e.GetProperty("reason").GetString());
         if (isClient is not null)
             Assert.Equal(isClient, e.GetProperty("isClient").GetBoolean());
-    }
-
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 
     private static bool IsFree(int port)

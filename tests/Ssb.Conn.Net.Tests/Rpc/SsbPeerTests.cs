@@ -120,7 +120,7 @@ public sealed class SsbPeerTests : IAsyncDisposable
     [Fact]
     public async Task Lan_NowhereToBeCalled_ListensAllTheSame_AndThePeerEnds()
     {
-        int[] ports = FreeUdpPorts();
+        int[] ports = [FreePorts.Udp(), FreePorts.Udp()];
         var lan = new LanOptions { Loopback = true, NormalPort = ports[0], LegacyPort = ports[1], AnnounceInterval = TimeSpan.FromMilliseconds(200) };
         SsbPeer peer = await Start(0, options => options with { Listen = [], Lan = lan });
         using KeyPair keys = KeyPair.Generate();
@@ -137,7 +137,7 @@ public sealed class SsbPeerTests : IAsyncDisposable
     [InlineData(false), InlineData(true)]
     public async Task Lan_AnnouncedElsewhere_IsNotStagedUnlessSoSet_AndWhySaysSo(bool acceptAnyRoute)
     {
-        int[] ports = FreeUdpPorts();
+        int[] ports = [FreePorts.Udp(), FreePorts.Udp()];
         var lan = new LanOptions
         {
             Loopback = true,
@@ -234,18 +234,6 @@ public sealed class SsbPeerTests : IAsyncDisposable
     {
         await Disposal.AllAsync(_open);
         TestFolder.Delete(_folder);
-    }
-
-    private static int[] FreeUdpPorts()
-    {
-        Socket[] sockets = [.. Enumerable.Range(0, 2).Select(_ => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp))];
-        int[] ports = [.. sockets.Select(socket =>
-        {
-            socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            return ((IPEndPoint)socket.LocalEndPoint!).Port; // it is bound
-        })];
-        Array.ForEach(sockets, socket => socket.Dispose());
-        return ports;
     }
 
     private string FolderOf(int number) => Path.Combine(_folder, $"{number}");

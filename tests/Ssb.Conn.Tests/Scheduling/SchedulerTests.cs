@@ -287,7 +287,7 @@ public class SchedulerTests : PluginTestBase
         for (int i = 1; i <= 12; i++)
             conn.Remember(Given.Address(i), PeerData.Parse("""{"type":"pub"}"""));
         var connected = new Dictionary<MultiserverAddress, int>();
-        for (int minute = 0; minute < 3 * 24 * 60; minute++)
+        for (int minute = 0; minute < Rounds.Of(3) * 24 * 60; minute++)
         {
             Seconds(60);
             Assert.InRange(conn.Hub.Count, 3, 4);

@@ -134,7 +134,7 @@ public class RpcSilenceTests
             Until(() => !scene.Client.IsAsking);
         }
 
-        Assert.False(scene.Client.Completion.IsCompleted);
+        Assert.False(scene.Client.Completion.IsCompleted, scene.Client.Completion.IsCompleted ? (await scene.Client.Completion).ToString() : "");
         Assert.InRange(asked, 1, 4 * 60);
     }
 
