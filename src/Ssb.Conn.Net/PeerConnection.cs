@@ -71,7 +71,7 @@ public sealed class PeerConnection : IPeerConnection
             {
                 if (await Rpc.CallAsync("conn.keeps", [], cancellationToken).ConfigureAwait(false) is { } answer && answer.Equals(RpcValue.True))
                     return true;
-                await Task.Delay(wait, Rpc.Options.TimeProvider, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(wait, TimeProvider, cancellationToken).ConfigureAwait(false);
             }
         }
         catch (RpcException)
@@ -90,6 +90,8 @@ public sealed class PeerConnection : IPeerConnection
 
     /// <summary>How long the peer may take to show that it is there.</summary>
     internal TimeSpan ProbeDeadline { get; init; } = TimeSpan.FromSeconds(10);
+
+    internal TimeProvider TimeProvider { private get; init; } = TimeProvider.System;
 
     /// <summary>Waits for a probe that was begun.</summary>
     internal Action<Task>? Probing { private get; init; }

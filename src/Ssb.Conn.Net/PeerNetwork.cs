@@ -568,7 +568,13 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             Descriptors = _descriptors,
             AnswerDeadline = isRelayed && _options.Limits.Rpc.AnswerDeadline == Timeout.InfiniteTimeSpan ? _options.Limits.SilenceDeadline : _options.Limits.Rpc.AnswerDeadline,
         });
-        var connection = new PeerConnection(rpc, who, address, isClient, isOurs) { ProbeDeadline = s_probe < _options.Limits.SilenceDeadline || _options.Limits.SilenceDeadline == Timeout.InfiniteTimeSpan ? s_probe : _options.Limits.SilenceDeadline, Probing = Run };
+        TimeSpan silence = _options.Limits.SilenceDeadline;
+        var connection = new PeerConnection(rpc, who, address, isClient, isOurs)
+        {
+            ProbeDeadline = s_probe < silence || silence == Timeout.InfiniteTimeSpan ? s_probe : silence,
+            Probing = Run,
+            TimeProvider = _options.TimeProvider,
+        };
         bool isLate;
         lock (_gate)
         {

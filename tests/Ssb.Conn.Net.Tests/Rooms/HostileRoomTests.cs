@@ -125,7 +125,7 @@ public sealed class HostileRoomTests : RoomPeers
         KeyPair caller = NewKeys();
         RpcDuplex duplex = room.Find(alice.Id)!.Rpc.Duplex("tunnel.connect", [RpcValue.Json(JsonElement.Parse($$"""{"target":"{{alice.Id}}","origin":"{{caller.Id}}"}"""))]);
         await using BoxStream stream = await SecretHandshake.ConnectAsync(new TunnelStream(duplex), caller, alice.Id, new HandshakeOptions { Network = Network }, Token);
-        Until(() => alice.Conn.Hub.GetByFeedId(caller.Id).Count == 1);
+        Until(() => alice.Conn.Hub.Get(caller.Id) is not null);
     }
 
     [Fact]

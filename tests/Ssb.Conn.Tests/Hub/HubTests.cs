@@ -124,7 +124,7 @@ public class HubTests
         Assert.Null(Assert.Single(_hub.Entries()).FeedId);
         _network.Dials[0].Succeed(Given.FeedId(1));
         await connecting.Guarded();
-        Assert.Equal(Given.FeedId(1), Assert.Single(_hub.GetByFeedId(Given.FeedId(1))).FeedId);
+        Assert.Equal(Given.FeedId(1), _hub.Get(Given.FeedId(1))?.FeedId);
     }
 
     [Fact]
@@ -416,8 +416,8 @@ public class HubTests
         Task<IPeerConnection> connecting = _hub.ConnectAsync("net:localhost:1~noauth", PeerData.Empty.With("key", $"{Given.FeedId(2)}"));
         TestConnection connection = _network.Dials[0].Succeed(Given.FeedId(1));
         await connecting.Guarded();
-        Assert.Empty(_hub.GetByFeedId(Given.FeedId(2)));
-        Assert.Equal(Given.FeedId(1), Assert.Single(_hub.GetByFeedId(Given.FeedId(1))).FeedId);
+        Assert.Null(_hub.Get(Given.FeedId(2)));
+        Assert.Equal(Given.FeedId(1), _hub.Get(Given.FeedId(1))?.FeedId);
         connection.End();
         Assert.Empty(_hub.Entries());
     }

@@ -37,7 +37,7 @@ public class HubWalkTests
             _time.RunFor(TimeSpan.FromMinutes(10));
             return _asked.TrueForAll(t => t.IsCompleted) && hub.Count == 0; // nobody waits for ever, however it went
         });
-        Assert.All(Enumerable.Range(1, Peers), peer => Assert.Empty(hub.GetByFeedId(Given.FeedId(peer))));
+        Assert.All(Enumerable.Range(1, Peers), peer => Assert.Null(hub.Get(Given.FeedId(peer))));
 
         // As many dials as may be can begin.
         int before = _network.Dials.Count;
