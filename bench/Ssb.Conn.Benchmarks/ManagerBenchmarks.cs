@@ -44,7 +44,7 @@ internal static class ManagerBenchmarks
             var hub = new ConnHub(new NoNetwork());
             var query = new ConnQuery(ConnDb.InMemory(), hub, staging);
             foreach ((string address, FeedId key) in staged)
-                staging.Stage(address, new StagedData { Key = key.ToString(), Type = "pub" });
+                staging.Stage(address, new PeerData { Key = key.ToString(), Type = "pub" });
             foreach ((string address, FeedId key) in inHub)
                 hub.Accept(new StandingConnection(key, MultiserverAddress.Parse(address)));
             foreach (string what in (string[])["connectable", "all"])

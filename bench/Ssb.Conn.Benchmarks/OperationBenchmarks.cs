@@ -6,7 +6,7 @@ namespace Ssb.Conn.Benchmarks;
 /// <see cref="ConcurrentDictionary{TKey, TValue}"/> of the same strings.</summary>
 internal static class OperationBenchmarks
 {
-    public static readonly StagedData Lan = new() { Type = "lan", Verified = true };
+    public static readonly PeerData Lan = new() { Type = "lan", Verified = true };
 
     private static readonly List<ConnStaging> s_round = [];
 

@@ -80,7 +80,7 @@ internal sealed class CrowdProcess : IDisposable
             {
                 Told++;
                 _here[address] = true;
-                _host.Peer.Conn.Stage(address, new StagedData { Type = "internet" }, source: $"soak:{Told % 8}");
+                _host.Peer.Conn.Stage(address, new PeerData { Type = "internet" }, source: $"soak:{Told % 8}");
             }
             else
             {

@@ -20,8 +20,8 @@ public class JsonLinesTests
             TimeToLive = new Dictionary<string, TimeSpan> { ["lan"] = TimeSpan.FromSeconds(10) },
         });
         await using Lines written = await Lines.BeginAsync(staging, time);
-        staging.Stage(Address, new StagedData { Type = "lan", Verified = true });
-        staging.Stage(Address, new StagedData { Type = "lan" }.With("note", "a \"b\"\n😀\u001b[2J"));
+        staging.Stage(Address, new PeerData { Type = "lan", Verified = true });
+        staging.Stage(Address, new PeerData { Type = "lan" }.With("note", "a \"b\"\n😀\u001b[2J"));
         time.Advance(TimeSpan.FromSeconds(10));
         staging.Stage(Address);
         staging.Unstage(Address);

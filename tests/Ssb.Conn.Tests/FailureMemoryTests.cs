@@ -194,7 +194,7 @@ public class FailureMemoryTests : PluginTestBase
         ConnPlugin conn = await Open();
         string much = new('x', 40_000);
         conn.Remember(s_peer, PeerData.Empty.With("a", much));
-        conn.Stage(s_peer, new StagedData { Type = "lan" }.With("b", much));
+        conn.Stage(s_peer, new PeerData { Type = "lan" }.With("b", much));
         await conn.ConnectAsync(s_peer).Guarded();
         Assert.Equal(HubState.Connected, conn.Hub.GetState(s_peer));
         Network.Connections[0].End();

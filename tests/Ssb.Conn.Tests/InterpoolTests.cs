@@ -19,9 +19,9 @@ public class InterpoolTests : PluginTestBase
         ConnPlugin conn = await Open(s_options);
         conn.Stage(s_one, OfType("internet"));
         await conn.ConnectAsync(s_one).Guarded();
-        Assert.Throws<ArgumentException>(() => conn.Stage(s_one, StagedData.Empty.With("much", new string('a', Limit))));
-        Assert.Equal(RefusalReason.InHub, conn.TryStage(s_one, StagedData.Empty.With("half", new string('a', Limit / 2))).Reason);
-        Assert.Throws<ArgumentException>(() => conn.Stage(s_one, StagedData.Empty.With("other half", new string('a', Limit / 2))));
+        Assert.Throws<ArgumentException>(() => conn.Stage(s_one, PeerData.Empty.With("much", new string('a', Limit))));
+        Assert.Equal(RefusalReason.InHub, conn.TryStage(s_one, PeerData.Empty.With("half", new string('a', Limit / 2))).Reason);
+        Assert.Throws<ArgumentException>(() => conn.Stage(s_one, PeerData.Empty.With("other half", new string('a', Limit / 2))));
         await conn.DisconnectAsync(s_one).Guarded();
         StagedPeer back = Assert.Single(conn.Staging.Entries());
         Assert.Equal(["half", "stateChange"], back.Data.Fields.Keys);
@@ -34,7 +34,7 @@ public class InterpoolTests : PluginTestBase
         ConnPlugin conn = await Open(s_options);
         conn.Stage(s_one, OfType("internet"));
         await conn.ConnectAsync(s_one).Guarded();
-        Assert.Throws<ArgumentException>(() => conn.Stage(s_one, new StagedData { Key = $"{Given.FeedId(2)}" }));
+        Assert.Throws<ArgumentException>(() => conn.Stage(s_one, new PeerData { Key = $"{Given.FeedId(2)}" }));
         await conn.DisconnectAsync(s_one).Guarded();
         Assert.Equal(Given.FeedId(1), Assert.Single(conn.Staging.Entries()).FeedId);
     }

@@ -49,11 +49,11 @@ public abstract class PluginTestBase : IAsyncDisposable
 
     internal void Seconds(double seconds) => Time.RunFor(TimeSpan.FromSeconds(seconds));
 
-    internal static StagedData Data(string json) => StagedData.Parse(json);
+    internal static PeerData Data(string json) => PeerData.Parse(json);
 
-    internal static StagedData Lan(bool verified = true) => new() { Type = "lan", Verified = verified };
+    internal static PeerData Lan(bool verified = true) => new() { Type = "lan", Verified = verified };
 
-    internal static StagedData OfType(string type) => new() { Type = type };
+    internal static PeerData OfType(string type) => new() { Type = type };
 }
 
 /// <summary>A social graph that a test fills.</summary>

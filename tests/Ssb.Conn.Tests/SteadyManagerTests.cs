@@ -56,7 +56,7 @@ public sealed class SteadyManagerTests
 
         isBroken = false;
         network.Answer = static address => new TestConnection(address.FeedId!.Value, address); // it has one
-        conn.Stage(Given.Address(1), new StagedData { Type = "lan", Verified = true });
+        conn.Stage(Given.Address(1), new PeerData { Type = "lan", Verified = true });
         _time.RunFor(TimeSpan.FromMinutes(1));
         Assert.Equal(1, conn.Hub.Count);
         Assert.Equal(2, _lines.Count);

@@ -30,7 +30,7 @@ public class UpstreamInterpoolTests
     {
         await using ConnPlugin conn = await Open();
         Assert.NotNull(await conn.ConnectAsync(Address).Guarded());
-        Assert.False(conn.Stage(Address, StagedData.Parse("""{"mode":"internet"}""")));
+        Assert.False(conn.Stage(Address, PeerData.Parse("""{"mode":"internet"}""")));
         Assert.Empty(conn.Staging.Entries());
     }
 
@@ -39,7 +39,7 @@ public class UpstreamInterpoolTests
     {
         await using ConnPlugin conn = await Open();
         Assert.NotNull(await conn.ConnectAsync(Address, PeerData.Parse($$"""{"key":"{{Key}}"}""")).Guarded());
-        Assert.False(conn.Stage(Address2, StagedData.Parse($$"""{"mode":"internet","key":"{{Key}}"}""")));
+        Assert.False(conn.Stage(Address2, PeerData.Parse($$"""{"mode":"internet","key":"{{Key}}"}""")));
         Assert.Empty(conn.Staging.Entries());
     }
 
@@ -47,7 +47,7 @@ public class UpstreamInterpoolTests
     public async Task Connected_Peer_IsUnstaged()
     {
         await using ConnPlugin conn = await Open();
-        Assert.True(conn.Stage(Address, StagedData.Parse("""{"mode":"internet"}""")));
+        Assert.True(conn.Stage(Address, PeerData.Parse("""{"mode":"internet"}""")));
         Assert.Equal(Address, Assert.Single(conn.Staging.Entries()).Address.Text);
         Assert.NotNull(await conn.ConnectAsync(Address).Guarded());
         Assert.Empty(conn.Staging.Entries());
@@ -57,7 +57,7 @@ public class UpstreamInterpoolTests
     public async Task Connected_Peer_IsTheOnlyOneUnstaged()
     {
         await using ConnPlugin conn = await Open();
-        Assert.True(conn.Stage(Address, StagedData.Parse("""{"mode":"internet"}""")));
+        Assert.True(conn.Stage(Address, PeerData.Parse("""{"mode":"internet"}""")));
         Assert.NotNull(await conn.ConnectAsync("net:unrelatedaddress.com:9009~noauth").Guarded());
         Assert.Single(conn.Staging.Entries());
     }

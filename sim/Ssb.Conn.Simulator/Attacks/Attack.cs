@@ -12,8 +12,8 @@ internal static class Attack
 {
     private const int FirstForgedHost = 40; // honest hosts have lower numbers
 
-    private static readonly StagedData s_signed = new() { Type = "lan", Verified = true };
-    private static readonly StagedData s_unsigned = new() { Type = "lan", Verified = false };
+    private static readonly PeerData s_signed = new() { Type = "lan", Verified = true };
+    private static readonly PeerData s_unsigned = new() { Type = "lan", Verified = false };
 
     /// <summary>One machine in each LAN announces its many identities, from its own address or from many forged ones.</summary>
     public static void FloodLans(Targets targets, int senders)
@@ -156,5 +156,5 @@ internal static class Attack
         });
     }
 
-    private sealed record Told(MultiserverAddress Address, StagedData Data, string Source);
+    private sealed record Told(MultiserverAddress Address, PeerData Data, string Source);
 }

@@ -5,7 +5,7 @@ internal sealed class Lan(World world, int number)
 {
     public static readonly TimeSpan AnnounceEvery = TimeSpan.FromSeconds(2);
 
-    private static readonly StagedData s_announced = new() { Type = "lan", Verified = true };
+    private static readonly PeerData s_announced = new() { Type = "lan", Verified = true };
 
     public World World => world;
 
@@ -29,7 +29,7 @@ internal sealed class Lan(World world, int number)
         });
     }
 
-    public void Announce(MultiserverAddress address, StagedData data, string source, bool isHonest, SimHost? except = null)
+    public void Announce(MultiserverAddress address, PeerData data, string source, bool isHonest, SimHost? except = null)
     {
         foreach (SimHost host in Hosts)
         {

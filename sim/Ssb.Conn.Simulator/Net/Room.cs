@@ -5,7 +5,7 @@ internal sealed class Room : SimNode
 {
     public static readonly TimeSpan TellEvery = TimeSpan.FromMinutes(1);
 
-    private static readonly StagedData s_attendant = new() { Type = "room-attendant" };
+    private static readonly PeerData s_attendant = new() { Type = "room-attendant" };
 
     private readonly List<SimHost> _attendants = [];
     private readonly bool _isHostile;

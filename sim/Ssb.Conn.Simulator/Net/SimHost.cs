@@ -101,7 +101,7 @@ internal sealed class SimHost : SimNode
     /// <param name="source">By whom.</param>
     /// <param name="isHonest">Is it the truth?</param>
     /// <param name="again">It is told of again within this time.</param>
-    public void Hear(MultiserverAddress address, StagedData data, string source, bool isHonest, TimeSpan again)
+    public void Hear(MultiserverAddress address, PeerData data, string source, bool isHonest, TimeSpan again)
     {
         _sources[address] = source;
         StageResult result = Plugin.TryStage(address, data, source);

@@ -69,7 +69,7 @@ public sealed class RemotePeerTests : IAsyncDisposable
         JavaScriptPeer there = await StartThere();
         SsbPeer ours = await StartOurs();
         var address = MultiserverAddress.Parse(there.Address);
-        ours.Conn.Stage(address, new StagedData { Type = "lan", Verified = true });
+        ours.Conn.Stage(address, new PeerData { Type = "lan", Verified = true });
         ours.Conn.Start();
         Assert.True(SpinWait.SpinUntil(() => ours.Conn.Hub.GetState(address) == HubState.Connected, s_patience));
         Assert.Null(ours.Conn.Staging.Get(address));
@@ -82,7 +82,7 @@ public sealed class RemotePeerTests : IAsyncDisposable
         await ours.Conn.StopAsync(); // else each dial in vain makes it wait longer for the next
 
         await using JavaScriptPeer again = await JavaScriptPeer.StartAsync(_theirs.Path, Theirs, there.Port);
-        ours.Conn.Stage(address, new StagedData { Type = "lan", Verified = true }); // as when it announces itself again
+        ours.Conn.Stage(address, new PeerData { Type = "lan", Verified = true }); // as when it announces itself again
         ours.Conn.Start();
         Assert.True(SpinWait.SpinUntil(() => ours.Conn.Hub.GetState(address) == HubState.Connected, s_patience));
     }

@@ -206,7 +206,7 @@ internal sealed class Pools : IPeerNetwork, IAsyncDisposable
 
     private void Stage(string address, string data)
     {
-        Staging.Stage(address, StagedData.Parse(data));
+        Staging.Stage(address, PeerData.Parse(data));
         _bench.Add($"[\"{address}\",{data}]");
     }
 

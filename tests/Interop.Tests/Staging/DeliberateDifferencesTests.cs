@@ -91,7 +91,7 @@ public class DeliberateDifferencesTests
     {
         using var staging = new ConnStaging();
         foreach (string one in data)
-            staging.Stage(address, StagedData.Parse(one));
+            staging.Stage(address, PeerData.Parse(one));
         return JsonElement.Parse(staging.Entries().Single().ToJson())[1];
     }
 

@@ -34,7 +34,7 @@ public class StagingOracleTests
         foreach (StagingCall call in programs.Next(2_000).Where(call => call.Name == "stage" && MultiserverAddress.IsValid(call.Address)))
         {
             // Keys like "10" come first in every JavaScript object, whatever its order; no such order is promised here.
-            StagedData data = call.Data is null ? StagedData.Empty : StagedData.Parse(call.Data);
+            PeerData data = call.Data is null ? PeerData.Empty : PeerData.Parse(call.Data);
             staging.Stage(call.Address!, data with { Fields = data.Fields.Where(f => !int.TryParse(f.Key, out _)).ToDictionary() }); // a stage has one
         }
 
@@ -91,7 +91,7 @@ public class StagingOracleTests
                     clock.Advance(TimeSpan.FromMilliseconds(call.Milliseconds));
                     break;
                 case "stage":
-                    AssertBool(expected, staging.Stage(address, call.Data is null ? null : StagedData.Parse(call.Data)), where);
+                    AssertBool(expected, staging.Stage(address, call.Data is null ? null : PeerData.Parse(call.Data)), where);
                     break;
                 case "unstage":
                     AssertBool(expected, staging.Unstage(address), where);

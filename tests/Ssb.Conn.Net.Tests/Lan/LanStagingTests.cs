@@ -102,7 +102,7 @@ public sealed class LanStagingTests : IDisposable
     [Fact]
     public void Stage_PeerKnownFromAnotherSource_IsStagedAsLanByItsOwnHostOnly()
     {
-        _bench.Stage(s_address, new StagedData { Type = "internet" });
+        _bench.Stage(s_address, new PeerData { Type = "internet" });
         Assert.Null(Announce(verified: true, matches: false)); // perhaps a replay
         Assert.Equal("internet", _bench.Get(s_address)?.Type);
         Assert.Equal(StageOutcome.Updated, Announce(verified: true, matches: true)?.Outcome);
@@ -114,7 +114,7 @@ public sealed class LanStagingTests : IDisposable
     [InlineData(null)]
     public void Stage_UnsignedFromElsewhereOfAPeerOfAnotherSource_DoesNotMakeItExpire(string? type)
     {
-        _bench.Stage(s_address, new StagedData { Type = type });
+        _bench.Stage(s_address, new PeerData { Type = type });
         Assert.Null(Announce(verified: false, matches: false));
         _time.Advance(TimeSpan.FromSeconds(11));
         Assert.Equal(type, Assert.IsType<StagedPeer>(_bench.Get(s_address)).Type);

@@ -32,7 +32,7 @@ public sealed class FalseRoomTests : RoomPeers
         MultiserverAddress[] hostile = [.. Enumerable.Range(0, 12)
             .Select(_ => OpenServer(Pretending(() => Interlocked.Increment(ref asked))).Addresses[0])];
         foreach (MultiserverAddress address in hostile)
-            victim.Conn.Stage(address, new StagedData { Type = "lan", Verified = true }, "lan:lo/127.0.0.66");
+            victim.Conn.Stage(address, new PeerData { Type = "lan", Verified = true }, "lan:lo/127.0.0.66");
         Until(() => hostile.Count(h => victim.Conn.Hub.Get(h)?.Data.Type == "room") >= 4);
         int seen = Volatile.Read(ref looks);
         Until(() => Volatile.Read(ref looks) >= seen + 30);

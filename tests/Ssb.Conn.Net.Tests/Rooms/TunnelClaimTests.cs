@@ -19,7 +19,7 @@ public sealed class TunnelClaimTests : RoomPeers
     {
         await using var trap = new Trap();
         SsbPeer alice = await StartScheduled();
-        alice.Conn.Stage(At(trap), new StagedData { Type = "lan" }, "lan:eth0/192.168.1.4"); // not verified, and so for people
+        alice.Conn.Stage(At(trap), new PeerData { Type = "lan" }, "lan:eth0/192.168.1.4"); // not verified, and so for people
         await AssertFails(alice, "know no address", trap);
     }
 
@@ -39,7 +39,7 @@ public sealed class TunnelClaimTests : RoomPeers
         await using var trap = new Trap();
         SsbPeer alice = await StartScheduled(new SchedulerOptions { DialsAnyRoomForTunnels = true });
         alice.Conn.Remember(At(trap), PeerData.Parse("""{"type":"room","autoconnect":false}"""));
-        alice.Conn.Stage(Claim, new StagedData { Type = "room-attendant" }, "pub/@x");
+        alice.Conn.Stage(Claim, new PeerData { Type = "room-attendant" }, "pub/@x");
         Until(() => trap.Calls > 0); // as ssb-conn
     }
 
@@ -94,7 +94,7 @@ public sealed class TunnelClaimTests : RoomPeers
         Until(() => room.Attendants.Contains(bob.Id));
         alice.Conn.Remember(room.Address, PeerData.Parse("""{"type":"room"}"""));
         MultiserverAddress tunnel = Tunnel(KeyOf(room.Address), bob.Id);
-        alice.Conn.Stage(tunnel, new StagedData { Type = "room-attendant" }, "pub/@x");
+        alice.Conn.Stage(tunnel, new PeerData { Type = "room-attendant" }, "pub/@x");
         Until(() => alice.Conn.Hub.GetState(tunnel) == HubState.Connected);
     }
 
@@ -103,7 +103,7 @@ public sealed class TunnelClaimTests : RoomPeers
     {
         await using var trap = new Trap();
         SsbPeer alice = await StartPeer();
-        alice.Conn.Stage(At(trap), new StagedData { Type = "lan", Verified = true }, "lan:eth0/192.168.1.4");
+        alice.Conn.Stage(At(trap), new PeerData { Type = "lan", Verified = true }, "lan:eth0/192.168.1.4");
         ConnectFailedException e = await Assert.ThrowsAsync<ConnectFailedException>(() => Connect(alice, Claim));
         Assert.Contains("know no address", e.Message, StringComparison.Ordinal);
         Assert.Equal(0, trap.Calls);
@@ -139,7 +139,7 @@ public sealed class TunnelClaimTests : RoomPeers
 
     private async Task AssertFails(SsbPeer alice, string why, Trap trap)
     {
-        alice.Conn.Stage(Claim, new StagedData { Type = "room-attendant" }, "pub/@x");
+        alice.Conn.Stage(Claim, new PeerData { Type = "room-attendant" }, "pub/@x");
         Until(() => alice.Conn.Why(Claim.Text).Routes is [{ LastError: not null }]);
         Assert.Contains(why, alice.Conn.Why(Claim.Text).Routes[0].LastError, StringComparison.Ordinal);
         await Task.Delay(10 * s_often, TimeProvider.System, Token); // of a scheduler that looks meanwhile

@@ -176,7 +176,7 @@ public sealed class SsbPeerTests : IAsyncDisposable
         for (int i = 0; i < 700; i++)
         {
             using KeyPair keys = KeyPair.Generate();
-            peer.Conn.Stage(MultiserverAddress.Parse($"net:10.0.{i / 250}.{i % 250}:8008~shs:{keys.Id.ToBase64()}"), new StagedData { Type = "pub" }.With("name", name));
+            peer.Conn.Stage(MultiserverAddress.Parse($"net:10.0.{i / 250}.{i % 250}:8008~shs:{keys.Id.ToBase64()}"), new PeerData { Type = "pub" }.With("name", name));
         }
 
         await using RpcConnection owner = await OwnerAsync(peer);
@@ -211,7 +211,7 @@ public sealed class SsbPeerTests : IAsyncDisposable
         SsbPeer bob = await Start(1);
         SsbPeer alice = await Start(0, options => options with { TimeProvider = clock });
         await alice.Conn.ConnectAsync(bob.Addresses[0], cancellationToken: Token);
-        alice.Conn.Stage(Somebody, new StagedData { Type = "lan", Verified = true });
+        alice.Conn.Stage(Somebody, new PeerData { Type = "lan", Verified = true });
         alice.Network.Find(bob.Id)!.NotifyDownload();
         alice.Conn.Start();
         Assert.Equal("The scheduler waits for a download", Outlook());

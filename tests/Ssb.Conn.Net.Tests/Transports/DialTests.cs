@@ -41,7 +41,7 @@ public sealed class DialTests : RoomPeers
         await using var trap = new Trap("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
         SsbPeer alice = await StartScheduled();
         MultiserverAddress address = At($"ws://127.0.0.1:{trap.Port}/admin/reset?confirm=yes");
-        alice.Conn.Stage(address, new StagedData { Type = "internet" }, "pub/@x");
+        alice.Conn.Stage(address, new PeerData { Type = "internet" }, "pub/@x");
         Until(() => trap.Calls == 1);
         Assert.StartsWith("GET / HTTP/1.1\r\n", trap.Said[0], StringComparison.Ordinal);
 
@@ -71,7 +71,7 @@ public sealed class DialTests : RoomPeers
         SsbPeer alice = await StartScheduled();
         alice.Conn.Hub.ReachOf = _ => AddressScope.Public;
         MultiserverAddress told = At(address.Replace("PORT", $"{trap.Port}", StringComparison.Ordinal));
-        alice.Conn.Stage(told, new StagedData { Type = "internet" }, "pub/@x");
+        alice.Conn.Stage(told, new PeerData { Type = "internet" }, "pub/@x");
         Until(() => alice.Conn.Why(told.Text).Routes is [{ LastError: not null }]);
         Assert.Contains("is more local than what the source of this peer may tell of", alice.Conn.Why(told.Text).Routes[0].LastError, StringComparison.Ordinal);
         Assert.True(alice.Conn.DialCounters.RefusedAddresses > 0);
@@ -88,7 +88,7 @@ public sealed class DialTests : RoomPeers
         SsbPeer alice = await StartScheduled();
         alice.Conn.Hub.ReachOf = _ => AddressScope.LinkLocal; // so near that only this machine is nearer
         MultiserverAddress told = At($"{transport}:{(transport == "ws" ? "//" : "")}{own}:9"); // nothing listens there
-        alice.Conn.Stage(told, new StagedData { Type = "internet" }, "pub/@x");
+        alice.Conn.Stage(told, new PeerData { Type = "internet" }, "pub/@x");
         Until(() => alice.Conn.Why(told.Text).Routes is [{ LastError: not null }]);
         Assert.Contains($"{own}, an address of this machine, is more local", alice.Conn.Why(told.Text).Routes[0].LastError, StringComparison.Ordinal);
         Assert.True(alice.Conn.DialCounters.RefusedAddresses > 0);
@@ -100,7 +100,7 @@ public sealed class DialTests : RoomPeers
         await using var trap = new Trap();
         SsbPeer alice = await StartScheduled(new SchedulerOptions { OpeningsPerDial = 3 });
         var told = MultiserverAddress.Parse(string.Join(';', Enumerable.Range(1, 19).Select(i => $"net:127.0.0.{i}:{trap.Port}~shs:{_key}")));
-        alice.Conn.Stage(told, new StagedData { Type = "internet" }, "pub/@x");
+        alice.Conn.Stage(told, new PeerData { Type = "internet" }, "pub/@x");
         Until(() => alice.Conn.Why(told.Text).Routes is [{ LastError: not null }]);
         Assert.InRange(trap.Calls, 0, 3);
         Assert.Equal(16, alice.Conn.DialCounters.RefusedOpenings);
@@ -114,7 +114,7 @@ public sealed class DialTests : RoomPeers
         for (int peer = 0; peer < 20; peer++)
         {
             string key = NewKeys().Id.ToBase64();
-            alice.Conn.Stage(MultiserverAddress.Parse(string.Join(';', Enumerable.Range(1, 5).Select(_ => $"net:127.0.0.1:{trap.Port}~shs:{key}"))), new StagedData { Type = "internet" }, $"pub/{peer}");
+            alice.Conn.Stage(MultiserverAddress.Parse(string.Join(';', Enumerable.Range(1, 5).Select(_ => $"net:127.0.0.1:{trap.Port}~shs:{key}"))), new PeerData { Type = "internet" }, $"pub/{peer}");
         }
 
         Until(() => trap.Calls == 10);

@@ -150,7 +150,7 @@ public class ReachTests : PluginTestBase
     public async Task TryStage_PeerTells_ItDoesNotVouchForKeysNorForTheLan()
     {
         ConnPlugin conn = await Open();
-        conn.Stage(Address("net:203.0.113.9:8008"), new StagedData { Type = "lan", Verified = true }.With("note", "x"), s_room);
+        conn.Stage(Address("net:203.0.113.9:8008"), new PeerData { Type = "lan", Verified = true }.With("note", "x"), s_room);
         StagedPeer peer = Assert.Single(conn.Staging.Entries());
         Assert.Equal((null, null, true), (peer.Type, peer.Verified, peer.Data.Fields.ContainsKey("note")));
     }

@@ -10,7 +10,7 @@ public class HelperTests : PluginTestBase
         const string Data = """{"stateChange":1,"duration":{"mean":2.5},"ping":{"rtt":{"mean":3,"count":0}}}""";
         ConnPlugin conn = await Open();
         if (isStaged)
-            conn.Stage(Given.Address(1), StagedData.Parse(Data));
+            conn.Stage(Given.Address(1), PeerData.Parse(Data));
         else
             conn.Remember(Given.Address(1), PeerData.Parse(Data));
         ConnPeer peer = Assert.Single(conn.Query.PeersAll());

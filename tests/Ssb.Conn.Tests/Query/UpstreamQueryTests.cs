@@ -38,8 +38,8 @@ public class UpstreamQueryTests : IAsyncLifetime
         await Connected("net:hub.com:4567~noauth", 4);
         _ = _hub.ConnectAsync("net:192.168.1.12:5678~noauth");
         _ = _hub.ConnectAsync("bt:65D900DDB353~noauth");
-        _staging.Stage("net:192.168.1.12:5678~noauth", new StagedData { Type = "lan" });
-        _staging.Stage("net:192.168.1.13:6789~noauth", new StagedData { Type = "lan" });
+        _staging.Stage("net:192.168.1.12:5678~noauth", new PeerData { Type = "lan" });
+        _staging.Stage("net:192.168.1.13:6789~noauth", new PeerData { Type = "lan" });
     }
 
     public async ValueTask DisposeAsync()

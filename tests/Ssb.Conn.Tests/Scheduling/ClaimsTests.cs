@@ -193,7 +193,7 @@ public class ClaimsTests : PluginTestBase
         ConnPlugin conn = await Open(new ConnPluginOptions { Autostart = false });
         conn.Remember(Given.Address(1), PeerData.Parse($$"""{"type":"{{remembered}}"}"""));
         for (int i = 2; i < 5; i++)
-            conn.Stage($"net:203.0.113.{i}:8008~shs:{Given.Base64(1)}", new StagedData { Type = told }, $"room:{Given.FeedId(500 + i)}");
+            conn.Stage($"net:203.0.113.{i}:8008~shs:{Given.Base64(1)}", new PeerData { Type = told }, $"room:{Given.FeedId(500 + i)}");
         conn.Start();
         Seconds(10);
         Assert.Equal(Given.Address(1), Network.Dials[0].Given.Address);
