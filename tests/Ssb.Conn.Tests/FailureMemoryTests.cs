@@ -20,10 +20,10 @@ public class FailureMemoryTests : PluginTestBase
         await Assert.ThrowsAsync<ConnectFailedException>(() => connecting.Guarded());
         StagedPeer back = Assert.Single(conn.Staging.Entries());
         Assert.Equal((Given.Start, Given.Start, "room:x", "internet"), (back.StagingBirth, back.StagingUpdated, back.Source, back.Type));
-        Assert.Equal(1, back.Data.Fields["failure"].GetInt32());
-        Assert.Equal("connection refused", back.Data.Fields["lastError"].GetString());
-        Assert.Equal(Given.Start.AddSeconds(8).ToUnixTimeMilliseconds(), back.Data.Fields["stateChange"].GetInt64());
-        Assert.True(back.Data.Fields["retryAt"].GetInt64() > Given.Start.AddSeconds(8).ToUnixTimeMilliseconds());
+        Assert.Equal(1, back.Data.Field("failure").GetInt32());
+        Assert.Equal("connection refused", back.Data.Field("lastError").GetString());
+        Assert.Equal(Given.Start.AddSeconds(8).ToUnixTimeMilliseconds(), back.Data.Field("stateChange").GetInt64());
+        Assert.True(back.Data.Field("retryAt").GetInt64() > Given.Start.AddSeconds(8).ToUnixTimeMilliseconds());
         Assert.Empty(conn.Db.Entries());
     }
 
@@ -37,7 +37,7 @@ public class FailureMemoryTests : PluginTestBase
             Task connecting = conn.ConnectAsync(s_peer);
             Network.Dials[^1].Fail("no");
             await Assert.ThrowsAsync<ConnectFailedException>(() => connecting.Guarded());
-            Assert.Equal(i, Assert.Single(conn.Staging.Entries()).Data.Fields["failure"].GetInt32());
+            Assert.Equal(i, Assert.Single(conn.Staging.Entries()).Data.Field("failure").GetInt32());
         }
 
         Task<IPeerConnection> works = conn.ConnectAsync(s_peer);
@@ -46,7 +46,7 @@ public class FailureMemoryTests : PluginTestBase
         connection.End();
         conn.Unstage(s_peer);
         conn.Stage(s_peer, OfType("internet"));
-        Assert.False(Assert.Single(conn.Staging.Entries()).Data.Fields.ContainsKey("failure"));
+        Assert.False(Assert.Single(conn.Staging.Entries()).Data.HasField("failure"));
     }
 
     [Fact]
@@ -59,7 +59,7 @@ public class FailureMemoryTests : PluginTestBase
         Seconds(11);
         Assert.Empty(conn.Staging.Entries());
         conn.Stage(s_peer, Lan());
-        Assert.Equal(1, Assert.Single(conn.Staging.Entries()).Data.Fields["failure"].GetInt32());
+        Assert.Equal(1, Assert.Single(conn.Staging.Entries()).Data.Field("failure").GetInt32());
     }
 
     [Fact]
@@ -89,7 +89,7 @@ public class FailureMemoryTests : PluginTestBase
 
         Network.Dials[0].Fail("no");
         await Assert.ThrowsAsync<ConnectFailedException>(() => connecting.Guarded());
-        Assert.Equal("news", Assert.Single(conn.Staging.Entries()).Data.Fields["note"].GetString());
+        Assert.Equal("news", Assert.Single(conn.Staging.Entries()).Data.Field("note").GetString());
     }
 
     [Fact]
@@ -106,7 +106,7 @@ public class FailureMemoryTests : PluginTestBase
         Network.Dials[0].Fail("no");
         await Assert.ThrowsAsync<ConnectFailedException>(() => connecting.Guarded());
         Assert.Equal(3, (await bench.Next()).Count);
-        Assert.False(conn.Staging.Get(Given.Address(1, "11"))!.Data.Fields.ContainsKey("failure"));
+        Assert.False(conn.Staging.Get(Given.Address(1, "11"))!.Data.HasField("failure"));
     }
 
     [Fact]
@@ -135,7 +135,7 @@ public class FailureMemoryTests : PluginTestBase
         Seconds(3_600);
         // ssb-conn's cooldown grows with the cube of the failures; without memory this would be 1,800 dials.
         Assert.InRange(Network.Dials.Count, 3, 12);
-        Assert.Equal(Network.Dials.Count, Assert.Single(conn.Staging.Entries()).Data.Fields["failure"].GetInt32());
+        Assert.Equal(Network.Dials.Count, Assert.Single(conn.Staging.Entries()).Data.Field("failure").GetInt32());
     }
 
     [Fact]
@@ -147,7 +147,7 @@ public class FailureMemoryTests : PluginTestBase
             await Assert.ThrowsAsync<ConnectFailedException>(() => conn.ConnectAsync(Given.Address(i)).Guarded());
         conn.Stage(Given.Address(1));
         conn.Stage(Given.Address(11));
-        Assert.Equal([false, true], conn.Staging.Entries().Select(p => p.Data.Fields.ContainsKey("failure")));
+        Assert.Equal([false, true], conn.Staging.Entries().Select(p => p.Data.HasField("failure")));
     }
 
     [Fact]
@@ -221,7 +221,7 @@ public class FailureMemoryTests : PluginTestBase
         ConnPlugin conn = await Open();
         conn.Stage(s_peer, OfType("internet"));
         await Assert.ThrowsAsync<ConnectFailedException>(() => conn.ConnectAsync(s_peer).Guarded());
-        string error = Assert.Single(conn.Staging.Entries()).Data.Fields["lastError"].GetString()!;
+        string error = Assert.Single(conn.Staging.Entries()).Data.Field("lastError").GetString()!;
         Assert.StartsWith("no \ufffd x", error, StringComparison.Ordinal);
         Assert.True(error.Length < 400);
         Assert.Contains("no \ufffd", conn.Why(Given.Peer(1)).ToJson(), StringComparison.Ordinal);

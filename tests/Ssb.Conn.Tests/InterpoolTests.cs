@@ -24,7 +24,7 @@ public class InterpoolTests : PluginTestBase
         Assert.Throws<ArgumentException>(() => conn.Stage(s_one, PeerData.Empty.With("other half", new string('a', Limit / 2))));
         await conn.DisconnectAsync(s_one).Guarded();
         StagedPeer back = Assert.Single(conn.Staging.Entries());
-        Assert.Equal(["half", "stateChange"], back.Data.Fields.Keys);
+        Assert.Equal(["half", "stateChange"], back.Data.Names());
     }
 
     [Fact]
@@ -75,7 +75,7 @@ public class InterpoolTests : PluginTestBase
         Assert.Empty(conn.Staging.Entries());
         last.End();
         Assert.Equal([s_one, s_other], conn.Staging.Entries().Select(p => p.Address));
-        Assert.Equal(!connects, conn.Staging.Get(s_one)!.Data.Fields.ContainsKey("lastError"));
+        Assert.Equal(!connects, conn.Staging.Get(s_one)!.Data.HasField("lastError"));
     }
 
     [Theory]
@@ -90,8 +90,8 @@ public class InterpoolTests : PluginTestBase
         foreach (TestDial dial in Network.Dials)
             dial.Done.SetException(new ConnectFailedException("no descriptors are left.") { IsLocal = isLocal });
         Assert.Equal(isLocal ? 0 : 1, conn.Db.Get(s_one)!.Failure);
-        Assert.Equal(!isLocal, conn.Staging.Get(s_other)!.Data.Fields.ContainsKey("failure"));
-        Assert.True(conn.Staging.Get(s_other)!.Data.Fields.ContainsKey("stateChange")); // its wait begins anew
+        Assert.Equal(!isLocal, conn.Staging.Get(s_other)!.Data.HasField("failure"));
+        Assert.True(conn.Staging.Get(s_other)!.Data.HasField("stateChange")); // its wait begins anew
         Assert.Contains("no descriptors are left", $"{conn.Why(s_other.Text)}", StringComparison.Ordinal);
     }
 

@@ -154,5 +154,5 @@ public sealed class LanStagingTests : IDisposable
             s_address, Recorded.FeedId, verified, matches, IPAddress.Parse("192.168.1.23"), "eth0", verified ? LanFormat.Normal : LanFormat.Legacy));
 
     private bool? SenderMatches() =>
-        _bench.Get(s_address)?.Data.Fields.TryGetValue(LanStaging.SenderMatches, out JsonElement value) == true ? value.GetBoolean() : null;
+        _bench.Get(s_address)?.Data.TryGet(LanStaging.SenderMatches, out JsonElement value) == true ? value.GetBoolean() : null;
 }

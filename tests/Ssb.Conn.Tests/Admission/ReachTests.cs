@@ -152,7 +152,7 @@ public class ReachTests : PluginTestBase
         ConnPlugin conn = await Open();
         conn.Stage(Address("net:203.0.113.9:8008"), new PeerData { Type = "lan", Verified = true }.With("note", "x"), s_room);
         StagedPeer peer = Assert.Single(conn.Staging.Entries());
-        Assert.Equal((null, null, true), (peer.Type, peer.Verified, peer.Data.Fields.ContainsKey("note")));
+        Assert.Equal((null, null, true), (peer.Type, peer.Verified, peer.Data.HasField("note")));
     }
 
     [Fact]
