@@ -9,8 +9,8 @@ namespace Ssb.Conn;
 /// <summary>What is known of a peer on the bench, in the hub and in the address book: a JSON object, with ssb-conn's documented fields as
 /// properties.</summary>
 /// <remarks>
-/// <para>Immutable and thread-safe. Fields keep their order and their text, those that nobody here knows included. A property is a view of the
-/// field of its name: it is null if there is no such field, or if the field has another JSON type, and is then kept all the same. Setting a
+/// <para>Immutable and thread-safe. Fields keep their order and their text, those that nobody here knows included. A property is a view of
+/// the field of its name: it is null if there is no such field, or if the field has another JSON type, and is then kept all the same. Setting a
 /// property to null takes its field out.</para>
 /// <para>Equal when the JSON values are; the order of fields does not matter.</para>
 /// </remarks>
@@ -36,7 +36,8 @@ public sealed record PeerData
     /// <summary>Nothing is known.</summary>
     public static PeerData Empty { get; } = new();
 
-    /// <summary>The peer's feed id, <c>@...=.ed25519</c>: the field <c>key</c>. It is not needed where the address names the peer.</summary>
+    /// <summary>The peer's feed id, <c>@...=.ed25519</c>: the field <c>key</c>. It is not needed where the address names the
+    /// peer.</summary>
     /// <exception cref="ArgumentException">The text holds a lone surrogate, which UTF-8 cannot carry.</exception>
     public string? Key
     {
@@ -64,7 +65,8 @@ public sealed record PeerData
         init => Put("verified", value);
     }
 
-    /// <summary>Who told, in the words of the old gossip plugin: <c>stored</c>, <c>manual</c>, <c>local</c>, <c>pub</c>, <c>friends</c> ...</summary>
+    /// <summary>Who told, in the words of the old gossip plugin: <c>stored</c>, <c>manual</c>, <c>local</c>, <c>pub</c>, <c>friends</c>
+    /// ...</summary>
     /// <exception cref="ArgumentException">The text holds a lone surrogate, which UTF-8 cannot carry.</exception>
     public string? Source
     {
@@ -138,7 +140,8 @@ public sealed record PeerData
     /// <summary>Reads a JSON object.</summary>
     /// <exception cref="JsonException"><paramref name="json"/> is not a JSON object, or holds a lone surrogate.</exception>
     public static PeerData Parse(string json) =>
-        JsonSerializer.Deserialize(json, StagingJsonContext.Default.PeerData) ?? throw new JsonException("Expected a JSON object, found null.");
+        JsonSerializer.Deserialize(json, StagingJsonContext.Default.PeerData)
+            ?? throw new JsonException("Expected a JSON object, found null.");
 
     /// <summary>Takes over a JSON object. Of fields with one name, the last counts.</summary>
     /// <exception cref="JsonException"><paramref name="json"/> is not a JSON object, or holds a lone surrogate.</exception>
@@ -190,7 +193,8 @@ public sealed record PeerData
     }
 
     /// <summary>This data with one field replaced, in its place, or added at the end.</summary>
-    /// <exception cref="ArgumentException">The value is undefined; or name or value hold a lone surrogate, which UTF-8 cannot carry.</exception>
+    /// <exception cref="ArgumentException">The value is undefined; or name or value hold a lone surrogate, which UTF-8 cannot
+    /// carry.</exception>
     public PeerData With(string name, JsonElement value) => With(PeerField.Of(PeerField.CheckName(name), value));
 
     /// <inheritdoc cref="With(string, JsonElement)"/>
@@ -230,7 +234,8 @@ public sealed record PeerData
     }
 
     /// <summary>Shallow merge: fields given replace those that are here, in their place; fields not given stay.</summary>
-    /// <returns>This object itself if the given data say nothing new: equal values in another text (<c>1000</c>, <c>1e3</c>) are new.</returns>
+    /// <returns>This object itself if the given data say nothing new: equal values in another text (<c>1000</c>, <c>1e3</c>) are
+    /// new.</returns>
     public PeerData Merge(PeerData given)
     {
         ArgumentNullException.ThrowIfNull(given);

@@ -2,8 +2,8 @@ using System.Text.Json;
 
 namespace Ssb.Conn;
 
-/// <summary>What address book, hub and scheduler ask of the data of a peer, and the bench does not: most peers of the bench have none of it, and
-/// share <see cref="None"/>.</summary>
+/// <summary>What address book, hub and scheduler ask of the data of a peer, and the bench does not: most peers of the bench have none of
+/// it, and share <see cref="None"/>.</summary>
 /// <remarks>Filled as the data are made, and not changed after that. A time that is not given is <see cref="double.NaN"/>.</remarks>
 internal sealed class PeerDetails
 {
@@ -40,7 +40,8 @@ internal sealed class PeerDetails
 
     /// <summary>Whether a field is one of these.</summary>
     public static bool IsOne(ReadOnlySpan<char> name) =>
-        name is "source" or "inferredType" or "host" or "birth" or "stateChange" or "retryAt" or "duration" or "failure" or "autoconnect" or "defunct" or "alias";
+        name is "source" or "inferredType" or "host" or "birth" or "stateChange" or "retryAt" or "duration" or "failure"
+            or "autoconnect" or "defunct" or "alias";
 
     public void Take(ReadOnlySpan<char> name, ReadOnlySpan<byte> json)
     {
@@ -56,9 +57,12 @@ internal sealed class PeerDetails
             case "failure": Failure = (int)Math.Clamp(PeerField.NumberOf(json) ?? 0, 0, int.MaxValue); break;
             case "autoconnect": Autoconnect = PeerField.FlagOf(json); break;
             case "defunct": IsDefunct = PeerField.FlagOf(json) == true; break;
-            case "alias": HasAlias = json is not ([(byte)'"', (byte)'"'] or [(byte)'n', ..] or [(byte)'f', ..] or [(byte)'0']); break; // as JavaScript tests it
+            case "alias": HasAlias = IsTrue(json); break;
         }
     }
+
+    // As JavaScript tests it.
+    private static bool IsTrue(ReadOnlySpan<byte> json) => json is not ([(byte)'"', (byte)'"'] or [(byte)'n', ..] or [(byte)'f', ..] or [(byte)'0']);
 
     private static double Mean(ReadOnlySpan<byte> json)
     {
@@ -68,7 +72,10 @@ internal sealed class PeerDetails
         while (reader.Read())
         {
             if (reader.CurrentDepth == 1 && reader.TokenType == JsonTokenType.PropertyName && reader.ValueTextEquals("mean"u8))
-                return reader.Read() && reader.TokenType == JsonTokenType.Number && reader.TryGetDouble(out double mean) && double.IsFinite(mean) ? mean : 0;
+            {
+                return reader.Read() && reader.TokenType == JsonTokenType.Number && reader.TryGetDouble(out double mean) && double.IsFinite(mean)
+                    ? mean : 0;
+            }
         }
 
         return 0;

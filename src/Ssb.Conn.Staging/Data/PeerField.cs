@@ -74,8 +74,8 @@ internal readonly record struct PeerField(string Name, ReadOnlyMemory<byte> Json
 
     private bool IsContainer => Json.Span is [(byte)'{' or (byte)'[', ..];
 
-    /// <summary>A field from a value: written anew, as <c>JSON.stringify</c> would, and indented for the place it has in the file. A number keeps
-    /// its text.</summary>
+    /// <summary>A field from a value: written anew, as <c>JSON.stringify</c> would, and indented for the place it has in the file. A
+    /// number keeps its text.</summary>
     /// <exception cref="ArgumentException">The value is undefined, or no text in UTF-8.</exception>
     public static PeerField Of(string name, JsonElement value)
     {
@@ -156,7 +156,8 @@ internal readonly record struct PeerField(string Name, ReadOnlyMemory<byte> Json
 
     public static bool? FlagOf(ReadOnlySpan<byte> json) => json.SequenceEqual("true"u8) ? true : json.SequenceEqual("false"u8) ? false : null;
 
-    /// <summary>The name at which a reader stands; null if it holds a lone surrogate, which is no text that could be written again.</summary>
+    /// <summary>The name at which a reader stands; null if it holds a lone surrogate, which is no text that could be written
+    /// again.</summary>
     public static string? NameOf(ref Utf8JsonReader reader)
     {
         try

@@ -27,7 +27,8 @@ public sealed class DbPeerJsonConverter : JsonConverter<DbPeer>
     }
 }
 
-/// <summary>A <see cref="DbEvent"/> as <c>{type, address}</c>, or <c>{type, missed}</c> for a reader that lagged. Events are not read back.</summary>
+/// <summary>A <see cref="DbEvent"/> as <c>{type, address}</c>, or <c>{type, missed}</c> for a reader that lagged. Events are not read
+/// back.</summary>
 public sealed class DbEventJsonConverter : JsonConverter<DbEvent>
 {
     /// <inheritdoc/>
