@@ -449,6 +449,8 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// knows shows nothing. For networks that open tunnels.</summary>
     public bool MayDialForTunnels(MultiserverAddress room)
     {
+        ThrowIfClosed();
+        ArgumentNullException.ThrowIfNull(room);
         bool may = _options.Scheduler.DialsAnyRoomForTunnels || Db.Get(room)?.Autoconnect != false;
         if (!may)
             Budget.CountRoom();
@@ -463,6 +465,7 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <exception cref="ConnectFailedException">It could not be reached, is blocked, or may not be dialled now.</exception>
     public Task<IPeerConnection> ConnectForTunnelAsync(MultiserverAddress address, bool isRequested, CancellationToken cancellationToken = default)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
         string? refusal = IsBlocked(address, address.FeedId) ? $"{address.FeedId?.ToString() ?? address.ToString()} is blocked."
             : isRequested ? null
@@ -482,6 +485,7 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <exception cref="ArgumentException">The address book does not take so much.</exception>
     public void LearnRoom(MultiserverAddress address, PeerData told)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
         ArgumentNullException.ThrowIfNull(told);
         if (_options.Scheduler.BelievesClaims)
@@ -514,9 +518,10 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <param name="source">Who told of it, where somebody did.</param>
     public void Note(PeerTarget subject, string what, string reason, MultiserverAddress? address = null, string? source = null)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(what);
         ArgumentNullException.ThrowIfNull(reason);
-        _history.Add(subject, new PeerNote(_options.TimeProvider.GetUtcNow(), what, StrangerText.Show(reason, StrangerText.KeptLength), address, source));
+        Keep(subject, what, reason, address, source);
     }
 
     internal int? HopsTo(FeedId feedId) => _options.SocialGraph is { } graph ? graph.HopsTo(feedId) : _options.DefaultHops;
@@ -571,7 +576,10 @@ public sealed class ConnPlugin : IAsyncDisposable
     }
 
     internal void Note(string what, MultiserverAddress? address, FeedId? feedId, string reason, string? source) =>
-        Note(feedId is { } peer ? PeerTarget.From(peer) : PeerTarget.From(address!), what, reason, address, source); // without a feed id it is about an address
+        Keep(feedId is { } peer ? PeerTarget.From(peer) : PeerTarget.From(address!), what, reason, address, source); // without a feed id it is about an address
+
+    private void Keep(PeerTarget subject, string what, string reason, MultiserverAddress? address, string? source) =>
+        _history.Add(subject, new PeerNote(_options.TimeProvider.GetUtcNow(), what, StrangerText.Show(reason, StrangerText.KeptLength), address, source));
 
     private static string Words(StageResult result) => result.Reason switch
     {

@@ -24,7 +24,7 @@ public class InterpoolTests : PluginTestBase
         Assert.Throws<ArgumentException>(() => conn.Stage(s_one, PeerData.Empty.With("other half", new string('a', Limit / 2))));
         await conn.DisconnectAsync(s_one).Guarded();
         StagedPeer back = Assert.Single(conn.Staging.Entries());
-        Assert.Equal(["half", "stateChange"], back.Data.Names());
+        Assert.Equal(["type", "half", "stateChange"], back.Data.Names());
     }
 
     [Fact]
@@ -59,23 +59,24 @@ public class InterpoolTests : PluginTestBase
 
     [Theory]
     [InlineData(true), InlineData(false)]
-    public async Task TwoConnectionsWithOneIdentity_ItsRoutesComeBackWhenTheLastHasEnded(bool connects)
+    public async Task Dial_OnePeerByTwoAddresses_ItsRoutesComeBackWhenItsConnectionHasEnded(bool namedIsFirst)
     {
         ConnPlugin conn = await Open();
-        conn.Stage(s_one, OfType("internet"), "room:x");
-        conn.Stage(s_other, OfType("internet"), "room:x");
-        conn.ConnectAsync(s_one).Forget();
-        conn.ConnectAsync(s_other).Forget();
-        TestConnection last = Network.Dials[1].Succeed();
-        if (connects)
-            Network.Dials[0].Succeed().End();
-        else
-            Network.Dials[0].Fail("no");
-        Assert.Equal(s_other, Assert.Single(conn.Hub.Entries()).Address);
+        MultiserverAddress nameless = MultiserverAddress.Parse("net:10.0.0.9:8008~noauth");
+        foreach (MultiserverAddress address in (MultiserverAddress[])[s_one, s_other, nameless])
+            conn.Stage(address, OfType("internet"), "room:x");
+        Task<IPeerConnection>[] connecting = [conn.ConnectAsync(s_one), conn.ConnectAsync(nameless)];
+        TestDial[] dials = [Network.Dials[0], Network.Dials[1]];
+        TestConnection connection = dials[namedIsFirst ? 0 : 1].Succeed(s_one.FeedId);
+        if (namedIsFirst)
+            dials[1].Succeed(s_one.FeedId);
+        foreach (Task<IPeerConnection> task in connecting)
+            Assert.Same(connection, await task.Guarded());
+        Assert.Equal(namedIsFirst ? s_one : nameless, Assert.Single(conn.Hub.Entries()).Address);
         Assert.Empty(conn.Staging.Entries());
-        last.End();
-        Assert.Equal([s_one, s_other], conn.Staging.Entries().Select(p => p.Address));
-        Assert.Equal(!connects, conn.Staging.Get(s_one)!.Data.HasField("lastError"));
+        connection.End();
+        Assert.Equal([s_one, s_other, nameless], conn.Staging.Entries().Select(p => p.Address).OrderBy(a => a == nameless).ThenBy(a => a == s_other));
+        Assert.All(conn.Staging.Entries(), p => Assert.False(p.Data.HasField("lastError")));
     }
 
     [Theory]
@@ -87,8 +88,12 @@ public class InterpoolTests : PluginTestBase
         conn.Stage(s_other, OfType("internet"));
         foreach (MultiserverAddress address in (MultiserverAddress[])[s_one, s_other])
             conn.ConnectAsync(address).Forget();
-        foreach (TestDial dial in Network.Dials)
-            dial.Done.SetException(new ConnectFailedException("no descriptors are left.") { IsLocal = isLocal });
+        for (int i = 0; i < 2; i++)
+        {
+            Guards.Until(() => Network.Dials.Count == i + 1); // the second when the first has failed: it is the same peer
+            Network.Dials[i].Done.SetException(new ConnectFailedException("no descriptors are left.") { IsLocal = isLocal });
+        }
+
         Assert.Equal(isLocal ? 0 : 1, conn.Db.Get(s_one)!.Failure);
         Assert.Equal(!isLocal, conn.Staging.Get(s_other)!.Data.HasField("failure"));
         Assert.True(conn.Staging.Get(s_other)!.Data.HasField("stateChange")); // its wait begins anew

@@ -116,7 +116,19 @@ internal sealed class TestConnection(FeedId feedId, MultiserverAddress address) 
     /// <summary>Closing waits for it.</summary>
     public Task? CloseTakes { get; set; }
 
+    /// <summary>Does the other side agree to keep this connection alone?</summary>
+    public bool Agrees { get; set; }
+
+    /// <summary>How often it was asked that.</summary>
+    public int Asked { get; private set; }
+
     public void Probe() => Probes++;
+
+    public Task<bool> AgreeToKeepAsync(CancellationToken cancellationToken)
+    {
+        Asked++;
+        return Task.FromResult(Agrees);
+    }
 
     public async Task CloseAsync(CancellationToken cancellationToken)
     {

@@ -572,6 +572,7 @@ public sealed class ConnHub : IAsyncDisposable
                         given = Take_NeedsLock(other, connection, reason);
                     else if (other.View.State == HubState.Connected)
                         given = other.Primary;
+                    ProbeOthers_NeedsLock(other, connection); // what stands may be lost
                     LeaveFor_NeedsLock(entry, given);
                 }
             }

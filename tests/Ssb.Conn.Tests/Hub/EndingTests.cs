@@ -81,7 +81,9 @@ public class EndingTests : PluginTestBase
         Reachable();
         ConnPlugin conn = await Open();
         await conn.ConnectAsync(Given.Address(1)).Guarded();
-        await conn.ConnectAsync(Given.Address(1, "11")).Guarded();
+        Network.Answer = address => new TestConnection(Given.FeedId(1), address);
+        await conn.ConnectAsync(MultiserverAddress.Parse("net:10.0.0.9:8008~noauth")).Guarded(); // only its handshake tells who it is
+        Until(() => Network.Connections[1].HasCloseBeenCalled);
         Assert.Equal((1, 0), (Network.Connections[0].Probes, Network.Connections[1].Probes));
     }
 
