@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace Ssb.Conn.Staging.Tests;
+namespace Ssb.Conn;
 
 /// <summary>The fields of data by name, as tests ask for them.</summary>
 internal static class PeerDataFields

@@ -35,7 +35,7 @@ public class StagingOracleTests
         {
             // Keys like "10" come first in every JavaScript object, whatever its order; no such order is promised here.
             PeerData data = call.Data is null ? PeerData.Empty : PeerData.Parse(call.Data);
-            staging.Stage(call.Address!, data with { Fields = data.Fields.Where(f => !int.TryParse(f.Key, out _)).ToDictionary() }); // a stage has one
+            staging.Stage(call.Address!, data.Without([.. data.Fields.Select(f => f.Key).Where(name => int.TryParse(name, out _))])); // a stage has one
         }
 
         string[] ours = [.. staging.Entries().Select(peer => peer.ToJson())];

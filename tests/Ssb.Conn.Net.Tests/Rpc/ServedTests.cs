@@ -60,7 +60,7 @@ public sealed class ServedTests : IAsyncDisposable
         Assert.Equal("true", await Call(stranger, "conn.stage", Somebody, Claims));
         StagedPeer staged = Assert.Single(peer.Conn.Staging.Entries());
         Assert.Equal(("pub", null, $"peer:{_other.Id}"), (staged.Type, staged.Verified, staged.Source));
-        Assert.Equal(["name"], staged.Data.Names());
+        Assert.Equal(["type", "name"], staged.Data.Names());
         for (int i = 1; i < 25; i++)
         {
             using KeyPair other = KeyPair.Generate();
