@@ -16,6 +16,11 @@ public sealed partial class RulesOfTestsTests
     public void Tests_FoldersAreDeletedByTestFolder() =>
         Assert.Empty(Sources().Where(source => DeletedFolder().IsMatch(source.Text)).Select(source => source.File));
 
+    /// <summary>A handshake that takes more than 5 s, the default, is nothing rare where much else runs.</summary>
+    [Fact]
+    public void Tests_PeersThatReachEachOther_AreUnhurried() =>
+        Assert.Empty(Sources().Where(source => !source.File.EndsWith("/Unhurried.cs", StringComparison.Ordinal) && Hurried().IsMatch(source.Text)).Select(source => source.File));
+
     private static (string File, string Text)[] Sources()
     {
         string tests = Path.Combine(ReadmeTests.SourceTree, "tests");
@@ -31,6 +36,9 @@ public sealed partial class RulesOfTestsTests
 
     [GeneratedRegex(@"Directory\.Delete\([^\n]*recursive: true", RegexOptions.None, 1_000)]
     private static partial Regex DeletedFolder();
+
+    [GeneratedRegex(@"new (PeerNetworkLimits|PeerNetworkOptions|SsbPeerOptions)\b", RegexOptions.ExplicitCapture, 1_000)]
+    private static partial Regex Hurried();
 
     [GeneratedRegex("(^|/)(bin|obj)/", RegexOptions.ExplicitCapture, 1_000)]
     private static partial Regex Built();

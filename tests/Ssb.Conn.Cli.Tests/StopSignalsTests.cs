@@ -19,7 +19,7 @@ public sealed class StopSignalsTests : IDisposable
     {
         StopSignals signals = Make(isWindows: true);
         Task handler = Task.Run(() => signals.OnSignal(signal), TestContext.Current.CancellationToken);
-        Assert.True(SpinWait.SpinUntil(() => _stop.IsCancellationRequested, Patience.Guard));
+        Patience.Until(() => _stop.IsCancellationRequested);
         _time.Advance(TimeSpan.FromSeconds(20));
         Assert.False(handler.IsCompleted); // the goodbyes and the last write are under way
         signals.Dispose();
@@ -53,13 +53,11 @@ public sealed class StopSignalsTests : IDisposable
 
     private async Task EndAsync(Task handler)
     {
-        Assert.True(SpinWait.SpinUntil(
-            () =>
-            {
-                _time.Advance(TimeSpan.FromSeconds(1));
-                return handler.IsCompleted;
-            },
-            Patience.Guard));
+        Patience.Until(() =>
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            return handler.IsCompleted;
+        });
         await handler;
     }
 }

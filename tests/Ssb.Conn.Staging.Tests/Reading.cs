@@ -54,8 +54,7 @@ internal static class Guards
     public static Task Guarded(this Task task) => task.WaitAsync(s_guard, TestContext.Current.CancellationToken);
 
     /// <summary>Waits for what another thread does, without a step of time of its own.</summary>
-    public static void Until(Func<bool> condition) =>
-        Assert.True(SpinWait.SpinUntil(condition, s_guard), "It did not come to pass.");
+    public static void Until(Func<bool> condition) => Patience.Until(condition);
 
     public static Reading<T> Read<T>(this IAsyncEnumerable<T> stream, CancellationToken cancellationToken = default) => new(stream, cancellationToken);
 }

@@ -23,7 +23,7 @@ public sealed class SteadyManagerTests
         network.Inner = new TestNetwork();
         _time.RunFor(SteadyLoop.LongestPause);
         Assert.NotNull(network.Inner.Call(1));
-        Assert.True(SpinWait.SpinUntil(() => conn.Hub.Count == 1, Patience.Guard));
+        Patience.Until(() => conn.Hub.Count == 1);
         Assert.StartsWith("Information: letting callers in: it works again.", _lines.All.Last(), StringComparison.Ordinal);
     }
 
@@ -34,9 +34,9 @@ public sealed class SteadyManagerTests
         var bad = new BadCaller(closeFails);
         var network = new FailingNetwork { First = bad, Inner = new TestNetwork() };
         await using ConnPlugin conn = await Open(network);
-        Assert.True(SpinWait.SpinUntil(() => bad.HasCloseBeenCalled && network.Inner.IsWelcome is not null, Patience.Guard));
+        Patience.Until(() => bad.HasCloseBeenCalled && network.Inner.IsWelcome is not null);
         Assert.NotNull(network.Inner.Call(1));
-        Assert.True(SpinWait.SpinUntil(() => conn.Hub.Count == 1, Patience.Guard));
+        Patience.Until(() => conn.Hub.Count == 1);
 
         Assert.Equal(["Error: A caller could not be taken in."], _lines.All);
         Assert.Equal(1, network.Asked);

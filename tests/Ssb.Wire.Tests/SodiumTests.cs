@@ -37,7 +37,7 @@ public class SodiumTests
         Assert.Equal(new FeedId(oracle.PublicKey), ours.Id);
         Assert.Equal(PublicKeyAuth.SignDetached(message, oracle.PrivateKey), signature);
         Assert.True(ours.Id.Verify(message, signature));
-    }, iter: 300);
+    }, iter: Rounds.Of(300));
 
     [Fact]
     public void Verify_AnyFlippedBit_IsFalse() => Gen.Select(s_seeds, Gen.Byte.Array[1, 300], Gen.Int, Gen.Int[0, 7]).Sample((seed, message, at, bit) =>
@@ -47,7 +47,7 @@ public class SodiumTests
         int place = (int)((uint)at % (uint)(message.Length + signature.Length));
         (place < message.Length ? ref message[place] : ref signature[place - message.Length]) ^= (byte)(1 << bit);
         return !keys.Id.Verify(message, signature);
-    }, iter: 300);
+    }, iter: Rounds.Of(300));
 
     [Theory]
     [InlineData(0)]
@@ -68,7 +68,7 @@ public class SodiumTests
         box[message.Length / 2] ^= 1;
         Assert.False(network.TryUnbox(box, opened));
         Assert.False(NetworkKey.Generate().TryUnbox(box, opened));
-    }, iter: 300);
+    }, iter: Rounds.Of(300));
 
     [Fact]
     public void TryUnbox_ShorterThanItsAuthenticator_IsFalse()

@@ -3,6 +3,7 @@ using Interop.Tests.Harness;
 using Interop.Tests.Lan;
 using Ssb.Conn;
 using Ssb.Conn.Net;
+using Ssb.Conn.Net.Tests;
 using Ssb.Wire;
 
 namespace Interop.Tests.Peer;
@@ -56,10 +57,10 @@ public sealed class BrowserTests : IAsyncDisposable
     public async Task WebSocket_RememberedJavaScriptPeer_IsDialledByTheScheduler()
     {
         var there = await Own(JavaScriptPeer.StartAsync(_theirs.Path, Theirs));
-        SsbPeer ours = await Own(OurPeer.StartAsync(_own.Path, with: o => o with { Conn = new ConnPluginOptions() }));
+        SsbPeer ours = await Own(OurPeer.StartAsync(_own.Path, with: o => o with { Conn = Unhurried.Conn }));
         var address = MultiserverAddress.Parse(there.WebSocketAddress);
         ours.Conn.Remember(address, PeerData.Parse("""{"type":"pub"}"""));
-        Assert.True(SpinWait.SpinUntil(() => ours.Conn.Hub.GetState(address) == HubState.Connected, Patience.Guard));
+        Patience.Until(() => ours.Conn.Hub.GetState(address) == HubState.Connected);
         PeerConnection connection = ours.Network.Find(there.Id)!; // it is connected
         await connection.Rpc.GetManifestAsync(TestContext.Current.CancellationToken).WaitAsync(Patience.Guard, TestContext.Current.CancellationToken);
     }

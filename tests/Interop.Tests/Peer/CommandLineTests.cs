@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Interop.Tests.Harness;
 using Ssb.Conn.Net;
+using Ssb.Conn.Net.Tests;
 using Ssb.Wire;
 
 namespace Interop.Tests.Peer;
@@ -44,7 +45,7 @@ public partial class CommandLineTests
         await using SsbPeer peer = await OurPeer.StartAsync(ours.Path);
         int port = peer.Addresses[0].Routes[0].Port!.Value; // it listens for TCP
         using KeyPair keys = SecretFile.Load(Path.Combine(ours.Path, "secret"));
-        await using PeerNetwork control = PeerNetwork.Open(new PeerNetworkOptions { Keys = keys, Limits = new PeerNetworkLimits { HandshakeDeadline = s_patience } });
+        await using PeerNetwork control = PeerNetwork.Open(Unhurried.Network(keys));
         RpcConnection rpc = (await control.ConnectAsync(peer.Addresses[0], TestContext.Current.CancellationToken)).Rpc;
         string manifest = (await rpc.CallAsync("manifest", cancellationToken: TestContext.Current.CancellationToken)).AsJson().GetRawText();
         await File.WriteAllTextAsync(Path.Combine(theirs.Path, "manifest.json"), there.Manifest.GetRawText(), TestContext.Current.CancellationToken);

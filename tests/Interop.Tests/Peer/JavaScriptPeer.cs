@@ -2,6 +2,7 @@ using System.Text.Json;
 using Interop.Tests.Harness;
 using Ssb.Conn;
 using Ssb.Conn.Net;
+using Ssb.Conn.Net.Tests;
 using Ssb.Wire;
 
 namespace Interop.Tests.Peer;
@@ -66,14 +67,13 @@ internal static class OurPeer
     /// <param name="with">Changes the options.</param>
     public static Task<SsbPeer> StartAsync(string folder, KeyPair? keys = null, Func<SsbPeerOptions, SsbPeerOptions>? with = null)
     {
-        var options = new SsbPeerOptions
+        var options = Unhurried.Peer with
         {
             Rooms = false, // theirs is without ssb-room-client, too
             Keys = keys,
             Folder = folder,
             Listen = ["net:127.0.0.1:0~shs", "ws:127.0.0.1:0~shs"],
-            Limits = new PeerNetworkLimits { HandshakeDeadline = Patience.Guard }, // a loaded machine shakes hands slowly
-            Conn = new ConnPluginOptions { Autostart = false },
+            Conn = Unhurried.Conn with { Autostart = false },
         };
         return SsbPeer.StartAsync(with?.Invoke(options) ?? options, TestContext.Current.CancellationToken);
     }

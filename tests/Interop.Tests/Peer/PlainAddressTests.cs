@@ -3,6 +3,7 @@ using System.Text.Json;
 using Interop.Tests.Harness;
 using Ssb.Conn;
 using Ssb.Conn.Net;
+using Ssb.Conn.Net.Tests;
 using Ssb.Wire;
 
 namespace Interop.Tests.Peer;
@@ -31,7 +32,7 @@ public sealed class PlainAddressTests : IAsyncDisposable
             Needs.Missing("IPv6 is switched off on this host.");
         JavaScriptPeer there = Keep(await JavaScriptPeer.StartAsync(_theirs.Path, Theirs));
         SsbPeer ours = Keep(await OurPeer.StartAsync(_own.Path, _keys, options => options with { Listen = [listen] }));
-        RpcConnection control = (await Keep(PeerNetwork.Open(new PeerNetworkOptions { Keys = _theirKeys }))
+        RpcConnection control = (await Keep(PeerNetwork.Open(Unhurried.Network(_theirKeys)))
             .ConnectAsync(MultiserverAddress.Parse(there.Address), Cancellation).WaitAsync(s_patience, Cancellation)).Rpc;
         string address = Assert.Single(ours.Addresses).Text;
         Assert.StartsWith(plain, address, StringComparison.Ordinal);
@@ -41,7 +42,7 @@ public sealed class PlainAddressTests : IAsyncDisposable
         await CallAsync(control, "conn.stop");
         await CallAsync(control, "conn.remember", address);
         await CallAsync(control, "conn.connect", address);
-        Assert.True(SpinWait.SpinUntil(() => ours.Network.Find(there.Id) is not null, s_patience));
+        Patience.Until(() => ours.Network.Find(there.Id) is not null);
 
         // They are a caller, whose address is written plain, too.
         PeerConnection caller = ours.Network.Find(there.Id)!; // it is connected

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Interop.Tests.Harness;
 using Ssb.Conn;
 using Ssb.Conn.Net;
+using Ssb.Conn.Net.Tests;
 using Ssb.Wire;
 
 namespace Interop.Tests.Peer;
@@ -12,7 +13,6 @@ public sealed class RemotePeerTests : IAsyncDisposable
     private const int Theirs = 11, Own = 12;
 
     private static readonly TimeSpan s_patience = Patience.Guard;
-    private static readonly PeerNetworkLimits s_unhurried = new() { HandshakeDeadline = s_patience }; // a loaded machine shakes hands slowly
 
     private readonly TemporaryFolder _theirs = new(), _own = new();
     private readonly KeyPair _keys = JavaScriptPeer.KeysOf(Own), _theirKeys = JavaScriptPeer.KeysOf(Theirs);
@@ -49,7 +49,7 @@ public sealed class RemotePeerTests : IAsyncDisposable
         Assert.Equal(weDial, connection.IsClient);
         Assert.True((await GossipPing.MeasureAsync(connection.Rpc, Cancellation).WaitAsync(s_patience, Cancellation)).RoundTrip >= TimeSpan.Zero);
         if (weDial)
-            Assert.True(SpinWait.SpinUntil(() => connection.Ping?.Rtt is not null, s_patience));
+            Patience.Until(() => connection.Ping?.Rtt is not null);
         else
             await Poll(control, "conn.dbPeers", book => Data(book, ours.Id, address)?.GetProperty("ping").GetProperty("rtt").GetProperty("count").GetInt32() == 1);
 
@@ -60,7 +60,7 @@ public sealed class RemotePeerTests : IAsyncDisposable
         // They hang up.
         string known = seen[0][0].GetString()!;
         Assert.Equal("true", (await control.CallAsync("conn.disconnect", [known], Cancellation)).AsJson().GetRawText());
-        Assert.True(SpinWait.SpinUntil(() => ours.Conn.Hub.Count == 0, s_patience));
+        Patience.Until(() => ours.Conn.Hub.Count == 0);
     }
 
     [Fact]
@@ -71,7 +71,7 @@ public sealed class RemotePeerTests : IAsyncDisposable
         var address = MultiserverAddress.Parse(there.Address);
         ours.Conn.Stage(address, new PeerData { Type = "lan", Verified = true });
         ours.Conn.Start();
-        Assert.True(SpinWait.SpinUntil(() => ours.Conn.Hub.GetState(address) == HubState.Connected, s_patience));
+        Patience.Until(() => ours.Conn.Hub.GetState(address) == HubState.Connected);
         Assert.Null(ours.Conn.Staging.Get(address));
         IAsyncEnumerable<StagingEvent> bench = ours.Conn.Staging.Listen(Cancellation);
 
@@ -84,7 +84,7 @@ public sealed class RemotePeerTests : IAsyncDisposable
         await using JavaScriptPeer again = await JavaScriptPeer.StartAsync(_theirs.Path, Theirs, there.Port);
         ours.Conn.Stage(address, new PeerData { Type = "lan", Verified = true }); // as when it announces itself again
         ours.Conn.Start();
-        Assert.True(SpinWait.SpinUntil(() => ours.Conn.Hub.GetState(address) == HubState.Connected, s_patience));
+        Patience.Until(() => ours.Conn.Hub.GetState(address) == HubState.Connected);
     }
 
     [Fact]
@@ -94,7 +94,7 @@ public sealed class RemotePeerTests : IAsyncDisposable
         SsbPeer ours = await StartOurs();
         RpcConnection control = await Control(there);
         await control.CallAsync("conn.connect", [ours.Addresses[0].Text], Cancellation).WaitAsync(s_patience, Cancellation);
-        Assert.True(SpinWait.SpinUntil(() => ours.Conn.Hub.Count == 1, s_patience));
+        Patience.Until(() => ours.Conn.Hub.Count == 1);
 
         ours.Conn.Block(PeerTarget.From(there.Id));
         await Until(control, "conn.peers", peers => peers.GetArrayLength() == 0);
@@ -104,7 +104,7 @@ public sealed class RemotePeerTests : IAsyncDisposable
 
         ours.Conn.Undo(PeerTarget.From(there.Id));
         await control.CallAsync("conn.connect", [ours.Addresses[0].Text], Cancellation).WaitAsync(s_patience, Cancellation);
-        Assert.True(SpinWait.SpinUntil(() => ours.Conn.Hub.Count == 1, s_patience));
+        Patience.Until(() => ours.Conn.Hub.Count == 1);
     }
 
     public async ValueTask DisposeAsync()
@@ -128,10 +128,10 @@ public sealed class RemotePeerTests : IAsyncDisposable
     }
 
     // Calls a peer as itself, as its own programs do.
-    private async Task<RpcConnection> Control(JavaScriptPeer peer) => (await Keep(PeerNetwork.Open(new PeerNetworkOptions { Keys = _theirKeys, Limits = s_unhurried }))
+    private async Task<RpcConnection> Control(JavaScriptPeer peer) => (await Keep(PeerNetwork.Open(Unhurried.Network(_theirKeys)))
         .ConnectAsync(MultiserverAddress.Parse(peer.Address), Cancellation).WaitAsync(s_patience, Cancellation)).Rpc;
 
-    private async Task<RpcConnection> ControlOurs(SsbPeer peer) => (await Keep(PeerNetwork.Open(new PeerNetworkOptions { Keys = _keys, Limits = s_unhurried }))
+    private async Task<RpcConnection> ControlOurs(SsbPeer peer) => (await Keep(PeerNetwork.Open(Unhurried.Network(_keys)))
         .ConnectAsync(peer.Addresses[0], Cancellation).WaitAsync(s_patience, Cancellation)).Rpc;
 
     private static async Task<JsonElement> Until(RpcConnection control, string source, Func<JsonElement, bool> wanted) => (await control.Source(source)

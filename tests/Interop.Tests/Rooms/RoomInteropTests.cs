@@ -42,7 +42,7 @@ public class RoomInteropTests
         await alice.Conn.DisconnectAsync(scene.Tunnel(bob.Id));
         await alice.Conn.DisconnectAsync(scene.Address);
         scene.UntilStaged(alice);
-        Assert.True(SpinWait.SpinUntil(() => alice.Conn.Hub.Count == 0, Patience.Guard));
+        Patience.Until(() => alice.Conn.Hub.Count == 0);
         await dave.Process.FindAsync(line => !line.TryGetProperty("staged", out JsonElement bench) ? false : !bench.GetRawText().Contains(alice.Id.ToString(), StringComparison.Ordinal), told);
         scene.UntilStaged(bob, carol.Id); // with dave it is connected
         await carol.DisconnectAsync(scene.Address);
@@ -67,7 +67,7 @@ public class RoomInteropTests
         int told = carol.Now;
         await scene.KillRoomAsync();
         scene.UntilStaged(alice);
-        Assert.True(SpinWait.SpinUntil(() => alice.Conn.Hub.GetState(scene.Tunnel(carol.Id)) is null, Patience.Guard));
+        Patience.Until(() => alice.Conn.Hub.GetState(scene.Tunnel(carol.Id)) is null);
         await carol.Process.FindAsync(line => line.TryGetProperty("peers", out JsonElement peers) && !peers.GetRawText().Contains(alice.Id.ToString(), StringComparison.Ordinal), told);
         await scene.OpenRoomAsync();
         scene.UntilStaged(alice, carol.Id);

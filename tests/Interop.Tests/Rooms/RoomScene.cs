@@ -2,6 +2,7 @@ using System.Text.Json;
 using Interop.Tests.Harness;
 using Ssb.Conn;
 using Ssb.Conn.Net;
+using Ssb.Conn.Net.Tests;
 using Ssb.Conn.Net.Tests.Rooms;
 using Ssb.Wire;
 
@@ -70,11 +71,11 @@ internal sealed class RoomScene : IAsyncDisposable
     /// <summary>A peer of ours that dials rooms alone by itself.</summary>
     public async Task<SsbPeer> StartOursAsync()
     {
-        SsbPeer peer = await SsbPeer.StartAsync(new SsbPeerOptions
+        SsbPeer peer = await SsbPeer.StartAsync(Unhurried.Peer with
         {
             NetworkKey = _network,
             Listen = ["net:127.0.0.1:0~shs"],
-            Conn = new ConnPluginOptions { Scheduler = new SchedulerOptions { PeerQuota = 0 } },
+            Conn = Unhurried.Conn with { Scheduler = new SchedulerOptions { PeerQuota = 0 } },
         }, Token);
         _peers.Add(peer);
         return peer;
@@ -96,9 +97,9 @@ internal sealed class RoomScene : IAsyncDisposable
     public void UntilStaged(SsbPeer peer, params FeedId[] attendants)
     {
         string[] wanted = [.. attendants.Select(a => Tunnel(a).Text).Order(StringComparer.Ordinal)];
-        Assert.True(
-            SpinWait.SpinUntil(() => peer.Conn.Staging.Entries().Select(e => e.Address.Text).Order(StringComparer.Ordinal).SequenceEqual(wanted), s_guard),
-            $"Staged were {string.Join(", ", peer.Conn.Staging.Entries())}, and not {string.Join(", ", wanted)}.");
+        Patience.Until(
+            () => peer.Conn.Staging.Entries().Select(e => e.Address.Text).Order(StringComparer.Ordinal).SequenceEqual(wanted),
+            () => $"Staged were {string.Join(", ", peer.Conn.Staging.Entries())}, and not {string.Join(", ", wanted)}.");
     }
 
     /// <summary>The same of a JavaScript peer, told from this line on.</summary>

@@ -6,6 +6,7 @@ using ExchangeMessages;
 using Interop.Tests.Harness;
 using Ssb.Conn;
 using Ssb.Conn.Net;
+using Ssb.Conn.Net.Tests;
 using Ssb.Wire;
 
 namespace Interop.Tests.Samples;
@@ -71,11 +72,11 @@ public class ExchangeMessagesTests
         byte[] forged = Encoding.UTF8.GetBytes(second.Replace(text, changed, StringComparison.Ordinal));
         Assert.NotEqual(second, Encoding.UTF8.GetString(forged));
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using SsbPeer liar = await SsbPeer.StartAsync(new SsbPeerOptions
+        await using SsbPeer liar = await SsbPeer.StartAsync(Unhurried.Peer with
         {
             Keys = keys,
             Listen = ["net:127.0.0.1:0~shs"],
-            Conn = new ConnPluginOptions { Autostart = false },
+            Conn = Unhurried.Conn with { Autostart = false },
             Api = new RpcApi().Source("createHistoryStream", (_, _) => new[] { first, forged }.ToAsyncEnumerable().Select(message => RpcValue.RawJson(message))),
             AllowStrangers = ["createHistoryStream"],
             OnConnected = async (connection, _) =>

@@ -2,6 +2,7 @@ using System.Net;
 using Interop.Tests.Harness;
 using Ssb.Conn;
 using Ssb.Conn.Net;
+using Ssb.Conn.Net.Tests;
 
 namespace Interop.Tests.Samples;
 
@@ -18,7 +19,7 @@ public class HostedPeerTests
             "--Ssb:Folder", folder.Path, "--Ssb:Listen:0", $"net:{IPAddress.Loopback}:{port}~shs", "--Ssb:Lan", "false");
         string id = (await sample.FindAsync(line => line.EndsWith(" is Healthy", StringComparison.Ordinal))).Split(' ')[0];
 
-        await using SsbPeer caller = await SsbPeer.StartAsync(new SsbPeerOptions { Conn = new ConnPluginOptions { Autostart = false } }, TestContext.Current.CancellationToken);
+        await using SsbPeer caller = await SsbPeer.StartAsync(Unhurried.Peer with { Conn = Unhurried.Conn with { Autostart = false } }, TestContext.Current.CancellationToken);
         await caller.Conn.ConnectAsync($"net:127.0.0.1:{port}~shs:{id[1..^".ed25519".Length]}", cancellationToken: TestContext.Current.CancellationToken);
         await sample.FindAsync(line => line.StartsWith("1 in connection: net:127.0.0.1:", StringComparison.Ordinal));
         await sample.FindAsync(line => line.Contains("Connected with net:127.0.0.1:", StringComparison.Ordinal) && line.EndsWith(": called us.", StringComparison.Ordinal));

@@ -52,7 +52,7 @@ public sealed class AttackTests : IAsyncDisposable
         await Task.WhenAll(attacking).WaitAsync(s_guard, Token);
         Assert.False(honest.Closed.IsCompleted);
         Assert.False(newcomer.Closed.IsCompleted);
-        Assert.True(SpinWait.SpinUntil(() => peer.Network.Counters is { Callers: 2, Handshakes: 0 } && peer.Network.Connections.Count == 3, s_guard));
+        Patience.Until(() => peer.Network.Counters is { Callers: 2, Handshakes: 0 } && peer.Network.Connections.Count == 3);
     }
 
     [Fact]
@@ -81,7 +81,7 @@ public sealed class AttackTests : IAsyncDisposable
         }
 
         Assert.InRange(answered, 0, 64); // its hello at most, which says nothing
-        Assert.True(SpinWait.SpinUntil(() => peer.Network.Counters is { FailedHandshakes: 1, Accepted: 1, Callers: 0 }, s_guard));
+        Patience.Until(() => peer.Network.Counters is { FailedHandshakes: 1, Accepted: 1, Callers: 0 });
     }
 
     public async ValueTask DisposeAsync()
@@ -214,7 +214,7 @@ public sealed class AttackTests : IAsyncDisposable
 
     private async Task<SsbPeer> Start()
     {
-        SsbPeer peer = await SsbPeer.StartAsync(new SsbPeerOptions { Keys = _own, Listen = ["net:127.0.0.1:0~shs", "ws:127.0.0.1:0~shs"], Conn = new ConnPluginOptions { Autostart = false } }, Token);
+        SsbPeer peer = await SsbPeer.StartAsync(Unhurried.Peer with { Keys = _own, Listen = ["net:127.0.0.1:0~shs", "ws:127.0.0.1:0~shs"], Conn = Unhurried.Conn with { Autostart = false } }, Token);
         _open.Insert(0, peer);
         return peer;
     }
@@ -223,7 +223,7 @@ public sealed class AttackTests : IAsyncDisposable
     {
         if (keys != _own)
             _keys.Add(keys);
-        PeerNetwork network = PeerNetwork.Open(new PeerNetworkOptions { Keys = keys, Api = GossipPing.AddTo(new RpcApi()) });
+        PeerNetwork network = PeerNetwork.Open(Unhurried.Network(keys) with { Api = GossipPing.AddTo(new RpcApi()) });
         _open.Insert(0, network);
         return network;
     }

@@ -47,7 +47,7 @@ public sealed class ConnectionLimitsTests : IDisposable
     [Fact]
     public void Enter_NoRoomAndSilentOnesInTheWay_AnOwnerIsLetInAllTheSame()
     {
-        var limits = new ConnectionLimits(new PeerNetworkOptions { Keys = _own, Limits = new PeerNetworkLimits { MaxHandshakes = 8, MaxCallers = 1 }, TimeProvider = _time });
+        var limits = new ConnectionLimits(Unhurried.Network(_own) with { Limits = Unhurried.Limits with { MaxHandshakes = 8, MaxCallers = 1 }, TimeProvider = _time });
         using KeyPair first = KeyPair.Generate(), stranger = KeyPair.Generate();
         Assert.True(limits.Enter("first")!.Promote(first.Id));
         ConnectionLimits.Place[] silent = [limits.Enter("attacker")!, limits.Enter("attacker")!]; // as many as may begin now
@@ -62,5 +62,5 @@ public sealed class ConnectionLimitsTests : IDisposable
     public void Dispose() => _own.Dispose();
 
     private ConnectionLimits Limits(int handshakes) =>
-        new(new PeerNetworkOptions { Keys = _own, Limits = new PeerNetworkLimits { MaxHandshakes = handshakes }, TimeProvider = _time });
+        new(Unhurried.Network(_own) with { Limits = Unhurried.Limits with { MaxHandshakes = handshakes }, TimeProvider = _time });
 }

@@ -27,11 +27,11 @@ public sealed class DescriptorLimitTests : IAsyncDisposable
     public async Task Local_MoreThanMayBe_AreClosedCountedAndToldOnce()
     {
         Needs.UnixSockets();
-        PeerNetwork bob = Accepting(_bob, new PeerNetworkLimits { MaxLocalCallers = 3 }, $"unix:{SocketPath}~noauth");
+        PeerNetwork bob = Accepting(_bob, Unhurried.Limits with { MaxLocalCallers = 3 }, $"unix:{SocketPath}~noauth");
         List<NetworkStream> callers = [];
         for (int i = 0; i < 3; i++)
             callers.Add(await CallAsync());
-        Assert.True(SpinWait.SpinUntil(() => bob.Counters.LocalCallers == 3, s_guard));
+        Patience.Until(() => bob.Counters.LocalCallers == 3);
         for (int i = 0; i < 20; i++)
         {
             await using NetworkStream refused = await CallAsync();
@@ -43,9 +43,9 @@ public sealed class DescriptorLimitTests : IAsyncDisposable
         Assert.Equal(Told, Assert.Single(_log.All).Text);
 
         await callers[0].DisposeAsync();
-        Assert.True(SpinWait.SpinUntil(() => bob.Counters.LocalCallers == 2, s_guard));
+        Patience.Until(() => bob.Counters.LocalCallers == 2);
         callers[0] = await CallAsync();
-        Assert.True(SpinWait.SpinUntil(() => bob.Counters.LocalCallers == 3, s_guard));
+        Patience.Until(() => bob.Counters.LocalCallers == 3);
         _clock.Advance(StateLog.Settling);
         Assert.Equal(2, _log.All.Count);
         foreach (NetworkStream caller in callers)
@@ -57,7 +57,7 @@ public sealed class DescriptorLimitTests : IAsyncDisposable
     public async Task Callers_NoDescriptorsToSpare_AreRefusedCountedAndToldOnce(string transport)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no limit of descriptors.");
-        var limits = new PeerNetworkLimits { ReservedDescriptors = int.MaxValue };
+        var limits = Unhurried.Limits with { ReservedDescriptors = int.MaxValue };
         PeerNetwork bob = Accepting(_bob, limits, "net:127.0.0.1:0~shs", "ws:127.0.0.1:0~shs", $"unix:{SocketPath}~noauth");
         MultiserverRoute route = bob.Addresses.Select(address => address.Routes[0]).First(route => route.Transport == transport);
         EndPoint place = route.Path is { } path ? new UnixDomainSocketEndPoint(path)
@@ -65,7 +65,7 @@ public sealed class DescriptorLimitTests : IAsyncDisposable
         for (int i = 1; i <= 20; i++)
         {
             await using NetworkStream refused = await CallAsync(place);
-            Assert.True(SpinWait.SpinUntil(() => bob.Counters.RefusedDescriptors == i, s_guard));
+            Patience.Until(() => bob.Counters.RefusedDescriptors == i);
         }
 
         Assert.Empty(bob.Connections);
@@ -84,8 +84,8 @@ public sealed class DescriptorLimitTests : IAsyncDisposable
     public async Task Dial_NoDescriptorsToSpare_FailsAndSaysSo()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no limit of descriptors.");
-        PeerNetwork bob = Accepting(_bob, new PeerNetworkLimits(), "net:127.0.0.1:0~shs");
-        PeerNetwork alice = Open(_alice, new PeerNetworkLimits { ReservedDescriptors = int.MaxValue });
+        PeerNetwork bob = Accepting(_bob, Unhurried.Limits, "net:127.0.0.1:0~shs");
+        PeerNetwork alice = Open(_alice, Unhurried.Limits with { ReservedDescriptors = int.MaxValue });
 
         ConnectFailedException e = await Assert.ThrowsAsync<ConnectFailedException>(() => alice.ConnectAsync(bob.Addresses[0], Token));
         Assert.Contains("short of file descriptors", e.Message, StringComparison.Ordinal);
@@ -99,9 +99,8 @@ public sealed class DescriptorLimitTests : IAsyncDisposable
     {
         Needs.UnixSockets();
         int tries = 0;
-        PeerNetwork bob = PeerNetwork.Open(new PeerNetworkOptions
+        PeerNetwork bob = PeerNetwork.Open(Unhurried.Network(_bob) with
         {
-            Keys = _bob,
             Listen = [$"unix:{SocketPath}~noauth"],
             TimeProvider = _clock,
             Logger = _log.CreateLogger(""),
@@ -126,8 +125,8 @@ public sealed class DescriptorLimitTests : IAsyncDisposable
     [Fact]
     public void Limits_OutOfTheirRange_AreTold()
     {
-        Assert.Throws<ArgumentOutOfRangeException>(() => Open(_bob, new PeerNetworkLimits { MaxLocalCallers = 0 }));
-        Assert.Throws<ArgumentOutOfRangeException>(() => Open(_bob, new PeerNetworkLimits { ReservedDescriptors = -1 }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Open(_bob, Unhurried.Limits with { MaxLocalCallers = 0 }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Open(_bob, Unhurried.Limits with { ReservedDescriptors = -1 }));
     }
 
     public async ValueTask DisposeAsync()
@@ -154,9 +153,8 @@ public sealed class DescriptorLimitTests : IAsyncDisposable
 
     private PeerNetwork Open(KeyPair keys, PeerNetworkLimits limits, params string[] listen)
     {
-        var network = PeerNetwork.Open(new PeerNetworkOptions
+        var network = PeerNetwork.Open(Unhurried.Network(keys) with
         {
-            Keys = keys,
             Listen = listen,
             Limits = limits,
             TimeProvider = _clock,

@@ -13,7 +13,6 @@ public sealed class PongTests : IAsyncDisposable
 
     private static readonly TimeSpan s_guard = TimeSpan.FromSeconds(60);
 
-    private static readonly PeerNetworkLimits s_patient = new() { HandshakeDeadline = TimeSpan.FromMinutes(10) };
 
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly KeyPair _alice = KeyPair.Generate(), _bob = KeyPair.Generate();
@@ -29,7 +28,7 @@ public sealed class PongTests : IAsyncDisposable
     {
         _listener.Start();
         Task<long> sending = SendAsync(what);
-        PeerNetwork alice = Open(new PeerNetworkOptions { Keys = _alice, Limits = s_patient });
+        PeerNetwork alice = Open(Unhurried.Network(_alice));
         await Assert.ThrowsAsync<ConnectFailedException>(() => alice.ConnectAsync(At(_listener), Token).WaitAsync(s_guard, Token));
         Assert.InRange(await sending.WaitAsync(s_guard, Token), 1, Most - 1);
         if (what is not ("HTTP answers" or "a header without end")) // these the HTTP client may refuse itself
@@ -60,12 +59,12 @@ public sealed class PongTests : IAsyncDisposable
     [Fact]
     public async Task Connected_PeerSendsPongsWithoutEnd_IsCutOff()
     {
-        PeerNetwork bob = Open(new PeerNetworkOptions { Keys = _bob, Listen = ["ws:127.0.0.1:0~shs"] });
+        PeerNetwork bob = Open(Unhurried.Network(_bob) with { Listen = ["ws:127.0.0.1:0~shs"] });
         _running.Add(AcceptAsync(bob));
         _listener.Start();
         var pongs = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _running.Add(ForwardAsync(bob.Addresses[0].Routes[0].Port!.Value, pongs.Task)); // it has one
-        PeerNetwork alice = Open(new PeerNetworkOptions { Keys = _alice });
+        PeerNetwork alice = Open(Unhurried.Network(_alice));
         var told = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
         alice.CutOff = (_, why) => told.TrySetResult(why);
         PeerConnection connection = await alice.ConnectAsync(At(_listener), Token).WaitAsync(s_guard, Token);

@@ -47,7 +47,7 @@ public sealed class ConfigurationTests : HostTestBase
     [Fact]
     public void Get_WhatIsNotThereOrEmpty_KeepsItsDefault()
     {
-        var defaults = new SsbPeerOptions();
+        SsbPeerOptions defaults = new();
         SsbPeerOptions options = Read("""{ "Folder": null, "Listen": [], "NetworkKey": "", "Masters": null, "Limits": { "MaxHandshakes": 6 }, "Conn": {} }""");
         Assert.Equal((null, null), (options.Folder, options.Lan));
         Assert.Empty(options.Listen);

@@ -24,7 +24,7 @@ public abstract class HostTestBase : IAsyncDisposable
     {
         Folder = Folder,
         Listen = ["net:127.0.0.1:0~shs"],
-        Conn = new ConnPluginOptions { Autostart = false },
+        Conn = Unhurried.Conn with { Autostart = false },
     };
 
     public async ValueTask DisposeAsync()
@@ -54,8 +54,7 @@ public abstract class HostTestBase : IAsyncDisposable
     /// <summary>A peer without any host.</summary>
     private protected async Task<SsbPeer> StartPeer(SsbPeerOptions? options = null)
     {
-        options ??= new SsbPeerOptions { Listen = ["net:127.0.0.1:0~shs"], Conn = new ConnPluginOptions { Autostart = false } };
-        options = options with { Limits = options.Limits with { HandshakeDeadline = Guard } }; // a loaded machine shakes hands slowly
+        options ??= Unhurried.Peer with { Listen = ["net:127.0.0.1:0~shs"], Conn = Unhurried.Conn with { Autostart = false } };
         SsbPeer peer = await SsbPeer.StartAsync(options, Token);
         _open.Insert(0, peer);
         return peer;

@@ -55,10 +55,10 @@ public sealed class LoggingTests : HostTestBase
     [Fact]
     public async Task Log_StreamEndsWithItsConnection_IsNoError()
     {
-        SsbPeer other = await StartPeer(new SsbPeerOptions
+        SsbPeer other = await StartPeer(Unhurried.Peer with
         {
             Listen = ["net:127.0.0.1:0~shs"],
-            Conn = new ConnPluginOptions { Autostart = false },
+            Conn = Unhurried.Conn with { Autostart = false },
             Api = new RpcApi().Source("ticks", (_, ended) => new[] { 1L, 2L }.ToAsyncEnumerable().Select(async (long tick, CancellationToken _) =>
             {
                 if (tick == 2)

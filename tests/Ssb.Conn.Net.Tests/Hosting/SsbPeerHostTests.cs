@@ -103,7 +103,7 @@ public sealed class SsbPeerHostTests : HostTestBase
     public void Add_Twice_IsAnError()
     {
         IServiceCollection services = new ServiceCollection().AddSsbConn();
-        InvalidOperationException e = Assert.Throws<InvalidOperationException>(() => services.AddSsbConn(new SsbPeerOptions()));
+        InvalidOperationException e = Assert.Throws<InvalidOperationException>(() => services.AddSsbConn(Unhurried.Peer));
         Assert.Equal("AddSsbConn was called already: a host runs one SSB peer.", e.Message);
     }
 
@@ -141,7 +141,7 @@ public sealed class SsbPeerHostTests : HostTestBase
     [Fact]
     public async Task Dispose_NoLoggersAndNeverStarted_DoesNothing()
     {
-        await using ServiceProvider services = new ServiceCollection().AddSsbConn(new SsbPeerOptions()).BuildServiceProvider();
+        await using ServiceProvider services = new ServiceCollection().AddSsbConn(Unhurried.Peer).BuildServiceProvider();
         Assert.NotNull(services.GetRequiredService<SsbPeerHost>());
     }
 

@@ -177,7 +177,7 @@ public class LanDatagramTests
         byte[] datagram = LanDatagram.EncodeNormal(address, s_keys, NetworkKey.Main);
         Assert.True(LanDatagram.TryDecodeNormal(datagram, NetworkKey.Main, null, out LanClaim? claim, out LanReject reject), reject.ToString());
         Assert.Equal(address, claim.Address);
-    }, iter: 3_000);
+    }, iter: Rounds.Of(3_000));
 
     /// <summary>
     /// A million datagrams, a fifth of them mutated after boxing, the rest before, one in twenty signed by their identity.

@@ -196,12 +196,12 @@ public sealed class SteadyLanTests : IDisposable
     {
         var taken = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
         taken.Bind(new IPEndPoint(IPAddress.Loopback, _options.NormalPort));
-        await using SsbPeer peer = await SsbPeer.StartAsync(new SsbPeerOptions
+        await using SsbPeer peer = await SsbPeer.StartAsync(Unhurried.Peer with
         {
             NetworkKey = _options.NetworkKey,
             Lan = _options,
             Logger = _log.CreateLogger(""),
-            Conn = new ConnPluginOptions { Autostart = false },
+            Conn = Unhurried.Conn with { Autostart = false },
         }, Token);
         await Until(() => peer.LanFailure is not null);
         taken.Dispose();

@@ -12,7 +12,7 @@ public sealed class FalseRoomTests : RoomPeers
         int looks = 0;
         SsbPeer victim = await StartPeer(options => options with
         {
-            Conn = new ConnPluginOptions
+            Conn = Unhurried.Conn with
             {
                 // Without patience: whoever would have to go goes at once.
                 Scheduler = new SchedulerOptions

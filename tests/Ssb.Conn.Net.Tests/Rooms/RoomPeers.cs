@@ -42,13 +42,12 @@ public abstract class RoomPeers : IAsyncDisposable
     /// <summary>A peer that dials nobody by itself.</summary>
     private protected async Task<SsbPeer> StartPeer(Func<SsbPeerOptions, SsbPeerOptions>? with = null)
     {
-        var options = new SsbPeerOptions
+        var options = Unhurried.Peer with
         {
             Keys = NewKeys(),
             NetworkKey = Network,
             Listen = ["net:127.0.0.1:0~shs"],
-            Limits = new PeerNetworkLimits { HandshakeDeadline = Guard }, // a loaded machine shakes hands slowly
-            Conn = new ConnPluginOptions { Autostart = false },
+            Conn = Unhurried.Conn with { Autostart = false },
         };
         return Own(await SsbPeer.StartAsync(with?.Invoke(options) ?? options, Token));
     }
@@ -56,14 +55,13 @@ public abstract class RoomPeers : IAsyncDisposable
     /// <summary>A server of any kind, which serves everybody all that it has.</summary>
     private protected PeerNetwork OpenServer(RpcApi api, KeyPair? keys = null)
     {
-        PeerNetwork network = PeerNetwork.Open(new PeerNetworkOptions
+        PeerNetwork network = PeerNetwork.Open(Unhurried.Network(keys ?? NewKeys()) with
         {
-            Keys = keys ?? NewKeys(),
             NetworkKey = Network,
             Listen = ["net:127.0.0.1:0~shs"],
             Api = GossipPing.AddTo(api),
             Access = new RpcAccess(RpcPermissions.All),
-            Limits = new PeerNetworkLimits { HandshakeDeadline = Guard, Rpc = new RpcOptions() }, // which let it send much
+            Limits = Unhurried.Limits with { Rpc = new RpcOptions() }, // which let it send much
         });
         _ = AcceptAll();
         return Own(network);
@@ -80,7 +78,7 @@ public abstract class RoomPeers : IAsyncDisposable
     private protected static async Task<PeerConnection> Connect(SsbPeer peer, MultiserverAddress address) =>
         (PeerConnection)await peer.Conn.ConnectAsync(address, cancellationToken: Token).WaitAsync(Guard, Token);
 
-    private protected static void Until(Func<bool> condition) => Assert.True(SpinWait.SpinUntil(condition, Guard));
+    private protected static void Until(Func<bool> condition) => Patience.Until(condition);
 
     /// <summary>Waits until exactly these are on a peer's bench.</summary>
     private protected static void UntilStaged(SsbPeer peer, FeedId room, params FeedId[] attendants) =>

@@ -29,13 +29,11 @@ internal sealed class TestRoom : IAsyncDisposable
             .Source("tunnel.endpoints", (call, token) => EndpointsAsync(call, token))
             .Duplex("tunnel.connect", ConnectAsync)
             .Sync("tunnel.ping", _ => TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
-        _network = PeerNetwork.Open(new PeerNetworkOptions
+        _network = PeerNetwork.Open(Unhurried.Network(keys) with
         {
-            Keys = keys,
             NetworkKey = network,
             Listen = [listen],
             Api = api,
-            Limits = new PeerNetworkLimits { HandshakeDeadline = Patience.Guard }, // a loaded machine shakes hands slowly
             Access = new RpcAccess(new RpcPermissions(["manifest", "gossip.ping", "room", "tunnel"])),
         });
         _accepting = AcceptAsync();

@@ -134,7 +134,7 @@ public sealed class TunnelClaimTests : RoomPeers
 
     private Task<SsbPeer> StartScheduled(SchedulerOptions? scheduler = null) => StartPeer(options => options with
     {
-        Conn = new ConnPluginOptions { Scheduler = (scheduler ?? new SchedulerOptions()) with { Interval = s_often, SoonAfterStage = s_often, SoonAfterDisconnect = s_often } },
+        Conn = Unhurried.Conn with { Scheduler = (scheduler ?? new SchedulerOptions()) with { Interval = s_often, SoonAfterStage = s_often, SoonAfterDisconnect = s_often } },
     });
 
     private async Task AssertFails(SsbPeer alice, string why, Trap trap)

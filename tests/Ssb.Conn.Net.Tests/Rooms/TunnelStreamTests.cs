@@ -169,11 +169,11 @@ public sealed class TunnelStreamTests : IAsyncDisposable
             ended.SetResult();
         }, new RpcOptions { WindowFrames = 8, TimeProvider = clock, IdleTimeout = Timeout.InfiniteTimeSpan, SendTimeout = Timeout.InfiniteTimeSpan });
         // After a second of that the connection is read on, and after the deadline the tunnel ends: what is called on the connection is answered.
-        Assert.True(SpinWait.SpinUntil(() =>
+        Patience.Until(() =>
         {
             clock.Advance(TimeSpan.FromSeconds(1));
             return ended.Task.IsCompleted;
-        }, s_guard));
+        });
         Assert.Equal(1, (await _connections[0].CallAsync("greet", [], Token).WaitAsync(s_guard, Token)).AsJson().GetInt64());
         await Assert.ThrowsAsync<RpcException>(async () =>
         {

@@ -13,7 +13,6 @@ public sealed class ServedTests : IAsyncDisposable
     private const string Somebody = "net:127.0.0.1:9752~shs:pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=";
 
     private static readonly TimeSpan s_guard = Patience.Guard;
-    private static readonly PeerNetworkLimits s_unhurried = new() { HandshakeDeadline = s_guard }; // a loaded machine shakes hands slowly
 
     private readonly KeyPair _own = KeyPair.Generate(), _other = KeyPair.Generate();
     private readonly List<IAsyncDisposable> _open = [];
@@ -113,7 +112,7 @@ public sealed class ServedTests : IAsyncDisposable
         });
         RpcConnection caller = await Connect(peer, _other);
         await Call(caller, "manifest");
-        Assert.True(SpinWait.SpinUntil(() => !log.IsEmpty, s_guard));
+        Patience.Until(() => !log.IsEmpty);
         Assert.Contains(_other.Id.ToString(), Assert.Single(log), StringComparison.Ordinal);
         await Call(caller, "manifest");
         Assert.Equal(1, peer.Conn.Hub.Count);
@@ -156,7 +155,7 @@ public sealed class ServedTests : IAsyncDisposable
         });
         await Call(await Connect(peer, _own), "whoami");
         await Call(await Connect(peer, _other), "manifest");
-        Assert.True(SpinWait.SpinUntil(() => !given.IsEmpty, s_guard));
+        Patience.Until(() => !given.IsEmpty);
         Assert.Equal([_other.Id], given);
     }
 
@@ -181,12 +180,12 @@ public sealed class ServedTests : IAsyncDisposable
         JsonElement first = heard.Current.AsJson();
         Assert.Equal(["address", "verified"], first.EnumerateObject().Select(p => p.Name));
         Assert.Equal(address.Text, first.GetProperty("address").GetString());
-        Assert.True(SpinWait.SpinUntil(() => peer.Conn.Staging.Get(address) is not null, s_guard));
+        Patience.Until(() => peer.Conn.Staging.Get(address) is not null);
 
         Assert.Equal(["false", "false"], [await Call(master, "lan.stop"), await Call(master, "lan.stop")]);
-        Assert.True(SpinWait.SpinUntil(() => IsFree(options.NormalPort), s_guard));
+        Patience.Until(() => IsFree(options.NormalPort));
         Assert.Equal("false", await Call(master, "lan.start"));
-        Assert.True(SpinWait.SpinUntil(() => !IsFree(options.NormalPort), s_guard));
+        Patience.Until(() => !IsFree(options.NormalPort));
     }
 
     [Fact]
@@ -230,7 +229,7 @@ public sealed class ServedTests : IAsyncDisposable
         RpcConnection control = await Connect(peer, _own);
         await Call(await Connect(peer, _other), "manifest");
         await Call(control, "conn.stage", Somebody);
-        Assert.True(SpinWait.SpinUntil(() => peer.Conn.Hub.Count == 1, s_guard));
+        Patience.Until(() => peer.Conn.Hub.Count == 1);
         await using IAsyncEnumerator<RpcValue> events = control.Source("conn.events", [RpcValue.Json(JsonElement.Parse("""{"old":true}"""))]).GetAsyncEnumerator(Token);
         JsonElement caller = await Next(events), staged = await Next(events);
         Assert.Equal(("hub", "connected", _other.Id.ToString()), (caller.GetProperty("pool").GetString(), caller.GetProperty("type").GetString(), caller.GetProperty("key").GetString()));
@@ -281,7 +280,7 @@ public sealed class ServedTests : IAsyncDisposable
 
     private async Task<SsbPeer> Start(Func<SsbPeerOptions, SsbPeerOptions>? with = null, KeyPair? keys = null)
     {
-        var options = new SsbPeerOptions { Keys = keys ?? _own, Listen = ["net:127.0.0.1:0~shs"], Limits = s_unhurried, Conn = new ConnPluginOptions { Autostart = false } };
+        var options = Unhurried.Peer with { Keys = keys ?? _own, Listen = ["net:127.0.0.1:0~shs"], Conn = Unhurried.Conn with { Autostart = false } };
         SsbPeer peer = await SsbPeer.StartAsync(with?.Invoke(options) ?? options, Token);
         _open.Insert(0, peer);
         return peer;
@@ -289,7 +288,7 @@ public sealed class ServedTests : IAsyncDisposable
 
     private async Task<RpcConnection> Connect(SsbPeer peer, KeyPair keys, NetworkKey? network = null)
     {
-        PeerNetwork client = PeerNetwork.Open(new PeerNetworkOptions { Keys = keys, NetworkKey = network ?? NetworkKey.Main, Limits = s_unhurried });
+        PeerNetwork client = PeerNetwork.Open(Unhurried.Network(keys) with { NetworkKey = network ?? NetworkKey.Main });
         _open.Insert(0, client);
         return (await client.ConnectAsync(peer.Addresses[0], Token).WaitAsync(s_guard, Token)).Rpc;
     }

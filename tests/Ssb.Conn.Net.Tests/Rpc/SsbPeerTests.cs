@@ -13,7 +13,6 @@ public sealed class SsbPeerTests : IAsyncDisposable
     private const string Somebody = "net:127.0.0.1:9752~shs:pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=";
 
     private static readonly TimeSpan s_guard = Patience.Guard;
-    private static readonly PeerNetworkLimits s_unhurried = new() { HandshakeDeadline = s_guard }; // a loaded machine shakes hands slowly
 
     private readonly string _folder = SocketFolder.Create("ssb-conn-");
     private readonly List<IAsyncDisposable> _open = [];
@@ -62,11 +61,11 @@ public sealed class SsbPeerTests : IAsyncDisposable
         string address = bob.Addresses[0].Text;
         Assert.Equal($$"""{"id":"{{bob.Id}}","address":"{{address}}"}""", await Call(control, "conn.connect", address));
         Assert.Equal(alice.Id, (await used.Task.WaitAsync(s_guard, Token)).FeedId);
-        Assert.True(SpinWait.SpinUntil(() => bob.Conn.Hub.Get(alice.Id) is not null, s_guard));
+        Patience.Until(() => bob.Conn.Hub.Get(alice.Id) is not null);
         RpcException e = await Assert.ThrowsAsync<RpcException>(() => bob.Network.Find(alice.Id)!.Rpc.CallAsync("conn.stage", [Somebody], Token));
         Assert.Equal("method:conn,stage is not in list of allowed methods", e.Message);
         Assert.Equal("true", await Call(control, "conn.disconnect", address));
-        Assert.True(SpinWait.SpinUntil(() => bob.Conn.Hub.Count == 0 && alice.Conn.Hub.Count == 0, s_guard));
+        Patience.Until(() => bob.Conn.Hub.Count == 0 && alice.Conn.Hub.Count == 0);
     }
 
     [Fact]
@@ -74,9 +73,9 @@ public sealed class SsbPeerTests : IAsyncDisposable
     {
         SsbPeer peer = await Start(0);
         FeedId id = peer.Id;
-        await Assert.ThrowsAsync<IOException>(() => SsbPeer.StartAsync(new SsbPeerOptions { Folder = FolderOf(0) }, Token));
+        await Assert.ThrowsAsync<IOException>(() => SsbPeer.StartAsync(Unhurried.Peer with { Folder = FolderOf(0) }, Token));
         await peer.DisposeAsync();
-        await using SsbPeer again = await SsbPeer.StartAsync(new SsbPeerOptions { Folder = FolderOf(0) }, Token);
+        await using SsbPeer again = await SsbPeer.StartAsync(Unhurried.Peer with { Folder = FolderOf(0) }, Token);
         Assert.Equal(id, again.Id);
     }
 
@@ -105,10 +104,10 @@ public sealed class SsbPeerTests : IAsyncDisposable
             Lan = new LanOptions { Loopback = true, NormalPort = ((IPEndPoint)first.LocalEndPoint!).Port, LegacyPort = ((IPEndPoint)second.LocalEndPoint!).Port }, // they are bound
         });
         RpcConnection control = await Control(peer);
-        Assert.True(SpinWait.SpinUntil(() => Failures() == 1, s_guard));
+        Patience.Until(() => Failures() == 1);
         await Call(control, "lan.stop");
         await Call(control, "lan.start");
-        Assert.True(SpinWait.SpinUntil(() => Failures() == 2, s_guard));
+        Patience.Until(() => Failures() == 2);
         first.Dispose();
         await Call(control, "lan.start");
         await peer.DisposeAsync();
@@ -127,7 +126,7 @@ public sealed class SsbPeerTests : IAsyncDisposable
         await using (var announcer = new LanAnnouncer(lan, keys, [MultiserverAddress.Parse($"net:127.0.0.1:9~shs:{keys.Id.ToBase64()}")]))
         {
             announcer.Start();
-            Assert.True(SpinWait.SpinUntil(() => peer.Conn.Staging.Count == 1, s_guard));
+            Patience.Until(() => peer.Conn.Staging.Count == 1);
         }
 
         await peer.DisposeAsync();
@@ -153,11 +152,11 @@ public sealed class SsbPeerTests : IAsyncDisposable
         announcer.Start();
         if (acceptAnyRoute)
         {
-            Assert.True(SpinWait.SpinUntil(() => peer.Conn.Staging.Get(MultiserverAddress.Parse(elsewhere)) is not null, s_guard));
+            Patience.Until(() => peer.Conn.Staging.Get(MultiserverAddress.Parse(elsewhere)) is not null);
             return;
         }
 
-        Assert.True(SpinWait.SpinUntil(() => peer.Conn.Why(id).History.Count > 0, s_guard));
+        Patience.Until(() => peer.Conn.Why(id).History.Count > 0);
         PeerNote note = Assert.Single(peer.Conn.Why(id).History);
         Assert.Equal(("refused", elsewhere, "lan:loopback/127.0.0.1"), (note.What, note.Address?.Text, note.Source));
         Assert.Equal("none of its routes leads to its sender, or into the subnet on which it was heard", note.Reason);
@@ -240,14 +239,13 @@ public sealed class SsbPeerTests : IAsyncDisposable
 
     private async Task<SsbPeer> Start(int number, Func<SsbPeerOptions, SsbPeerOptions>? with = null)
     {
-        var options = new SsbPeerOptions
+        var options = Unhurried.Peer with
         {
             Folder = FolderOf(number),
             Listen = Socket.OSSupportsUnixDomainSockets
                 ? ["net:127.0.0.1:0~shs", SocketFolder.AddressIn(Directory.CreateDirectory(FolderOf(number)).FullName)]
                 : ["net:127.0.0.1:0~shs"],
-            Conn = new ConnPluginOptions { Autostart = false },
-            Limits = s_unhurried,
+            Conn = Unhurried.Conn with { Autostart = false },
         };
         SsbPeer peer = await SsbPeer.StartAsync(with?.Invoke(options) ?? options, Token);
         _open.Insert(0, peer);
@@ -259,7 +257,7 @@ public sealed class SsbPeerTests : IAsyncDisposable
     {
         Needs.UnixSockets();
         var keys = KeyPair.Generate();
-        PeerNetwork network = PeerNetwork.Open(new PeerNetworkOptions { Keys = keys, Limits = s_unhurried });
+        PeerNetwork network = PeerNetwork.Open(Unhurried.Network(keys));
         _open.Insert(0, network);
         return (await network.ConnectAsync(peer.Addresses[1], Token)).Rpc;
     }

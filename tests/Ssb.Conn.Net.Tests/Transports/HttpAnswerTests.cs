@@ -26,7 +26,7 @@ public sealed class HttpAnswerTests
         using var keys = KeyPair.Generate();
         using var server = new TcpListener(IPAddress.Loopback, 0);
         server.Start();
-        await using PeerNetwork network = PeerNetwork.Open(new PeerNetworkOptions { Keys = keys });
+        await using PeerNetwork network = PeerNetwork.Open(Unhurried.Network(keys));
         Task<PeerConnection> dialling = network.ConnectAsync(
             MultiserverAddress.Parse($"ws://127.0.0.1:{((IPEndPoint)server.LocalEndpoint).Port}~shs:{keys.Id.ToBase64()}"), Token);
         using (TcpClient called = await server.AcceptTcpClientAsync(Token).AsTask().WaitAsync(s_guard, Token))

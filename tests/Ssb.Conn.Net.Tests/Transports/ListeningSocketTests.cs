@@ -99,7 +99,7 @@ public sealed class ListeningSocketTests : IDisposable
         await using PeerNetwork network = Open(new ListeningSocket(path));
         Task accepting = AcceptAsync(network);
         using var alice = KeyPair.Generate();
-        await using PeerNetwork other = PeerNetwork.Open(new PeerNetworkOptions { Keys = alice });
+        await using PeerNetwork other = PeerNetwork.Open(Unhurried.Network(alice));
         PeerConnection connection = await other.ConnectAsync(MultiserverAddress.Parse($"unix:{path}:~noauth"), Token).WaitAsync(s_guard, Token);
         Assert.NotEmpty((await connection.Rpc.GetManifestAsync(Token).WaitAsync(s_guard, Token)).Procedures);
         await network.DisposeAsync();
@@ -130,7 +130,7 @@ public sealed class ListeningSocketTests : IDisposable
     [Fact]
     public void Open_AddressWithABlank_NamesTheOption()
     {
-        var options = new PeerNetworkOptions { Keys = _keys, Listen = ["unix:/First Last/socket~noauth"] };
+        var options = Unhurried.Network(_keys) with { Listen = ["unix:/First Last/socket~noauth"] };
         FormatException error = Assert.Throws<FormatException>(() => PeerNetwork.Open(options));
         Assert.Contains("Sockets", error.Message, StringComparison.Ordinal);
     }
@@ -150,12 +150,10 @@ public sealed class ListeningSocketTests : IDisposable
         Assert.False(File.Exists(path));
     }
 
-    private PeerNetwork Open(ListeningSocket socket) => PeerNetwork.Open(new PeerNetworkOptions
+    private PeerNetwork Open(ListeningSocket socket) => PeerNetwork.Open(Unhurried.Network(_keys) with
     {
-        Keys = _keys,
         Sockets = [socket],
         Api = new RpcApi().Sync("greet", _ => RpcValue.True),
-        Limits = new PeerNetworkLimits { HandshakeDeadline = s_guard },
     });
 
     private static async Task AcceptAsync(PeerNetwork network)
@@ -187,16 +185,16 @@ public sealed class NoUnixSocketsTests : IDisposable
     {
         using var keys = KeyPair.Generate();
         NoUnixSocketException error = Assert.Throws<NoUnixSocketException>(
-            () => PeerNetwork.Open(new PeerNetworkOptions { Keys = keys, Sockets = [new ListeningSocket(Path.Combine(Path.GetTempPath(), "s"))] }));
+            () => PeerNetwork.Open(Unhurried.Network(keys) with { Sockets = [new ListeningSocket(Path.Combine(Path.GetTempPath(), "s"))] }));
         Assert.Contains("this system has no unix sockets", error.Message, StringComparison.Ordinal);
-        Assert.Throws<NoUnixSocketException>(() => PeerNetwork.Open(new PeerNetworkOptions { Keys = keys, Listen = ["unix:/tmp/s~noauth"] }));
+        Assert.Throws<NoUnixSocketException>(() => PeerNetwork.Open(Unhurried.Network(keys) with { Listen = ["unix:/tmp/s~noauth"] }));
     }
 
     [Fact]
     public async Task Dial_NoUnixSockets_FailsAsADialDoes()
     {
         using var keys = KeyPair.Generate();
-        await using PeerNetwork network = PeerNetwork.Open(new PeerNetworkOptions { Keys = keys });
+        await using PeerNetwork network = PeerNetwork.Open(Unhurried.Network(keys));
         ConnectFailedException error = await Assert.ThrowsAsync<ConnectFailedException>(
             () => network.ConnectAsync(MultiserverAddress.Parse("unix:/tmp/s~noauth"), TestContext.Current.CancellationToken));
         Assert.Contains("no unix sockets", error.Message, StringComparison.Ordinal);

@@ -11,7 +11,6 @@ public sealed class OnionTests : IAsyncDisposable
     private const string Host = "abcdefghijklmnop.onion";
 
     private static readonly TimeSpan s_guard = Patience.Guard;
-    private static readonly PeerNetworkLimits s_unhurried = new() { HandshakeDeadline = s_guard }; // a loaded machine shakes hands slowly
 
     private readonly KeyPair _alice = KeyPair.Generate(), _bob = KeyPair.Generate();
     private readonly TcpListener _proxy = new(IPAddress.Loopback, 0);
@@ -30,7 +29,7 @@ public sealed class OnionTests : IAsyncDisposable
     [MemberData(nameof(Addresses))]
     public async Task Connect_ProxyAgrees_TalksToThePeer(byte[] address)
     {
-        PeerNetwork bob = Open(new PeerNetworkOptions { Keys = _bob, Listen = ["net:127.0.0.1:0~shs"], Limits = s_unhurried });
+        PeerNetwork bob = Open(Unhurried.Network(_bob) with { Listen = ["net:127.0.0.1:0~shs"] });
         _running.Add(AcceptAsync(bob));
         PeerNetwork alice = Behind(async stream =>
         {
@@ -100,7 +99,7 @@ public sealed class OnionTests : IAsyncDisposable
         _proxy.Start();
         var nowhere = (IPEndPoint)_proxy.LocalEndpoint;
         _proxy.Stop();
-        PeerNetwork alice = Open(new PeerNetworkOptions { Keys = _alice, SocksProxy = nowhere, Limits = s_unhurried });
+        PeerNetwork alice = Open(Unhurried.Network(_alice) with { SocksProxy = nowhere });
         await Assert.ThrowsAsync<ConnectFailedException>(() => alice.ConnectAsync(Address, Token).WaitAsync(s_guard, Token));
     }
 
@@ -129,7 +128,7 @@ public sealed class OnionTests : IAsyncDisposable
     {
         _proxy.Start();
         _running.Add(ServeAsync());
-        return Open(new PeerNetworkOptions { Keys = _alice, SocksProxy = _proxy.LocalEndpoint, Limits = s_unhurried });
+        return Open(Unhurried.Network(_alice) with { SocksProxy = _proxy.LocalEndpoint });
 
         async Task ServeAsync()
         {

@@ -59,7 +59,7 @@ public sealed class OriginTests : IAsyncDisposable
     [InlineData("*", "http://evil.example"), InlineData("null", "null"), InlineData("http://localhost:3000", "http://localhost:3000"), InlineData("http://localhost:3000/", "http://LOCALHOST:3000")]
     public async Task Upgrade_OriginThatIsAllowed_IsAnswered(string allowed, string origin)
     {
-        PeerNetwork bob = Open(new PeerNetworkLimits { LocalOrigins = ["http://other.example", allowed] });
+        PeerNetwork bob = Open(Unhurried.Limits with { LocalOrigins = ["http://other.example", allowed] });
         Assert.StartsWith("HTTP/1.1 101 ", await Ask(bob, $"Origin: {origin}\r\n"), StringComparison.Ordinal);
     }
 
@@ -72,7 +72,7 @@ public sealed class OriginTests : IAsyncDisposable
     [Fact]
     public async Task Accept_WebPages_DoNotTakeThePlacesOfOthers()
     {
-        PeerNetwork bob = Open(new PeerNetworkLimits { MaxCallersPerSource = 2, LocalOrigins = ["*"] });
+        PeerNetwork bob = Open(Unhurried.Limits with { MaxCallersPerSource = 2, LocalOrigins = ["*"] });
         await Page(bob);
         await Page(bob);
         await Assert.ThrowsAnyAsync<Exception>(() => Page(bob)); // as many pages from here as may be
@@ -85,14 +85,14 @@ public sealed class OriginTests : IAsyncDisposable
     [Fact]
     public async Task Accept_WebPagesBeyondTheirBound_AreRefused_OthersAreNot()
     {
-        PeerNetwork bob = Open(new PeerNetworkLimits { MaxBrowserCallers = 1, LocalOrigins = ["*"] });
+        PeerNetwork bob = Open(Unhurried.Limits with { MaxBrowserCallers = 1, LocalOrigins = ["*"] });
         Stream page = await Page(bob);
         Assert.StartsWith("HTTP/1.1 403 ", await Ask(bob, "Origin: http://evil.example\r\n"), StringComparison.Ordinal);
         Assert.Equal((1, 0), (bob.Counters.RefusedBrowsers, bob.Counters.RefusedOrigins));
         await Alice().ConnectAsync(bob.Addresses[0], Token).WaitAsync(s_guard, Token);
-        Assert.True(SpinWait.SpinUntil(() => bob.Counters.Callers == 2, s_guard)); // it knows of her a moment after she knows of it
+        Patience.Until(() => bob.Counters.Callers == 2); // it knows of her a moment after she knows of it
         await page.DisposeAsync();
-        Assert.True(SpinWait.SpinUntil(() => bob.Counters.Callers == 1, s_guard));
+        Patience.Until(() => bob.Counters.Callers == 1);
         await Page(bob); // there is a place again
     }
 
@@ -140,11 +140,11 @@ public sealed class OriginTests : IAsyncDisposable
         return keys;
     }
 
-    private PeerNetwork Alice() => Track(PeerNetwork.Open(new PeerNetworkOptions { Keys = Keys() }));
+    private PeerNetwork Alice() => Track(PeerNetwork.Open(Unhurried.Network(Keys())));
 
     private PeerNetwork Open(PeerNetworkLimits? limits = null)
     {
-        PeerNetwork network = Track(PeerNetwork.Open(new PeerNetworkOptions { Keys = Keys(), Listen = ["ws:127.0.0.1:0~shs"], Limits = limits ?? new(), Logger = _log }));
+        PeerNetwork network = Track(PeerNetwork.Open(Unhurried.Network(Keys()) with { Listen = ["ws:127.0.0.1:0~shs"], Limits = limits ?? Unhurried.Limits, Logger = _log }));
         _accepting.Add(AcceptAsync());
         return network;
 

@@ -16,7 +16,7 @@ public sealed class PeerFolderTests : IDisposable
     {
         string path = Make(what, "socket");
         using KeyPair keys = KeyPair.Generate();
-        IOException error = Assert.Throws<IOException>(() => PeerNetwork.Open(new PeerNetworkOptions { Keys = keys, Sockets = [new ListeningSocket(path)] }));
+        IOException error = Assert.Throws<IOException>(() => PeerNetwork.Open(Unhurried.Network(keys) with { Sockets = [new ListeningSocket(path)] }));
         Assert.Contains(path, error.Message, StringComparison.Ordinal);
         Assert.Contains(said, error.Message, StringComparison.Ordinal);
         Assert.NotEmpty(Directory.GetFileSystemEntries(_folder, "socket"));
@@ -29,7 +29,7 @@ public sealed class PeerFolderTests : IDisposable
     public async Task Start_SomethingElseThanAFile_IsTold(string name, string what, string said)
     {
         string path = Make(what, name);
-        IOException error = await Assert.ThrowsAsync<IOException>(() => SsbPeer.StartAsync(new SsbPeerOptions { Folder = _folder, Listen = [] }, TestContext.Current.CancellationToken));
+        IOException error = await Assert.ThrowsAsync<IOException>(() => SsbPeer.StartAsync(Unhurried.Peer with { Folder = _folder, Listen = [] }, TestContext.Current.CancellationToken));
         Assert.Contains(path, error.Message, StringComparison.Ordinal);
         Assert.Contains(said, error.Message, StringComparison.Ordinal);
         Assert.NotEmpty(Directory.GetFileSystemEntries(_folder, name));

@@ -34,7 +34,7 @@ public sealed class PeerNetworkTests : IAsyncDisposable
         Assert.Equal("\"hello\"", (await connection.Rpc.CallAsync("greet", cancellationToken: Token).WaitAsync(s_guard, Token)).AsJson().GetRawText());
         await connection.CloseAsync(CancellationToken.None).WaitAsync(s_guard, Token);
         await caller.Closed.WaitAsync(s_guard, Token);
-        Assert.True(SpinWait.SpinUntil(() => bob.Connections.Count == 0 && bob.Counters.Callers == 0, s_guard));
+        Patience.Until(() => bob.Connections.Count == 0 && bob.Counters.Callers == 0);
     }
 
     [Fact]
@@ -75,11 +75,11 @@ public sealed class PeerNetworkTests : IAsyncDisposable
         PeerNetwork alice = Open(_alice);
         await Assert.ThrowsAsync<ConnectFailedException>(() =>
             alice.ConnectAsync(MultiserverAddress.Parse($"net:127.0.0.1:{route.Port}~shs:{other.Id.ToBase64()}"), Token).WaitAsync(s_guard, Token));
-        PeerNetwork elsewhere = PeerNetwork.Open(new PeerNetworkOptions { Keys = _alice, NetworkKey = NetworkKey.Generate(), Limits = new PeerNetworkLimits { HandshakeDeadline = s_guard } });
+        PeerNetwork elsewhere = PeerNetwork.Open(Unhurried.Network(_alice) with { NetworkKey = NetworkKey.Generate() });
         _networks.Add(elsewhere);
         ConnectFailedException e = await Assert.ThrowsAsync<ConnectFailedException>(() => elsewhere.ConnectAsync(bob.Addresses[0], Token).WaitAsync(s_guard, Token));
         Assert.IsType<HandshakeException>(e.InnerException);
-        Assert.True(SpinWait.SpinUntil(() => bob.Counters.FailedHandshakes == 2, s_guard));
+        Patience.Until(() => bob.Counters.FailedHandshakes == 2);
     }
 
     [Fact]
@@ -88,14 +88,14 @@ public sealed class PeerNetworkTests : IAsyncDisposable
         PeerNetwork bob = Open(_bob, "net:127.0.0.1:0~shs");
         Task<IPeerConnection> called = Accept(bob, isWelcome: id => id != _alice.Id);
         await Assert.ThrowsAsync<ConnectFailedException>(() => Open(_alice).ConnectAsync(bob.Addresses[0], Token).WaitAsync(s_guard, Token));
-        Assert.True(SpinWait.SpinUntil(() => bob.Counters.Unwelcome == 1, s_guard));
+        Patience.Until(() => bob.Counters.Unwelcome == 1);
         Assert.False(called.IsCompleted);
     }
 
     [Fact]
     public async Task Accept_SilentCallers_GiveWayToWhoComesFromElsewhere()
     {
-        var limits = new PeerNetworkLimits { MaxHandshakes = 8 };
+        var limits = Unhurried.Limits with { MaxHandshakes = 8 };
         PeerNetwork bob = Open(_bob, limits, new FakeTimeProvider(), "net:127.0.0.1:0~shs"); // nobody has had its second yet
         Task<IPeerConnection> called = Accept(bob);
         var to = new IPEndPoint(IPAddress.Loopback, bob.Addresses[0].Routes[0].Port!.Value);
@@ -108,7 +108,7 @@ public sealed class PeerNetworkTests : IAsyncDisposable
             silent.Add(socket);
         }
 
-        Assert.True(SpinWait.SpinUntil(() => bob.Counters.RefusedHandshakes == 42, s_guard));
+        Patience.Until(() => bob.Counters.RefusedHandshakes == 42);
         Assert.Equal(8, bob.Counters.Handshakes);
         PeerConnection honest = await Open(_alice).ConnectAsync(bob.Addresses[0], Token).WaitAsync(s_guard, Token);
         Assert.Equal(_alice.Id, (await called.WaitAsync(s_guard, Token)).FeedId);
@@ -120,7 +120,7 @@ public sealed class PeerNetworkTests : IAsyncDisposable
     [Fact]
     public async Task Accept_OneIdentityTooOften_IsRefused_ButOneOfUsIsNot()
     {
-        PeerNetwork bob = Open(_bob, "net:127.0.0.1:0~shs", new PeerNetworkLimits { MaxCallersPerIdentity = 1, MaxCallers = 1 });
+        PeerNetwork bob = Open(_bob, "net:127.0.0.1:0~shs", Unhurried.Limits with { MaxCallersPerIdentity = 1, MaxCallers = 1 });
         _ = Accept(bob);
         PeerNetwork alice = Open(_alice);
         PeerConnection first = await alice.ConnectAsync(bob.Addresses[0], Token).WaitAsync(s_guard, Token);
@@ -176,14 +176,14 @@ public sealed class PeerNetworkTests : IAsyncDisposable
     [Fact]
     public void Open_LimitsThatNoConnectionCanHave_AreRefused()
     {
-        Assert.ThrowsAny<ArgumentException>(() => Open(_bob, new PeerNetworkLimits { Rpc = new RpcOptions { MaxUnsentBytes = 1_000 } }));
-        Assert.ThrowsAny<ArgumentException>(() => Open(_bob, new PeerNetworkLimits { HandshakeDeadline = TimeSpan.FromDays(60) }));
+        Assert.ThrowsAny<ArgumentException>(() => Open(_bob, Unhurried.Limits with { Rpc = new RpcOptions { MaxUnsentBytes = 1_000 } }));
+        Assert.ThrowsAny<ArgumentException>(() => Open(_bob, Unhurried.Limits with { HandshakeDeadline = TimeSpan.FromDays(60) }));
     }
 
     [Fact]
     public async Task Accept_NoRoom_AnOwnerIsLetInAllTheSame()
     {
-        PeerNetwork bob = Open(_bob, "net:127.0.0.1:0~shs", new PeerNetworkLimits { MaxCallers = 1, MaxCallersPerSource = 1 });
+        PeerNetwork bob = Open(_bob, "net:127.0.0.1:0~shs", Unhurried.Limits with { MaxCallers = 1, MaxCallersPerSource = 1 });
         _ = Accept(bob);
         PeerConnection first = await Open(_alice).ConnectAsync(bob.Addresses[0], Token).WaitAsync(s_guard, Token);
         await first.Rpc.CallAsync("greet", cancellationToken: Token).WaitAsync(s_guard, Token);
@@ -217,7 +217,7 @@ public sealed class PeerNetworkTests : IAsyncDisposable
                 await socket.SendAsync(ReadOnlyMemory<byte>.Empty, System.Net.WebSockets.WebSocketMessageType.Binary, endOfMessage: true, Token);
             await end;
         }).WaitAsync(s_guard, Token);
-        Assert.True(SpinWait.SpinUntil(() => bob.Counters.FailedHandshakes == 1, s_guard));
+        Patience.Until(() => bob.Counters.FailedHandshakes == 1);
     }
 
     [Fact]
@@ -247,7 +247,7 @@ public sealed class PeerNetworkTests : IAsyncDisposable
         _over.Dispose();
     }
 
-    private PeerNetwork Open(KeyPair keys, params string[] listen) => Open(keys, new PeerNetworkLimits { HandshakeDeadline = s_guard }, listen); // a loaded machine shakes hands slowly
+    private PeerNetwork Open(KeyPair keys, params string[] listen) => Open(keys, Unhurried.Limits, listen);
 
     private PeerNetwork Open(KeyPair keys, string listen, PeerNetworkLimits limits) => Open(keys, limits, listen);
 
@@ -258,9 +258,8 @@ public sealed class PeerNetworkTests : IAsyncDisposable
         var api = new RpcApi();
         api.Sync("greet", _ => RpcValue.RawJson("\"hello\""u8.ToArray()));
         api.Sync("secret", _ => RpcValue.RawJson("true"u8.ToArray()));
-        var network = PeerNetwork.Open(new PeerNetworkOptions
+        var network = PeerNetwork.Open(Unhurried.Network(keys) with
         {
-            Keys = keys,
             Listen = listen,
             Api = GossipPing.AddTo(api),
             Access = new RpcAccess(new RpcPermissions(allow: ["manifest", "greet", "gossip.ping"])),

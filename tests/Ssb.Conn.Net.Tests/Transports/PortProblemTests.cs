@@ -26,7 +26,7 @@ public class PortProblemTests
         taken.Listen();
         int port = ((IPEndPoint)taken.LocalEndPoint!).Port; // it is bound
         using var keys = KeyPair.Generate();
-        IOException error = Assert.Throws<IOException>(() => PeerNetwork.Open(new PeerNetworkOptions { Keys = keys, Listen = [$"net:127.0.0.1:{port}~shs"] }));
+        IOException error = Assert.Throws<IOException>(() => PeerNetwork.Open(Unhurried.Network(keys) with { Listen = [$"net:127.0.0.1:{port}~shs"] }));
         Assert.Contains($"another program has TCP port {port}", error.Message, StringComparison.Ordinal);
     }
 
@@ -34,7 +34,7 @@ public class PortProblemTests
     public void Open_AddressOfAnotherMachine_IsTold()
     {
         using var keys = KeyPair.Generate();
-        IOException error = Assert.Throws<IOException>(() => PeerNetwork.Open(new PeerNetworkOptions { Keys = keys, Listen = ["net:192.0.2.1:0~shs"] }));
+        IOException error = Assert.Throws<IOException>(() => PeerNetwork.Open(Unhurried.Network(keys) with { Listen = ["net:192.0.2.1:0~shs"] }));
         Assert.Contains("this machine does not have that address", error.Message, StringComparison.Ordinal);
     }
 }

@@ -9,7 +9,7 @@ namespace Ssb.Conn.Net.Tests.Transports;
 public sealed class SharesTests : RoomPeers
 {
     // A loaded machine shakes hands slowly.
-    private static readonly PeerNetworkLimits s_limits = new() { HandshakeDeadline = Guard, RouteDeadline = TimeSpan.FromSeconds(1) };
+    private static readonly PeerNetworkLimits s_limits = Unhurried.Limits with { RouteDeadline = TimeSpan.FromSeconds(1) };
 
     [Theory]
     [InlineData("net", "127.0.0.9", "127.0.0.1"), InlineData("ws", "127.0.0.9", "127.0.0.1")]
@@ -98,7 +98,7 @@ public sealed class SharesTests : RoomPeers
 
     private PeerNetwork Listen(string listen)
     {
-        PeerNetwork network = PeerNetwork.Open(new PeerNetworkOptions { Keys = NewKeys(), NetworkKey = Network, Listen = [listen], Limits = s_limits });
+        PeerNetwork network = PeerNetwork.Open(Unhurried.Network(NewKeys()) with { NetworkKey = Network, Listen = [listen], Limits = s_limits });
         _ = AcceptAll();
         return network;
 
@@ -111,9 +111,8 @@ public sealed class SharesTests : RoomPeers
         }
     }
 
-    private PeerNetwork Caller(params string[] addresses) => PeerNetwork.Open(new PeerNetworkOptions
+    private PeerNetwork Caller(params string[] addresses) => PeerNetwork.Open(Unhurried.Network(NewKeys()) with
     {
-        Keys = NewKeys(),
         NetworkKey = Network,
         Limits = s_limits,
         Resolve = (_, _) => Task.FromResult(addresses.Select(IPAddress.Parse).ToArray()),

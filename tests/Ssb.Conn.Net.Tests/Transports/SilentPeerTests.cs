@@ -170,14 +170,14 @@ public sealed class SilentPeerTests : RoomPeers
     [Theory]
     [InlineData(1.9), InlineData(3_601), InlineData(0), InlineData(-5)]
     public void SilenceDeadline_OutOfRange_IsRefused(double seconds) =>
-        Assert.Throws<ArgumentOutOfRangeException>(() => new PeerNetworkLimits { SilenceDeadline = TimeSpan.FromSeconds(seconds) }.Check());
+        Assert.Throws<ArgumentOutOfRangeException>(() => (Unhurried.Limits with { SilenceDeadline = TimeSpan.FromSeconds(seconds) }).Check());
 
     // On Linux the limit for what was sent stands above the number of probes: a longer one would keep idle connections, too.
     [Theory]
     [InlineData(5, 30), InlineData(60, 300), InlineData(60, -0.001)]
     public void SilenceDeadline_BesideAnySendTimeout_HoldsForTcp(double silence, double send)
     {
-        var limits = new PeerNetworkLimits
+        var limits = Unhurried.Limits with
         {
             SilenceDeadline = TimeSpan.FromSeconds(silence),
             Rpc = new RpcOptions { SendTimeout = TimeSpan.FromSeconds(send) },
@@ -197,7 +197,7 @@ public sealed class SilentPeerTests : RoomPeers
     [Fact]
     public void SilenceDeadline_Infinite_LeavesItToTheSystem()
     {
-        var limits = new PeerNetworkLimits { SilenceDeadline = Timeout.InfiniteTimeSpan };
+        var limits = Unhurried.Limits with { SilenceDeadline = Timeout.InfiniteTimeSpan };
         limits.Check();
         Assert.Equal(SilenceLimits.None, limits.Silence);
     }

@@ -181,7 +181,7 @@ public sealed class SpellingTests : IAsyncDisposable
 
     private PeerNetwork Open(KeyPair keys, params string[] listen)
     {
-        PeerNetwork network = PeerNetwork.Open(new PeerNetworkOptions { Keys = keys, Listen = listen });
+        PeerNetwork network = PeerNetwork.Open(Unhurried.Network(keys) with { Listen = listen });
         _networks.Add(network);
         return network;
     }

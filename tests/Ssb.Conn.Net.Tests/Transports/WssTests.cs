@@ -11,7 +11,6 @@ namespace Ssb.Conn.Net.Tests.Transports;
 public sealed class WssTests : IAsyncDisposable
 {
     private static readonly TimeSpan s_guard = Patience.Guard;
-    private static readonly PeerNetworkLimits s_unhurried = new() { HandshakeDeadline = s_guard }; // a loaded machine shakes hands slowly
 
     private readonly KeyPair _alice = KeyPair.Generate(), _bob = KeyPair.Generate();
     private readonly List<PeerNetwork> _networks = [];
@@ -27,7 +26,7 @@ public sealed class WssTests : IAsyncDisposable
     {
         MultiserverAddress address = Serve();
         RemoteCertificateValidationCallback trusting = (_, certificate, _, _) => certificate!.GetCertHashString() == _certificate.GetCertHashString();
-        PeerConnection connection = await Open(new PeerNetworkOptions { Keys = _alice, Certificates = trusting, Limits = s_unhurried }).ConnectAsync(address, Token).WaitAsync(s_guard, Token);
+        PeerConnection connection = await Open(Unhurried.Network(_alice) with { Certificates = trusting }).ConnectAsync(address, Token).WaitAsync(s_guard, Token);
         Assert.Equal(_bob.Id, connection.FeedId);
         Assert.NotEqual(default, (await connection.Rpc.CallAsync("manifest", cancellationToken: Token).WaitAsync(s_guard, Token)).AsJson().ValueKind);
     }
@@ -37,7 +36,7 @@ public sealed class WssTests : IAsyncDisposable
     {
         MultiserverAddress address = Serve();
         ConnectFailedException e = await Assert.ThrowsAsync<ConnectFailedException>(() =>
-            Open(new PeerNetworkOptions { Keys = _alice, Limits = s_unhurried }).ConnectAsync(address, Token).WaitAsync(s_guard, Token));
+            Open(Unhurried.Network(_alice)).ConnectAsync(address, Token).WaitAsync(s_guard, Token));
         Assert.Contains("could not be reached: its certificate is not trusted here.", e.Message, StringComparison.Ordinal);
         Assert.Empty(_networks[0].Connections);
     }
@@ -46,11 +45,11 @@ public sealed class WssTests : IAsyncDisposable
     public async Task Connect_NoTlsThere_Fails()
     {
         // It waits for the rest of a request, in vain.
-        var limits = new PeerNetworkLimits { HandshakeDeadline = TimeSpan.FromMilliseconds(200) };
-        PeerNetwork bob = Open(new PeerNetworkOptions { Keys = _bob, Listen = ["ws:127.0.0.1:0~shs"], Limits = limits });
+        var limits = Unhurried.Limits with { HandshakeDeadline = TimeSpan.FromMilliseconds(200) };
+        PeerNetwork bob = Open(Unhurried.Network(_bob) with { Listen = ["ws:127.0.0.1:0~shs"], Limits = limits });
         _running.Add(AcceptAsync(bob));
         MultiserverRoute route = bob.Addresses[0].Routes[0];
-        ConnectFailedException e = await Assert.ThrowsAsync<ConnectFailedException>(() => Open(new PeerNetworkOptions { Keys = _alice, Limits = s_unhurried })
+        ConnectFailedException e = await Assert.ThrowsAsync<ConnectFailedException>(() => Open(Unhurried.Network(_alice))
             .ConnectAsync(MultiserverAddress.Parse($"wss://127.0.0.1:{route.Port}~shs:{_bob.Id.ToBase64()}"), Token).WaitAsync(s_guard, Token));
         Assert.DoesNotContain("certificate", e.Message, StringComparison.Ordinal);
     }
@@ -86,7 +85,7 @@ public sealed class WssTests : IAsyncDisposable
     // A proxy that ends TLS before a peer's WebSocket, as such peers are run.
     private MultiserverAddress Serve()
     {
-        PeerNetwork bob = Open(new PeerNetworkOptions { Keys = _bob, Listen = ["ws:127.0.0.1:0~shs"], Limits = s_unhurried });
+        PeerNetwork bob = Open(Unhurried.Network(_bob) with { Listen = ["ws:127.0.0.1:0~shs"] });
         _running.Add(AcceptAsync(bob));
         _tls.Start();
         _running.Add(ForwardAsync(bob.Addresses[0].Routes[0].Port!.Value)); // it has one

@@ -44,7 +44,7 @@ public class ErrorMessageTests
                 Assert.True(CanGoOn(text[..(at - 1)]), "What stands before it is good.");
                 Assert.True(at == text.Length + 1 || !CanGoOn(text[..at]), "It is not.");
             },
-            iter: 5_000);
+            iter: Rounds.Of(5_000));
 
     [Fact]
     public void Messages_OfBadAddresses_NeverRepeatTheText()

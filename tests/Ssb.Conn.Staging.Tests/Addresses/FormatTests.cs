@@ -22,13 +22,13 @@ public class FormatTests
                 Assert.Equal(routes.Select(r => r.Protocols), address.Routes.Select(r => r.Protocols));
                 Assert.Equal(address, MultiserverAddress.Format(address.Routes));
             },
-            iter: 3_000);
+            iter: Rounds.Of(3_000));
 
     [Fact]
     public void Format_RoutesOfValidText_GivesTheSameText() =>
         Gen.String[Gen.Char["aabb:!~;"], 0, 12].Select(t => "ab" + t).Where(t => MultiserverAddress.IsValid(t)).Sample(
             text => MultiserverAddress.Format(MultiserverAddress.Parse(text).Routes).Text == text,
-            iter: 3_000);
+            iter: Rounds.Of(3_000));
 
     [Theory]
     [InlineData("net:a!:b!;c!~d!!e:8008")]

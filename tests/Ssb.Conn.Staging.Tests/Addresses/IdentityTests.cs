@@ -33,7 +33,7 @@ public class IdentityTests
                 Assert.Equal($"@{base64}.ed25519", MultiserverAddress.Parse($"net:a:1~shs:{base64}").FeedId.ToString());
                 Assert.Equal($"@{base64}.ed25519", MultiserverAddress.Parse($"net:a:1~shs:{base64[..43]}").FeedId.ToString());
             },
-            iter: 1_000);
+            iter: Rounds.Of(1_000));
 
     [Fact]
     public void Key_FirstHandshakeDoesNotDecode_IsNull() =>
@@ -74,5 +74,5 @@ public class IdentityTests
                     Assert.False(bench.Stage(MultiserverAddress.Parse(text)));
                 }
             },
-            iter: 300);
+            iter: Rounds.Of(300));
 }

@@ -85,7 +85,7 @@ public class SecretTests
                 Assert.Equal(shown.Text, shown.ToString());
                 Assert.All(address.Routes.Zip(shown.Routes), pair => Assert.Equal(pair.First.Host, pair.Second.Host));
             },
-            iter: 5_000);
+            iter: Rounds.Of(5_000));
 
     [Theory]
     [InlineData("dial of ADDRESS failed", "dial of SHOWN failed")]

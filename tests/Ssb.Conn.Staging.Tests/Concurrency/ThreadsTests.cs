@@ -59,7 +59,7 @@ public class ThreadsTests
     [Fact]
     public async Task Close_DuringEverything_EndsEverything()
     {
-        for (int round = 0; round < 60; round++)
+        for (int round = 0; round < Rounds.Of(60); round++)
         {
             int seed = Random.Shared.Next() + round;
             var clock = new FakeTimeProvider(Given.Start);

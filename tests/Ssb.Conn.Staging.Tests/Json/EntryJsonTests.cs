@@ -161,5 +161,5 @@ public sealed class EntryJsonTests : IDisposable
                 Assert.Equal(text, again.ToJson());
                 Assert.Equal(json, JsonSerializer.Serialize(data with { Type = null }, JsonSerializerOptions.Default));
             },
-            iter: 1_000);
+            iter: Rounds.Of(1_000));
 }

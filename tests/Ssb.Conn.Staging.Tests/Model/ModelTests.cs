@@ -33,7 +33,7 @@ public class ModelTests
     public void Programs_WithManyPeers_DoAsTheReference() =>
         Step.LargePrograms(peers: 700, length: 12).Sample(
             program => Run(program, new StagingOptions { Capacity = 600, SourceCapacity = 350, TimeToLive = s_timeToLive }),
-            iter: 12);
+            iter: Rounds.Of(12));
 
     private static void Run(Step[] program, StagingOptions options)
     {

@@ -27,6 +27,7 @@ public class SimulationTests
     [InlineData("address spraying", 4)]
     public void Flood_FromAnotherSource_NoHonestPeerIsEvicted(string scenario, int seed)
     {
+        Rounds.NeedAll();
         Measures measures = Run(scenario, s_small with { Seed = seed }, s_crowded);
         Assert.True(measures.Bench.Value > 0.3, "The flood did not reach the bench.");
         Assert.True(measures.Refused > 1_000, "The bench did not fill.");
@@ -42,6 +43,7 @@ public class SimulationTests
     [InlineData("hostile room")]
     public void Flood_ByIdentities_AttackerHasNoMoreConnectionsThanItsShareOfSources(string scenario)
     {
+        Rounds.NeedAll();
         Measures measures = Run(scenario, new SimOptions { Honest = 24, Hours = 3, Identities = 150, Jobs = 1 }, Policy.Ours);
         (double made, double whole, double fair) = (measures.Automatic.Part, measures.Automatic.Whole, measures.Sources.Part);
         Assert.True(whole > 100, "Nobody was connected.");

@@ -225,7 +225,7 @@ public class RpcClosingTests
         for (int sent = 0; sent < frame.Length; sent += 5_000)
         {
             await peer.Stream.WriteAsync(frame.AsMemory(sent, Math.Min(5_000, frame.Length - sent)));
-            Assert.True(SpinWait.SpinUntil(() => peer.Connection.LastReceived == time.GetTimestamp(), Wait.Guard));
+            Patience.Until(() => peer.Connection.LastReceived == time.GetTimestamp());
             time.Advance(TimeSpan.FromSeconds(40));
         }
 

@@ -204,7 +204,7 @@ public class RpcSilenceTests
         Until(() => !peer.Connection.IsAsking);
     }
 
-    private static void Until(Func<bool> isSo) => Assert.True(SpinWait.SpinUntil(isSo, Wait.Guard));
+    private static void Until(Func<bool> isSo) => Patience.Until(isSo);
 
     private void Look(RpcRawPeer peer, int times)
     {
