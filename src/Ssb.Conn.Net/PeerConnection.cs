@@ -6,6 +6,9 @@ namespace Ssb.Conn.Net;
 /// <remarks>Thread-safe. While it is pinged (we ping whom we dialled, every 5 minutes, as ssb-conn does) it is not idle.</remarks>
 public sealed class PeerConnection : IPeerConnection
 {
+    // Between two questions whether the other side keeps a connection alone.
+    private static readonly TimeSpan s_longestWait = TimeSpan.FromSeconds(5);
+
     private PeerPing? _ping;
     private bool _isProbed;
 
@@ -62,14 +65,14 @@ public sealed class PeerConnection : IPeerConnection
     }
 
     /// <inheritdoc/>
-    /// <remarks>By <c>conn.keeps</c>. The other side may learn of the second connection a little later than we: it is asked again for about a second.</remarks>
+    /// <remarks>By <c>conn.keeps</c>. The other side may learn of the second connection later than we: it is asked until it has, or one of them has ended.</remarks>
     public async Task<bool> AgreeToKeepAsync(CancellationToken cancellationToken)
     {
         try
         {
-            for (TimeSpan wait = TimeSpan.FromMilliseconds(25); wait < TimeSpan.FromSeconds(1); wait *= 2)
+            for (TimeSpan wait = TimeSpan.FromMilliseconds(25); ; wait = wait < s_longestWait ? 2 * wait : s_longestWait)
             {
-                if (await Rpc.CallAsync("conn.keeps", [], cancellationToken).ConfigureAwait(false) is { } answer && answer.Equals(RpcValue.True))
+                if (await Rpc.CallAsync("conn.keeps", [], cancellationToken).ConfigureAwait(false) == RpcValue.True)
                     return true;
                 await Task.Delay(wait, TimeProvider, cancellationToken).ConfigureAwait(false);
             }
@@ -77,9 +80,8 @@ public sealed class PeerConnection : IPeerConnection
         catch (RpcException)
         {
             // It does not know the question, as a JavaScript peer, or the connection has ended.
+            return false;
         }
-
-        return false;
     }
 
     /// <summary>The identity, and whether we dialled.</summary>

@@ -9,10 +9,10 @@ namespace Ssb.Conn.Cli.Remote;
 internal static class JsonText
 {
     /// <summary>Is it <c>true</c>?</summary>
-    public static bool IsTrue(RpcValue value) => value.Kind == RpcValueKind.Json && value.Bytes.Span.SequenceEqual("true"u8);
+    public static bool IsTrue(RpcValue value) => value == RpcValue.True;
 
     /// <summary>Is it <c>false</c>?</summary>
-    public static bool IsFalse(RpcValue value) => value.Kind == RpcValueKind.Json && value.Bytes.Span.SequenceEqual("false"u8);
+    public static bool IsFalse(RpcValue value) => value == RpcValue.False;
 
     /// <summary>A text; null for anything else, and for a lone surrogate.</summary>
     public static string? Of(JsonElement value)

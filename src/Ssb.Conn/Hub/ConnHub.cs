@@ -695,14 +695,20 @@ public sealed class ConnHub : IAsyncDisposable
 
     private async Task SettleAsync(Entry entry, IPeerConnection outgoing, IPeerConnection incoming)
     {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(_closingToken);
         try
         {
-            if (!await incoming.AgreeToKeepAsync(_closingToken).WaitAsync(_closingToken).ConfigureAwait(false))
-                return;
+            Task<bool> asked = incoming.AgreeToKeepAsync(ended.Token);
+            if (await Task.WhenAny(asked, outgoing.Closed).WaitAsync(_closingToken).ConfigureAwait(false) != asked || !await asked.ConfigureAwait(false))
+                return; // or the other side has ended it, as it may
         }
         catch (Exception)
         {
             return; // foreign code, or it has ended: both stay as they are
+        }
+        finally
+        {
+            await ended.CancelAsync().ConfigureAwait(false);
         }
 
         lock (Gate)

@@ -24,7 +24,7 @@ public enum RpcValueKind
 
 /// <summary>What travels over muxrpc: an argument, a result, or an item of a stream.</summary>
 /// <remarks>Immutable, as long as nobody changes the bytes that <see cref="Binary"/> was given. <c>default</c> is JSON's null.</remarks>
-public readonly struct RpcValue
+public readonly struct RpcValue : IEquatable<RpcValue>
 {
     private static readonly JsonWriterOptions s_writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly JsonDocumentOptions s_reading = new() { MaxDepth = JavaScriptJson.MaxDepth };
@@ -154,6 +154,27 @@ public readonly struct RpcValue
 
     /// <summary>A JSON value as a value.</summary>
     public static implicit operator RpcValue(JsonElement json) => Json(json);
+
+    /// <summary>Are they the same kind and the same bytes? Two spellings of one JSON value are not equal.</summary>
+    public static bool operator ==(RpcValue left, RpcValue right) => left.Equals(right);
+
+    /// <inheritdoc cref="op_Equality"/>
+    public static bool operator !=(RpcValue left, RpcValue right) => !left.Equals(right);
+
+    /// <inheritdoc cref="op_Equality"/>
+    public bool Equals(RpcValue other) => Kind == other.Kind && Bytes.Span.SequenceEqual(other.Bytes.Span);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => obj is RpcValue other && Equals(other);
+
+    /// <inheritdoc/>
+    public override int GetHashCode()
+    {
+        var hash = new HashCode();
+        hash.Add(Kind);
+        hash.AddBytes(Bytes.Span);
+        return hash.ToHashCode();
+    }
 
     /// <summary>Kind and length, not the content, which may be private.</summary>
     public override string ToString() => $"{Kind}, {Bytes.Length} bytes";
