@@ -5,7 +5,8 @@ namespace Ssb.Conn.Tests;
 /// <summary>A network that does what a test says: dials wait until the test decides, or are decided by a rule.</summary>
 internal sealed class TestNetwork : IPeerNetwork
 {
-    private readonly Channel<TestConnection> _callers = Channel.CreateUnbounded<TestConnection>();
+    // Who takes callers in goes on at once: a test that advances the clock after a call finds the caller taken in.
+    private readonly Channel<TestConnection> _callers = Channel.CreateUnbounded<TestConnection>(new UnboundedChannelOptions { AllowSynchronousContinuations = true });
     private readonly List<TestDial> _dials = [];
 
     /// <summary>Decides each dial at once; null leaves it to the test. Throws what the dial is to throw.</summary>
