@@ -21,7 +21,7 @@ public sealed class LanStagingTests : IDisposable
         Assert.Equal(StageOutcome.Inserted, Announce(verified: true)?.Outcome);
         StagedPeer peer = _bench.Get(s_address)!; // just staged
         Assert.Equal(("lan", true, Recorded.Id, "lan:eth0/192.168.1.23"), (peer.Type, peer.Verified, peer.Key, peer.Source));
-        Assert.Empty(peer.Data.Fields);
+        Assert.Equal(["type", "verified"], peer.Data.Names());
         Assert.Equal(StageOutcome.Updated, Announce(verified: true)?.Outcome);
     }
 

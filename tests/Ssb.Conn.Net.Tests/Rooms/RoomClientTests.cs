@@ -216,7 +216,10 @@ public sealed class RoomClientTests : RoomPeers
         PeerNetwork room = OpenServer(RoomOf(NewKeys().Id, asked));
         PeerConnection called = await room.ConnectAsync(bob.Addresses[0], Token).WaitAsync(Guard, Token);
         Assert.Contains("you are none", (await Refusal(called.Rpc, bob.Id, NewKeys().Id)).Message, StringComparison.Ordinal);
+        Assert.False((await Connect(bob, room.Addresses[0])).IsClient); // the connection that stands
         Assert.False(asked.Task.IsCompleted);
+        await called.CloseAsync(Token);
+        Until(() => bob.Conn.Hub.Count == 0);
         await Connect(bob, room.Addresses[0]);
         await asked.Task.WaitAsync(Guard, Token);
     }
