@@ -85,8 +85,9 @@ public sealed class ConnStaging : IDisposable
     /// <param name="address">Where it can be reached.</param>
     /// <param name="data">What is known of it. Its key must not contradict the address.</param>
     /// <param name="source">Who told us, such as an interface and a sender, a room or a person: the unit of fairness when
-    /// the bench is crowded. What stands before a <c>/</c> names the group of the source, which has a capacity of its own: the senders
-    /// <c>lan:eth0/10.0.0.7</c> and <c>lan:eth0/10.0.0.8</c> are of one interface. A refresh leaves the peer to its first source.</param>
+    /// the bench is crowded. What stands before the first <c>/</c> names the group of the source, which has a capacity of its own: the
+    /// senders <c>lan:eth0/10.0.0.7</c> and <c>lan:eth0/10.0.0.8</c> are of one interface. A feed id, as in <c>room:@...</c>, is never cut.
+    /// A refresh leaves the peer to its first source.</param>
     /// <returns>true if the peer was inserted; false if it was there and was updated, or was refused (which
     /// <see cref="TryStage(MultiserverAddress, PeerData?, string?)"/> tells apart).</returns>
     /// <exception cref="ArgumentException">The address is longer than <see cref="StagingOptions.MaxAddressLength"/>, the data exceed
