@@ -201,7 +201,8 @@ public sealed class TrapTests : IDisposable
         Task Reading(IAsyncEnumerator<StagingEvent> reader)
         {
             var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            ValueTaskAwaiter<bool> moved = reader.MoveNextAsync().GetAwaiter();
+            // Without the context of the test, which would run it elsewhere whatever the bench did.
+            ConfiguredValueTaskAwaitable<bool>.ConfiguredValueTaskAwaiter moved = reader.MoveNextAsync().ConfigureAwait(false).GetAwaiter();
             Assert.False(moved.IsCompleted);
             moved.OnCompleted(() =>
             {

@@ -76,7 +76,7 @@ internal sealed class Admission(AdmissionOptions options, ConnStaging staging, C
             return RefusalReason.InHub;
         if (isThere || source is null)
             return null;
-        if (QuotaOf(source) is { } quota && staging.CountOf(source) >= quota)
+        if (!IsFriend(hops) && QuotaOf(source) is { } quota && staging.CountOf(source) >= quota)
             return RefusalReason.SourceFull;
         return feedId is { } named && HasTooManyRoutes(named, source, isVerified) ? RefusalReason.TooManyRoutes : null;
     }
