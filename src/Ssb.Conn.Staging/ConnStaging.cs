@@ -6,9 +6,9 @@ namespace Ssb.Conn;
 /// <see cref="ObjectDisposedException"/>; only <see cref="Count"/>, <see cref="Subscribers"/> and <see cref="IsClosed"/> still
 /// answer.</para>
 /// <para>A peer is known by its multiserver address, as given. Every call that takes a <see cref="MultiserverAddress"/> throws
-/// <see cref="ArgumentException"/> for one that is longer than <see cref="StagingOptions.MaxAddressLength"/> and not staged, and then changes
-/// nothing. For callers that have the text of an address, <see cref="ConnStagingText"/> has the same calls; there a text that is not a valid
-/// address of at most that length is a <see cref="FormatException"/>.</para>
+/// <see cref="ArgumentException"/> for one that is longer than <see cref="StagingOptions.MaxAddressLength"/> and not staged, and then
+/// changes nothing. For callers that have the text of an address, <see cref="ConnStagingText"/> has the same calls; there a text that is
+/// not a valid address of at most that length is a <see cref="FormatException"/>.</para>
 /// <para>The bench is bounded, see <see cref="StagingOptions"/>. Newcomers yield to the established: one whose source is at
 /// its capacity is refused; when the bench is full, room is made by the source that has most of all, its latest arrival
 /// first, as long as it has more than a fair share and the newcomer's source less than one. Expired peers go before that;

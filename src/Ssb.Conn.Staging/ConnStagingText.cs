@@ -1,9 +1,9 @@
 namespace Ssb.Conn;
 
 /// <summary>The calls of <see cref="ConnStaging"/> that take an address, for callers that have its text.</summary>
-/// <remarks>Each reads the text and makes the call of the same name, whose documentation holds. A text that is not a valid address of at most
-/// <see cref="StagingOptions.MaxAddressLength"/> characters is a <see cref="FormatException"/> and changes nothing; a closed bench is an
-/// <see cref="ObjectDisposedException"/> before the text is looked at. Callers that use an address again should keep the
+/// <remarks>Each reads the text and makes the call of the same name, whose documentation holds. A text that is not a valid address of at
+/// most <see cref="StagingOptions.MaxAddressLength"/> characters is a <see cref="FormatException"/> and changes nothing; a closed bench is
+/// an <see cref="ObjectDisposedException"/> before the text is looked at. Callers that use an address again should keep the
 /// <see cref="MultiserverAddress"/>.</remarks>
 public static class ConnStagingText
 {

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 
 // The only door between two assemblies of the product. What the manager needs of the bench and nobody else does stands below. It also uses
-// - PeerField and FieldList, and the fields of PeerData as they are stored: hub and address book keep the same data, and write them the same;
+// - PeerField and FieldList, and the fields of PeerData as they are stored: hub and address book keep the same data;
 // - SourceName, so that admission and scheduler cut a source as the bench does;
 // - the share of a StagedPeer, which is one object for each source, and its time in milliseconds.
 [assembly: InternalsVisibleTo("Ssb.Conn")]
@@ -37,7 +37,8 @@ public sealed partial class ConnStaging
             return _bench.Sources.CountOf(source);
     }
 
-    /// <summary>How long ago there was news of a peer, whatever became of the time of day; zero if it does not age, or is not there.</summary>
+    /// <summary>How long ago there was news of a peer, whatever became of the time of day; zero if it does not age, or is not
+    /// there.</summary>
     internal TimeSpan AgeOf(MultiserverAddress address)
     {
         (_, long now) = _clock.Read();
@@ -45,8 +46,8 @@ public sealed partial class ConnStaging
             return _bench.TryFind(address, out int slot) ? TimeSpan.FromMilliseconds(_bench.AgeOf(slot, now)) : TimeSpan.Zero;
     }
 
-    /// <summary>Puts a peer back that had left: it keeps its birth and its source, and its time to live starts anew. It does not have to find
-    /// room: it had a place, and has been away for a moment.</summary>
+    /// <summary>Puts a peer back that had left: it keeps its birth and its source, and its time to live starts anew. It does not have to
+    /// find room: it had a place, and has been away for a moment.</summary>
     /// <param name="peer">The peer as it was.</param>
     /// <param name="data">What is known of it now.</param>
     /// <param name="heard">When it was last told of, in Unix milliseconds.</param>

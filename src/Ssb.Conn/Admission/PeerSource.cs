@@ -66,8 +66,8 @@ public static class PeerSource
         return end > 0 && Parse(source[end..]) is { } address ? source[..end] + Of(address) : source;
     }
 
-    /// <summary>The group of a source, see <see cref="SourceName"/>. What a source tells of friends is its own; what nobody told, a person's
-    /// and the address book's, is one group.</summary>
+    /// <summary>The group of a source, see <see cref="SourceName"/>. What a source tells of friends is of its own group; what a person
+    /// staged and what the address book has is one group.</summary>
     internal static string GroupOf(string? source) => SourceName.GroupOf(ToldBy(source ?? SourceName.Book));
 
     /// <summary>The feed id of the peer that a source is, or speaks for: the room of <c>room:@...</c>, the author of

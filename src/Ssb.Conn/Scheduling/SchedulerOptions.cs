@@ -118,7 +118,8 @@ public sealed record SchedulerOptions
         if (CountsCallers && CallerQuota is { } quota)
         {
             throw new ArgumentException(
-                $"{nameof(CallerQuota)} is {quota}, and has no effect where {nameof(CountsCallers)} is true: set one of them.", nameof(CallerQuota));
+                $"{nameof(CallerQuota)} is {quota}, and has no effect where {nameof(CountsCallers)} is true: set one of them.",
+                nameof(CallerQuota));
         }
 
         return this;
