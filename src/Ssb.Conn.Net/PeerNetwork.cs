@@ -240,13 +240,6 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     /// <summary>What is served from now on, where the options left that for later.</summary>
     internal void Serve(RpcApi api) => _api.SetResult(api);
 
-    /// <summary>The connection that a call came by; null if it has ended.</summary>
-    internal PeerConnection? Of(RpcConnection rpc)
-    {
-        lock (_gate)
-            return _connections.Values.SelectMany(c => c).FirstOrDefault(c => ReferenceEquals(c.Rpc, rpc));
-    }
-
     /// <summary>Takes in the raw stream of a caller as if it had come to a listener: shakes hands over it, and hands it to the manager. Completes when the connection
     /// has ended, or was not made.</summary>
     /// <param name="raw">The stream; it belongs to the connection, if that is not made too.</param>

@@ -5,15 +5,17 @@ namespace Ssb.Conn;
 /// <para>Thread-safe. Nothing is persisted. Once closed, its streams end and its other members throw
 /// <see cref="ObjectDisposedException"/>; only <see cref="Count"/>, <see cref="Subscribers"/> and <see cref="IsClosed"/> still
 /// answer.</para>
-/// <para>A peer is known by its multiserver address, as given. Every call that takes an address throws
-/// <see cref="ArgumentException"/> for one that is too long and not staged, and then changes nothing.</para>
+/// <para>A peer is known by its multiserver address, as given. Every call that takes a <see cref="MultiserverAddress"/> throws
+/// <see cref="ArgumentException"/> for one that is longer than <see cref="StagingOptions.MaxAddressLength"/> and not staged, and then
+/// changes nothing. For callers that have the text of an address, <see cref="ConnStagingText"/> has the same calls; there a text that is
+/// not a valid address of at most that length is a <see cref="FormatException"/>.</para>
 /// <para>The bench is bounded, see <see cref="StagingOptions"/>. Newcomers yield to the established: one whose source is at
 /// its capacity is refused; when the bench is full, room is made by the source that has most of all, its latest arrival
 /// first, as long as it has more than a fair share and the newcomer's source less than one. Expired peers go before that;
 /// pinned peers, and those staged without a source, never.</para>
 /// <para>The order of events is the order of changes, for every reader. No reader can make a call here fail or wait.</para>
 /// </remarks>
-public sealed class ConnStaging : IDisposable
+public sealed partial class ConnStaging : IDisposable
 {
     /// <summary>The name of the meter of this class's instruments: <c>Ssb.Conn.Staging</c>.</summary>
     /// <remarks>Its instruments, all under <c>ssb.conn.staging.</c>: <c>entries</c> (by <c>type</c>) and <c>subscribers</c> now;
@@ -71,9 +73,6 @@ public sealed class ConnStaging : IDisposable
 
     internal Lock Gate { get; } = new();
 
-    /// <summary>Told of each peer that leaves, under the lock. For the manager, which takes a note; it calls nothing here.</summary>
-    internal Action<StagedPeer, UnstageReason>? Left { private get; set; }
-
     /// <summary>Guarded by <see cref="Gate"/>.</summary>
     internal ref ReaderQueue Waiting => ref _waiting;
 
@@ -85,8 +84,9 @@ public sealed class ConnStaging : IDisposable
     /// <param name="address">Where it can be reached.</param>
     /// <param name="data">What is known of it. Its key must not contradict the address.</param>
     /// <param name="source">Who told us, such as an interface and a sender, a room or a person: the unit of fairness when
-    /// the bench is crowded. What stands before a <c>/</c> names the group of the source, which has a capacity of its own: the senders
-    /// <c>lan:eth0/10.0.0.7</c> and <c>lan:eth0/10.0.0.8</c> are of one interface. A refresh leaves the peer to its first source.</param>
+    /// the bench is crowded. What stands before the first <c>/</c> names the group of the source, which has a capacity of its own: the
+    /// senders <c>lan:eth0/10.0.0.7</c> and <c>lan:eth0/10.0.0.8</c> are of one interface. A feed id, as in <c>room:@...</c>, is never cut.
+    /// A refresh leaves the peer to its first source.</param>
     /// <returns>true if the peer was inserted; false if it was there and was updated, or was refused (which
     /// <see cref="TryStage(MultiserverAddress, PeerData?, string?)"/> tells apart).</returns>
     /// <exception cref="ArgumentException">The address is longer than <see cref="StagingOptions.MaxAddressLength"/>, the data exceed
@@ -314,68 +314,6 @@ public sealed class ConnStaging : IDisposable
 
     /// <summary>Closes it, see <see cref="Close"/>.</summary>
     public void Dispose() => Close();
-
-    /// <summary>All peers, and in <paramref name="found"/> those of some addresses, of the same moment.</summary>
-    internal StagingSnapshot Look(IEnumerable<MultiserverAddress> addresses, HashSet<object> found)
-    {
-        lock (Gate)
-        {
-            ThrowIfClosed();
-            foreach (MultiserverAddress address in addresses)
-            {
-                if (_bench.TryFind(address, out int slot))
-                    found.Add(_bench[slot]);
-            }
-
-            return TakeSnapshot();
-        }
-    }
-
-    /// <summary>How many peers a source has on the bench, or a group of sources.</summary>
-    internal int CountOf(string source)
-    {
-        lock (Gate)
-            return _bench.Sources.CountOf(source);
-    }
-
-    /// <summary>How long ago there was news of a peer, whatever became of the time of day; zero if it does not age, or is not there.</summary>
-    internal TimeSpan AgeOf(MultiserverAddress address)
-    {
-        (_, long now) = _clock.Read();
-        lock (Gate)
-            return _bench.TryFind(address, out int slot) ? TimeSpan.FromMilliseconds(_bench.AgeOf(slot, now)) : TimeSpan.Zero;
-    }
-
-    /// <summary>Puts a peer back that had left: it keeps its birth and its source, and its time to live starts anew. It does not have to find
-    /// room: it had a place, and has been away for a moment.</summary>
-    /// <param name="peer">The peer as it was.</param>
-    /// <param name="data">What is known of it now.</param>
-    /// <param name="heard">When it was last told of, in Unix milliseconds.</param>
-    /// <returns>false if a peer of that address is there.</returns>
-    internal bool Return(StagedPeer peer, PeerData data, long heard)
-    {
-        (_, long now) = _clock.Read();
-        byte age;
-        bool startsTimer;
-        StagingReader? waiting;
-        lock (Gate)
-        {
-            ThrowIfClosed();
-            if (_bench.TryFind(peer.Address, out _))
-                return false;
-            var returned = new StagedPeer(peer, data, peer.Source is { } source ? _bench.Sources.Find(source) : null, heard);
-            age = _bench.Insert(returned, now);
-            Record_NeedsLock(returned, null, null);
-            startsTimer = _timers.Take_NeedsLock(age);
-            waiting = TakeWaiting_NeedsLock();
-        }
-
-        StagingReader.Wake(waiting);
-        if (startsTimer)
-            _timers.Start(age);
-        StagingMetrics.Count(new StageResult(StageOutcome.Inserted));
-        return true;
-    }
 
     /// <summary>What is known of a peer, and what is told of it now.</summary>
     /// <exception cref="ArgumentException">It would be too much, or the key contradicts the address.</exception>

@@ -1,8 +1,10 @@
 namespace Ssb.Conn;
 
 /// <summary>The calls of the manager and its parts that take an address or a peer, for callers that have its text.</summary>
-/// <remarks>Each reads the text and makes the call of the same name, whose documentation holds. A text that cannot be read is a
-/// <see cref="FormatException"/> and changes nothing; a closed instance is an <see cref="ObjectDisposedException"/> before the text is looked at.</remarks>
+/// <remarks>Each reads the text and makes the call of the same name, whose documentation holds. A text that cannot be read, or that has
+/// more than <see cref="MultiserverAddress.DefaultMaxLength"/> characters (4,096), is a <see cref="FormatException"/> and changes nothing;
+/// a closed instance is an <see cref="ObjectDisposedException"/> before the text is looked at. For other lengths, parse a
+/// <see cref="MultiserverAddress"/>; the bench takes those of up to <see cref="StagingOptions.MaxAddressLength"/> characters.</remarks>
 public static class ConnText
 {
     /// <inheritdoc cref="ConnPlugin.Stage"/>

@@ -16,8 +16,6 @@ internal sealed class ReceiveBuffer(int size) : IDisposable
 
     public Span<byte> Bytes => _array.AsSpan(_start, _end - _start);
 
-    public ReadOnlyMemory<byte> Memory => _array.AsMemory(_start, _end - _start);
-
     public void Consume(int count) => _start += count;
 
     /// <summary>Reads once, and waits until there is something.</summary>

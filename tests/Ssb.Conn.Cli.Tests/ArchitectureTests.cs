@@ -41,6 +41,14 @@ public class ArchitectureTests
     public void Internals_AmongOurAssemblies_AreShownByStagingToTheManagerAlone(string assembly) =>
         Assert.Equal(assembly == "Ssb.Conn.Staging" ? ["Ssb.Conn"] : [], FriendsOf(assembly).Intersect(s_mayReference.Keys));
 
+    [Fact]
+    public void Internals_AmongOurAssemblies_AreShownInTheOneFileThatSaysSo() =>
+        Assert.Equal(["ForManager.cs"], Directory.EnumerateFiles(Path.Combine(ReadmeTests.SourceTree, "src"), "*", SearchOption.AllDirectories)
+            .Where(file => Path.GetExtension(file) is ".cs" or ".csproj" or ".props" && !file.Split(Path.DirectorySeparatorChar).Contains("obj"))
+            .Where(file => File.ReadAllText(file) is var text && s_mayReference.Keys.Any(name =>
+                text.Contains($"InternalsVisibleTo(\"{name}\")", StringComparison.Ordinal) || text.Contains($"InternalsVisibleTo Include=\"{name}\"", StringComparison.Ordinal)))
+            .Select(Path.GetFileName));
+
     // Else a new assembly would stand outside the rule.
     [Fact]
     public void Assemblies_BesideTheTool_AreAllNamedHere() =>

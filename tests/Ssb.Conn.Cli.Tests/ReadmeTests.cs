@@ -30,6 +30,7 @@ public partial class ReadmeTests
     [InlineData("docs/performance.md")]
     [InlineData("docs/architecture.md")]
     [InlineData("docs/hosting.md")]
+    [InlineData("docs/limits.md")]
     [InlineData("docs/protocol.md")]
     [InlineData("docs/differences-from-js.md")]
     public void Links_InDocs_LeadToFiles(string page)

@@ -197,7 +197,7 @@ public class WatchScreenTests
     }
 
     [Fact]
-    public void Done_ErrorThatRepeatsAnInvite_HasItsSeedMasked()
+    public void Done_TrapSeedOfAnInvite_IsMaskedOnTheScreen()
     {
         string invite = $"{Address(0)}:c2VlZHNlZWRzZWVk";
         WatchState state = State(0, 0, 0);

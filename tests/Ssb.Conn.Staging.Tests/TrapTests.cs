@@ -1,4 +1,8 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Ssb.Conn.Staging.Tests;
 
@@ -41,6 +45,31 @@ public sealed class TrapTests : IDisposable
         StagedPeer peer = _bench.Get(text)!;
         Assert.Equal(text, peer.Address.Text);
         Assert.DoesNotContain(seed, $"{peer} {peer.Address} {peer.Address.Routes[0]} {peer.Data}", StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Metrics_TrapSeedOfAnInvite_IsNoTag()
+    {
+        string seed = Given.Base64(9);
+        var tags = new ConcurrentBag<string>();
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, on) =>
+        {
+            if (instrument.Meter.Name == ConnStaging.MeterName)
+                on.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<long>((instrument, _, measured, _) =>
+        {
+            tags.Add(instrument.Name);
+            foreach ((string key, object? value) in measured)
+                tags.Add($"{key}={value}");
+        });
+        listener.Start();
+        _bench.Stage($"{Given.Address(1)}:{seed}", Given.OfType("pub"), $"{Given.Address(2)}:{seed}");
+        listener.RecordObservableInstruments();
+        _bench.Unstage($"{Given.Address(1)}:{seed}");
+        Assert.Superset(new HashSet<string> { "ssb.conn.staging.staged", "ssb.conn.staging.unstaged", "type=pub" }, tags.ToHashSet());
+        Assert.DoesNotContain(tags, tag => tag.Contains(seed, StringComparison.Ordinal));
     }
 
     [Theory]
@@ -90,5 +119,121 @@ public sealed class TrapTests : IDisposable
         Assert.Equal(one, other);
         Assert.NotEqual(one, PeerData.Parse("""{"b":"2","a":{"y":[2,1],"x":1}}"""));
         Assert.NotEqual(JsonSerializer.Serialize(one, StagingJsonContext.Default.PeerData), JsonSerializer.Serialize(other, StagingJsonContext.Default.PeerData));
+        using var otherBench = new ConnStaging(new StagingOptions { TimeProvider = Given.Clock() });
+        Assert.True(_bench.Stage("net:a:1", one) && otherBench.Stage("net:a:1", other));
+        Assert.Equal(_bench.Get("net:a:1"), otherBench.Get("net:a:1"));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Stream_TrapIteratorThatSubscribesAtItsFirstRead_LosesNothing(bool hasReaderBefore)
+    {
+        await using Reading<StagingEvent>? before = hasReaderBefore ? _bench.Listen().Read() : null;
+        IAsyncEnumerable<StagingEvent> listen = _bench.Listen();
+        IAsyncEnumerable<StagingChange> changes = _bench.Changes();
+        _bench.Stage("net:a:1");
+        _bench.Unstage("net:a:1");
+        await using Reading<StagingEvent> events = listen.Read();
+        await using Reading<StagingChange> changed = changes.Read();
+        Assert.Equal([StagingEventType.Staged, StagingEventType.Unstaged], (await events.Next(2)).Select(e => e.Type));
+        // A snapshot is of the first read; none of what came before it is told again.
+        Assert.Equal((2, 0), Assert.IsType<StagingChange.Snapshot>(await changed.Next()) is var first ? (first.Sequence, first.Entries.Count) : default);
+    }
+
+    [Fact]
+    public async Task Stage_TrapEntryBeforeWhatThrows_LeavesNoTrace()
+    {
+        var clock = new BrokenClock();
+        using var bench = new ConnStaging(new StagingOptions { TimeProvider = clock, MaxAddressLength = 100, MaxDataLength = 100 });
+        await using Reading<StagingEvent> events = bench.Listen().Read();
+        Assert.Empty(bench.RoutesTo(Given.Id(1))); // the index by feed id is there
+        MultiserverAddress address = MultiserverAddress.Parse(Given.Address(1)), tooLong = MultiserverAddress.Parse($"net:{new string('a', 100)}:1");
+        clock.IsBroken = true;
+        Assert.Throws<TimeZoneNotFoundException>(() => bench.Stage(address, null, "lan:eth0/1"));
+        clock.IsBroken = false;
+        Assert.Throws<ArgumentException>(() => bench.Stage(address, new PeerData { Key = Given.FeedId(2) }, "lan:eth0/1"));
+        Assert.Throws<ArgumentException>(() => bench.Stage(address, PeerData.Empty.With("text", new string('a', 100)), "lan:eth0/1"));
+        Assert.Throws<ArgumentException>(() => bench.Stage(tooLong, null, "lan:eth0/1"));
+        Assert.Equal((0, 0, 0, null, 0), (bench.Count, bench.CountOf("lan:eth0"), bench.RoutesTo(Given.Id(1)).Count, bench.Get(address), bench.Entries().Count));
+        Assert.True(bench.Stage(address, null, "lan:eth0/1"));
+        Assert.Throws<ArgumentException>(() => bench.Stage(address, new PeerData { Key = Given.FeedId(2), Type = "lan" }));
+        Assert.Null(bench.Get(address)!.Type);
+        Assert.True(bench.Unstage(address));
+        Assert.Equal([StagingEventType.Staged, StagingEventType.Unstaged], (await events.Next(2)).Select(e => e.Type));
+    }
+
+    [Fact]
+    public async Task Stage_TrapClockThatStepsBack_KeepsTheOrderOfAges()
+    {
+        var clock = new BrokenClock();
+        using var bench = new ConnStaging(new StagingOptions { TimeProvider = clock, TimeToLive = StagingOptions.SsbTimeToLive });
+        await using Reading<StagingEvent> events = bench.Listen().Read();
+        clock.Inner.Advance(TimeSpan.FromSeconds(6));
+        bench.Stage("net:a:1", Given.OfType("lan"));
+        clock.Error = TimeSpan.FromSeconds(-5);
+        bench.Stage("net:b:1", Given.OfType("lan"));
+        Assert.Equal((2, TimeSpan.Zero, TimeSpan.Zero), (bench.Count, bench.AgeOf(MultiserverAddress.Parse("net:a:1")), bench.AgeOf(MultiserverAddress.Parse("net:b:1"))));
+        clock.Inner.Advance(TimeSpan.FromSeconds(12)); // the second, by the clock as it was, would be due and stand behind the first
+        bench.Stage("net:a:1");
+        Assert.Equal(2, bench.Count);
+        clock.Inner.Advance(TimeSpan.FromSeconds(3));
+        Assert.Equal(["net:a:1"], bench.Entries().Texts());
+        clock.Inner.Advance(TimeSpan.FromSeconds(7));
+        Assert.Equal(0, bench.Count);
+        Assert.Equal(["net:a:1", "net:b:1", "net:b:1", "net:a:1"], (await events.Next(4)).Select(e => e.Address!.Text));
+    }
+
+    [Fact]
+    public async Task Wake_TrapContinuationsUnderTheLock_RunApartFromStageAndEachOther()
+    {
+        await using IAsyncEnumerator<StagingEvent> one = _bench.Listen().GetAsyncEnumerator(), other = _bench.Listen().GetAsyncEnumerator();
+        var held = new ConcurrentBag<bool>();
+        var threads = new ConcurrentBag<int>();
+        using var both = new Barrier(2);
+        // Each goes on only when the other does too: if one ran the other, or Stage ran them, that would hang.
+        Task[] reading = [Reading(one), Reading(other)];
+        Assert.True(_bench.Stage("net:a:1"));
+        await Task.WhenAll(reading).Guarded();
+        Assert.Equal([false, false], held);
+        Assert.Equal(2, threads.Distinct().Count());
+
+        Task Reading(IAsyncEnumerator<StagingEvent> reader)
+        {
+            var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            // Without the context of the test, which would run it elsewhere whatever the bench did.
+            ConfiguredValueTaskAwaitable<bool>.ConfiguredValueTaskAwaiter moved = reader.MoveNextAsync().ConfigureAwait(false).GetAwaiter();
+            Assert.False(moved.IsCompleted);
+            moved.OnCompleted(() =>
+            {
+                held.Add(_bench.Gate.IsHeldByCurrentThread);
+                threads.Add(Environment.CurrentManagedThreadId);
+                bool met = both.SignalAndWait(Patience.Guard);
+                if (met && moved.GetResult())
+                    done.SetResult();
+                else
+                    done.SetException(new TimeoutException("The other reader did not go on."));
+            });
+            return done.Task;
+        }
+    }
+
+    /// <summary>A clock whose timestamps may be wrong, and that may throw. Its timers are right.</summary>
+    private sealed class BrokenClock : TimeProvider
+    {
+        public FakeTimeProvider Inner { get; } = Given.Clock();
+
+        public TimeSpan Error { get; set; }
+
+        public bool IsBroken { get; set; }
+
+        public override long TimestampFrequency => Inner.TimestampFrequency;
+
+        public override DateTimeOffset GetUtcNow() => IsBroken ? throw new TimeZoneNotFoundException() : Inner.GetUtcNow();
+
+        public override long GetTimestamp() => Inner.GetTimestamp() + (long)(Error.TotalSeconds * TimestampFrequency);
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            Inner.CreateTimer(callback, state, dueTime, period);
     }
 }

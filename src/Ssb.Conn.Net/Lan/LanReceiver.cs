@@ -106,15 +106,6 @@ internal sealed class LanReceiver
         }
     }
 
-    /// <inheritdoc cref="Receive(ReadOnlySpan{byte}, SocketFlags, IPAddress, int, LanFormat, out LanAnnouncement?)"/>
-    public LanAnnouncement? Receive(
-        ReadOnlySpan<byte> datagram, IPAddress sender, int interfaceIndex, LanFormat format, out LanAnnouncement? refused) =>
-        Receive(datagram, SocketFlags.None, sender, interfaceIndex, format, out refused);
-
-    /// <inheritdoc cref="Receive(ReadOnlySpan{byte}, SocketFlags, IPAddress, int, LanFormat, out LanAnnouncement?)"/>
-    public LanAnnouncement? Receive(ReadOnlySpan<byte> datagram, IPAddress sender, int interfaceIndex, LanFormat format) =>
-        Receive(datagram, SocketFlags.None, sender, interfaceIndex, format, out _);
-
     /// <summary>The network has changed: the cards are read again before the next announcement is judged.</summary>
     public void ForgetNetwork()
     {

@@ -117,7 +117,7 @@ internal sealed class SourceShares
 
     private SourceGroup? FindGroup(string source)
     {
-        int end = source.IndexOf('/');
+        int end = SourceName.EndOfGroup(source);
         if (end < 0)
             return null;
         string name = source[..end];

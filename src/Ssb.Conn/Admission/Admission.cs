@@ -36,7 +36,7 @@ internal sealed class Admission(AdmissionOptions options, ConnStaging staging, C
             return teller == plugin.OwnFeedId ? AddressScope.Loopback : _reach.Of(teller, hub.Get(teller));
         // LAN discovery itself decides what an announcement may tell of. It never leads to this machine unless it came from it.
         bool isHeard = source!.StartsWith(Lan, StringComparison.Ordinal); // it is not null, or it were our own
-        string sender = source[(source.IndexOf('/', StringComparison.Ordinal) + 1)..];
+        string sender = source[(SourceName.EndOfGroup(source) + 1)..];
         return isHeard && AddressScopes.Of(sender) != AddressScope.Loopback ? AddressScope.LinkLocal : AddressScope.Loopback;
     }
 
@@ -76,7 +76,7 @@ internal sealed class Admission(AdmissionOptions options, ConnStaging staging, C
             return RefusalReason.InHub;
         if (isThere || source is null)
             return null;
-        if (QuotaOf(source) is { } quota && staging.CountOf(source) >= quota)
+        if (!IsFriend(hops) && QuotaOf(source) is { } quota && staging.CountOf(source) >= quota)
             return RefusalReason.SourceFull;
         return feedId is { } named && HasTooManyRoutes(named, source, isVerified) ? RefusalReason.TooManyRoutes : null;
     }
@@ -97,8 +97,8 @@ internal sealed class Admission(AdmissionOptions options, ConnStaging staging, C
 
     private int? QuotaOf(string source)
     {
-        int end = source.AsSpan().IndexOfAny(':', '/');
-        return end > 0 && options.SourceQuotas.TryGetValue(source[..end], out int quota) ? quota : null;
+        ReadOnlySpan<char> kind = SourceName.KindOf(source);
+        return kind.Length > 0 && options.SourceQuotas.TryGetValue(kind.ToString(), out int quota) ? quota : null;
     }
 
     // Who has proved its key is counted among those who have: nobody can keep it out with routes that it only claims for that key.

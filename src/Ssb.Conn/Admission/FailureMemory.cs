@@ -13,8 +13,6 @@ internal sealed class FailureMemory(int capacity)
 {
     private readonly OrderedTable<Failure> _failures = new();
 
-    public int Count => _failures.Count;
-
     public Failure? Find(MultiserverAddress address) => _failures.TryGet(address, out Failure? failure) ? failure : null;
 
     public Failure Add(MultiserverAddress address, string error, DateTimeOffset now)

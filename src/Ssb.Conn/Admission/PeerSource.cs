@@ -12,9 +12,6 @@ namespace Ssb.Conn;
 /// nothing of who is there either: they never make two sources of one.</remarks>
 public static class PeerSource
 {
-    /// <summary>The address book, as a source of the bench.</summary>
-    internal const string Book = "db";
-
     private const string Friend = "friend:";
     private const int SourceBytes = 8; // of an IPv6 address
     private const int GroupBytes = 6; // what providers hand out at the most: a /48, of which a /56 is a part
@@ -65,18 +62,13 @@ public static class PeerSource
     /// <c>lan:eth0/fe80::2</c> are <c>lan:eth0/fe80::/64</c>.</summary>
     internal static string Normalize(string source)
     {
-        int end = EndOfGroup(source) + 1;
+        int end = SourceName.EndOfGroup(source) + 1;
         return end > 0 && Parse(source[end..]) is { } address ? source[..end] + Of(address) : source;
     }
 
-    /// <summary>The group of a source: what stands before its first slash, or the source itself. A feed id is never cut, although base64
-    /// has slashes: else whoever chooses a
-    /// key that begins as a room's does would be of that room's group. What a source tells of friends is its own.</summary>
-    internal static string GroupOf(string source)
-    {
-        string told = ToldBy(source);
-        return EndOfGroup(told) is var end and >= 0 ? told[..end] : told;
-    }
+    /// <summary>The group of a source, see <see cref="SourceName"/>. What a source tells of friends is of its own group; what a person
+    /// staged and what the address book has is one group.</summary>
+    internal static string GroupOf(string? source) => SourceName.GroupOf(ToldBy(source ?? SourceName.Book));
 
     /// <summary>The feed id of the peer that a source is, or speaks for: the room of <c>room:@...</c>, the author of
     /// <c>pub/@...</c>.</summary>
@@ -86,11 +78,7 @@ public static class PeerSource
         : FeedId.ReadLenient(source.AsSpan(at));
 
     /// <summary>Is a source a person, the owner, or the address book?</summary>
-    internal static bool IsOwn(string? source) => source is null or Book;
-
-    // -1 if it is a group of its own.
-    private static int EndOfGroup(string source) =>
-        source.AsSpan().IndexOfAny('/', '@') is var end and >= 0 && source[end] == '/' ? end : -1;
+    internal static bool IsOwn(string? source) => source is null or SourceName.Book;
 
     private static string Of(IPAddress address, int bytes)
     {

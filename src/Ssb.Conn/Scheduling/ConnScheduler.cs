@@ -285,7 +285,7 @@ public sealed class ConnScheduler : IConnScheduler
                 continue;
             try
             {
-                _plugin.TryStage(peer.Address, peer.Data.WithoutLoneSurrogates(), "db");
+                _plugin.TryStage(peer.Address, peer.Data.WithoutLoneSurrogates(), SourceName.Book);
             }
             catch (ArgumentException)
             {
@@ -417,7 +417,7 @@ public sealed class ConnScheduler : IConnScheduler
             return PeerSource.Of(peer.Address);
         string? source = peer.IsRequested ? null : _plugin.SourceOf(peer.Address);
         // It is not null, or it were our own.
-        return PeerSource.IsOwn(source) ? (peer.Address.Text, peer.Address.Text) : (DialTurns.GroupOf(source), source!);
+        return PeerSource.IsOwn(source) ? (peer.Address.Text, peer.Address.Text) : (PeerSource.GroupOf(source), source!);
     }
 
     private void Rotate(Slots slots, long now)
@@ -428,7 +428,7 @@ public sealed class ConnScheduler : IConnScheduler
         // Of the sources that have several, one leaves sooner: else one that never lets go of a connection would in time have all that are left over.
         HubPeer[] up = !_options.IsFairToSources || slots.IsRoom ? slots.Up
             : [.. slots.Up.OrderByDescending(p =>
-                (now - SinceOf(p)) * slots.Turns.OfGroup(DialTurns.GroupOf(_plugin.SourceOf(p.Address))))];
+                (now - SinceOf(p)) * slots.Turns.OfGroup(PeerSource.GroupOf(_plugin.SourceOf(p.Address))))];
         if (MayGiveWay(up, slots.IsRoom, now, period) is not { } oldest)
             return;
         _lastRotation = now;
@@ -445,7 +445,7 @@ public sealed class ConnScheduler : IConnScheduler
         HubPeer? tooMany = slots.Up.Where(p => SinceOf(p) + ms < now)
             .Select(p => (Peer: p, Source: _plugin.SourceOf(p.Address)))
             .Where(p => slots.Waiting.Sources.Values.Any(w => w.Best[0].Peer.Failure == 0 && slots.Turns.IsUneven(p.Source, w.Source)))
-            .OrderByDescending(p => slots.Turns.OfGroup(DialTurns.GroupOf(p.Source)))
+            .OrderByDescending(p => slots.Turns.OfGroup(PeerSource.GroupOf(p.Source)))
             .ThenByDescending(p => slots.Turns.OfSource(p.Source))
             .FirstOrDefault().Peer;
         if (tooMany is null)

@@ -80,8 +80,8 @@ public sealed record SchedulerOptions
     public bool CountsCallers { get; init; }
 
     /// <summary>How many connections of peers that called us are kept. Of those beyond, the newest of the largest group of sources ends
-    /// first, see <see cref="ExcessPatience"/>. It has no meaning where <see cref="CountsCallers"/> is true. Ours.</summary>
-    /// <value>Defaults to null, for twice the quota; must be 0 or more.</value>
+    /// first, see <see cref="ExcessPatience"/>. Ours.</summary>
+    /// <value>Defaults to null, for twice the quota; must be 0 or more, and null where <see cref="CountsCallers"/> is true.</value>
     public int? CallerQuota { get; init; }
 
     /// <summary>The seed of its random numbers; a random one unless set.</summary>
@@ -115,6 +115,13 @@ public sealed record SchedulerOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(DownloadPause, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfLessThan(DialsPerMinute, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(OpeningsPerDial, 1);
+        if (CountsCallers && CallerQuota is { } quota)
+        {
+            throw new ArgumentException(
+                $"{nameof(CallerQuota)} is {quota}, and has no effect where {nameof(CountsCallers)} is true: set one of them.",
+                nameof(CallerQuota));
+        }
+
         return this;
     }
 }

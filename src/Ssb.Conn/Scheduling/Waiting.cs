@@ -27,7 +27,7 @@ internal sealed class Waiting(int slots, bool bySource, Random random)
             Sources.Add(source, queued = NewQueue(peer.ToldAs));
         List<(ConnPeer Peer, (double, double) Order)> best = queued.Best;
         (double, double) order = (cooldown, since);
-        int room = 2 * slots; // more than slots: some may be routes to one feedId
+        int room = 2 * slots; // more than slots: some may be routes to one peer
         if (best.Count >= room && order.CompareTo(best[^1].Order) >= 0)
             return;
         int at = best.Count;
@@ -60,7 +60,7 @@ internal sealed class Waiting(int slots, bool bySource, Random random)
 
     private Queued NewQueue(string? source)
     {
-        string group = DialTurns.GroupOf(source);
+        string group = PeerSource.GroupOf(source);
 #pragma warning disable CA5394 // chance, not secrecy
         if (!_lots.TryGetValue(group, out double lot))
             _lots.Add(group, lot = random.NextDouble());
@@ -88,7 +88,6 @@ internal sealed class Waiting(int slots, bool bySource, Random random)
 /// go.</remarks>
 internal sealed class DialTurns
 {
-    private const string Book = ""; // the address book, and whoever was staged by a person
     private const double DebtOfAConnection = 10 * 60_000; // in milliseconds: so much longer than others is as good as a connection now
     private const int MostRemembered = 4_096;
 
@@ -97,8 +96,6 @@ internal sealed class DialTurns
     private readonly Dictionary<string, double> _served = []; // of groups, in milliseconds
     private readonly Dictionary<string, long> _lastOfSource = [];
     private double? _leastServed; // until the next change of _served: it is asked for each that waits
-
-    public static string GroupOf(string? source) => PeerSource.GroupOf(source ?? Book);
 
     /// <summary>Counts anew.</summary>
     /// <param name="inHub">The source of each connection and dial.</param>
@@ -118,7 +115,7 @@ internal sealed class DialTurns
     /// <summary>How many connections a group has, and up to one more for what it had longer than others before.</summary>
     public double WeightOf(string group) => OfGroup(group) + Math.Min(1, (ServedOf(group) - LeastServed) / DebtOfAConnection);
 
-    public int OfSource(string? source) => _sources.GetValueOrDefault(source ?? Book);
+    public int OfSource(string? source) => _sources.GetValueOrDefault(source ?? SourceName.Book);
 
     /// <summary>Has a group several connections?</summary>
     public bool HasSeveral => _groups.Any(g => g.Value > 1);
@@ -126,8 +123,8 @@ internal sealed class DialTurns
     /// <summary>Has the first source, or its group, so many more than the second that one less would still not be less?</summary>
     public bool IsUneven(string? many, string? few)
     {
-        string group = GroupOf(many);
-        string other = GroupOf(few);
+        string group = PeerSource.GroupOf(many);
+        string other = PeerSource.GroupOf(few);
         return group == other ? OfSource(many) >= OfSource(few) + 2 : OfGroup(group) > 0 && WeightOf(group) >= WeightOf(other) + 2;
     }
 
@@ -136,13 +133,13 @@ internal sealed class DialTurns
 
     private double LeastServed => _leastServed ??= _served.Count == 0 ? 0 : _served.Values.Min();
 
-    public long LastOfSource(string? source) => _lastOfSource.GetValueOrDefault(source ?? Book);
+    public long LastOfSource(string? source) => _lastOfSource.GetValueOrDefault(source ?? SourceName.Book);
 
     public void Had(string? source, long now)
     {
         Count(source);
-        Serve(GroupOf(source), ServedOf(GroupOf(source)));
-        Remember(_lastOfSource, source ?? Book, now);
+        Serve(PeerSource.GroupOf(source), ServedOf(PeerSource.GroupOf(source)));
+        Remember(_lastOfSource, source ?? SourceName.Book, now);
     }
 
     private void Serve(string group, double served)
@@ -165,8 +162,8 @@ internal sealed class DialTurns
 
     private void Count(string? source)
     {
-        string group = GroupOf(source);
+        string group = PeerSource.GroupOf(source);
         _groups[group] = _groups.GetValueOrDefault(group) + 1;
-        _sources[source ?? Book] = _sources.GetValueOrDefault(source ?? Book) + 1;
+        _sources[source ?? SourceName.Book] = _sources.GetValueOrDefault(source ?? SourceName.Book) + 1;
     }
 }

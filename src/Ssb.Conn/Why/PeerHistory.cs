@@ -30,15 +30,6 @@ internal sealed class PeerHistory(int peers, int notes)
     private Subject? _oldest;
     private Subject? _newest;
 
-    public int Count
-    {
-        get
-        {
-            lock (_gate)
-                return _subjects.Count;
-        }
-    }
-
     /// <param name="subject">The peer, or an address that names none.</param>
     /// <param name="note">What happened.</param>
     public void Add(PeerTarget subject, PeerNote note)

@@ -25,9 +25,6 @@ public sealed class RpcPermissions
     /// <summary>What secret-stack lets strangers do: read the manifest.</summary>
     public static RpcPermissions Anonymous { get; } = new(allow: ["manifest"]);
 
-    /// <summary>Whether this procedure, such as <c>conn.stage</c>, may be called.</summary>
-    public bool Allows(string procedure) => Refusal(procedure, procedure) is null;
-
     /// <summary>The words of npm muxrpc for a call that is not permitted, or null.</summary>
     /// <param name="procedure">The dotted name; null for one that no procedure has.</param>
     /// <param name="shown">The name as the words should have it.</param>

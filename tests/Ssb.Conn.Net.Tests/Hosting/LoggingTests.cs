@@ -93,7 +93,7 @@ public sealed class LoggingTests : HostTestBase
     }
 
     [Fact]
-    public async Task Log_AtAnyLevel_HasNoSecret()
+    public async Task Log_TrapSeedOfAnInvite_IsInNoLineOfAnyLevel()
     {
         SsbPeer other = await StartPeer();
         string seed = Convert.ToBase64String(Enumerable.Range(7, 32).Select(i => (byte)i).ToArray());

@@ -29,6 +29,15 @@ public class GroupTests
     }
 
     [Fact]
+    public void TryStage_FeedIdsThatBeginAlike_AreNoGroup()
+    {
+        using var bench = new ConnStaging(s_options);
+        for (int i = 0; i < 20; i++)
+            Assert.Equal(StageOutcome.Inserted, bench.TryStage(Given.Anonymous(i), null, i % 2 == 0 ? "room:@ab/c=" : "room:@ab/d=").Outcome);
+        Assert.Equal((10, 10, 0), (bench.CountOf("room:@ab/c="), bench.CountOf("room:@ab/d="), bench.CountOf("room:@ab")));
+    }
+
+    [Fact]
     public void CountOf_Group_FollowsInsertionsRemovalsPinsAndReturns()
     {
         using var bench = new ConnStaging(s_options);

@@ -83,6 +83,17 @@ public class AdmissionTests : PluginTestBase
     }
 
     [Fact]
+    public async Task TryStage_FriendOfASourceAtItsQuota_IsNotRefused()
+    {
+        Graph.Hops[Given.FeedId(100)] = 1;
+        ConnPlugin conn = await Open(new ConnPluginOptions { Autostart = false, SocialGraph = Graph });
+        for (int i = 1; i <= 50; i++)
+            Assert.Equal(StageOutcome.Inserted, conn.TryStage(Given.Address(i), Lan(), "lan:eth0/10.0.0.7").Outcome);
+        Assert.Equal(StageOutcome.Inserted, conn.TryStage(Given.Address(100), Lan(), "lan:eth0/10.0.0.7").Outcome);
+        Assert.Equal(RefusalReason.SourceFull, conn.TryStage(Given.Address(51), Lan(), "lan:eth0/10.0.0.7").Reason);
+    }
+
+    [Fact]
     public async Task TryStage_WithoutData_IsAnInternetPeer() // as in the original
     {
         ConnPlugin conn = await Open();

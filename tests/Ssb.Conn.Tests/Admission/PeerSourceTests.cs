@@ -50,12 +50,36 @@ public class PeerSourceTests
     [InlineData("pub/author", "pub/author")]
     public void Normalize_Sender_IsCutAsACallerIs(string given, string source) => Assert.Equal(source, PeerSource.Normalize(given));
 
-    [Fact]
-    public void GroupOf_FeedIdWithASlash_IsNotCutInTheMiddle()
+    // ID is a feed id with a slash.
+    [Theory]
+    [InlineData(null, "db"), InlineData("db", "db")]
+    [InlineData("lan:eth0/10.0.0.1", "lan:eth0"), InlineData("lan:eth0/fe80::/64", "lan:eth0"), InlineData("lan:e@h0/10.0.0.1", "lan:e@h0")]
+    [InlineData("room:ID", "room:ID"), InlineData("room:@ab/c=", "room:@ab/c="), InlineData("peer:ID", "peer:ID"), InlineData("ID", "ID")]
+    [InlineData("pub/ID", "pub"), InlineData("dht:swarm/ID", "dht:swarm"), InlineData("other", "other")]
+    [InlineData("friend:lan:eth0/10.0.0.1", "lan:eth0"), InlineData("friend:room:ID", "room:ID"), InlineData("friend:pub/ID", "pub")]
+    public void Group_OfASource_IsTheSameForBenchAdmissionAndScheduler(string? name, string group)
     {
         string id = Enumerable.Range(1, 100).Select(n => Given.FeedId(n).ToString()).First(f => f.Contains('/'));
-        Assert.Equal($"room:{id}", DialTurns.GroupOf($"room:{id}"));
-        Assert.Equal("pub", DialTurns.GroupOf($"pub/{id}"));
-        Assert.Equal("lan:eth0", DialTurns.GroupOf("lan:eth0/10.0.0.1"));
+        string? source = name?.Replace("ID", id);
+        group = group.Replace("ID", id);
+        using var bench = new ConnStaging();
+        Assert.True(bench.Stage(Given.Address(1), null, source));
+        StagedPeer peer = bench.Get(Given.Address(1))!;
+        Assert.Equal(source, peer.Source);
+        // The bench counts friends apart from the other peers of their source, and knows no group of what nobody told.
+        string? ofBench = peer.Share is { } share ? share.Group?.Name ?? share.Name : SourceName.Book;
+        Assert.Equal(group, PeerSource.ToldBy(ofBench));
+        Assert.Equal(source?.StartsWith("friend:") == true, ofBench.StartsWith("friend:"));
+        Assert.Equal(group, PeerSource.GroupOf(source)); // the admission, and who has too many
+        var waiting = new Waiting(1, bySource: true, new Random(1));
+        waiting.Offer(new ConnPeer(peer), 0, 0);
+        Assert.Equal((source, group), waiting.Sources.Values.Select(w => (w.Source, w.Group)).Single());
+        var turns = new DialTurns();
+        turns.Begin([source], 0);
+        Assert.Equal((1, 1), (turns.OfGroup(group), turns.OfSource(source)));
     }
+
+    [Theory]
+    [InlineData("lan:eth0/10.0.0.1", "lan"), InlineData("room:@ab/c=", "room"), InlineData("pub/@ab/c=", "pub"), InlineData("db", ""), InlineData(":x", "")]
+    public void KindOf_Source_IsWhatQuotasName(string source, string kind) => Assert.Equal(kind, SourceName.KindOf(source).ToString());
 }

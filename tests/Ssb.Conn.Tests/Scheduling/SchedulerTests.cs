@@ -20,6 +20,15 @@ public class SchedulerTests : PluginTestBase
     }
 
     [Fact]
+    public async Task Open_CallerQuotaWhereCallersCountAgainstTheOthers_Throws()
+    {
+        var scheduler = new SchedulerOptions { CountsCallers = true, CallerQuota = 3 };
+        ArgumentException error = await Assert.ThrowsAsync<ArgumentException>(() => Open(s_on with { Scheduler = scheduler }));
+        Assert.Equal(nameof(SchedulerOptions.CallerQuota), error.ParamName);
+        await Open(s_on with { Scheduler = scheduler with { CallerQuota = null } });
+    }
+
+    [Fact]
     public async Task Look_StagedRoom_IsNotDialled_AndStagedPeersAre()
     {
         Reachable();

@@ -9,7 +9,7 @@ public class SimulationTests
 
     /// <summary>Ours, with a bench so small that each flood fills it.</summary>
     private static readonly Policy s_crowded = new("crowded", new AdmissionOptions(), new SchedulerOptions(),
-        new ConnPluginOptions().Staging with { Capacity = 100, SourceCapacity = 90, GroupCapacity = 50 }, new HubOptions());
+        new ConnPluginOptions().Staging with { Capacity = 100, SourceCapacity = 50, GroupCapacity = 50 }, new HubOptions());
 
     [Fact]
     public void Run_SameSeed_SameText_AnotherSeedAnother()

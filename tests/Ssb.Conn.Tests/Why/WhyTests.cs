@@ -151,7 +151,7 @@ public class WhyTests : PluginTestBase
     }
 
     [Fact]
-    public async Task Why_InWords_MasksSeeds()
+    public async Task Why_TrapSeedOfAnInvite_IsMaskedInWords()
     {
         ConnPlugin conn = await Open();
         string seed = Convert.ToBase64String(Given.KeyBytes(99));
