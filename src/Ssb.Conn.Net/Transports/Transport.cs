@@ -67,7 +67,7 @@ public static class Transport
     /// route.</exception>
     internal static async Task<Stream> OpenAsync(MultiserverRoute route, PeerDial? dial, RouteOpening how, CancellationToken cancellationToken)
     {
-        if (ProblemOf(route) is { } problem)
+        if (SpellingProblem(route) is { } problem) // whether there can be such a peer makes no difference to a raw stream
             throw new ConnectFailedException($"{problem}.");
         try
         {
@@ -86,15 +86,20 @@ public static class Transport
         }
     }
 
-    /// <summary>Why a route is not dialled, whatever its transport; null if it may be.</summary>
+    /// <summary>Why a route is not dialled, whatever its transport; null if it may be. How a key is written is looked at, and whether a peer can
+    /// have it.</summary>
     /// <remarks>What follows the transport must be exactly one part that is known: a route through something unknown, such as
     /// <c>net:HOST:PORT~shs2:KEY</c> or <c>~foo~shs:KEY</c>, would be another protocol than the one that is spoken here.</remarks>
-    public static string? ProblemOf(MultiserverRoute route) => route switch
+    public static string? ProblemOf(MultiserverRoute route)
     {
-        null => throw new ArgumentNullException(nameof(route)),
+        ArgumentNullException.ThrowIfNull(route);
+        return SpellingProblem(route) ?? (route.FeedId is { } key ? KeyProblem(route, key) : null);
+    }
+
+    private static string? SpellingProblem(MultiserverRoute route) => route switch
+    {
         { Problem: { } problem } => $"it makes no sense: {problem}",
-        { Transform: "shs", FeedId: { } key } => KeyProblem(route, key),
-        { Transform: "noauth" } => null,
+        { Transform: "shs", FeedId: not null } or { Transform: "noauth" } => null,
         { Protocols.Count: 1 } => "it names no key (~shs:KEY), and so does not say whom to expect",
         _ => $"'{string.Join('~', route.Protocols.Skip(1))}' after the transport is not known here; "
             + "a route that can be dialled has '~shs:KEY' there, and nothing else",
