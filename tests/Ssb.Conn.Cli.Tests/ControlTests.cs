@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
 using Ssb.Conn.Cli.Remote;
 using Ssb.Conn.Net;
+using Ssb.Conn.Net.Tests;
 using Ssb.Wire;
 
 namespace Ssb.Conn.Cli.Tests;
@@ -167,7 +168,7 @@ public class ControlTests
         try
         {
             using KeyPair keys = SecretFile.Create(Path.Combine(folder, "secret"));
-            await using SsbPeer peer = await SsbPeer.StartAsync(new SsbPeerOptions { Keys = keys, Listen = ["net:127.0.0.1:0~shs"] }, TestContext.Current.CancellationToken);
+            await using SsbPeer peer = await SsbPeer.StartAsync(Unhurried.Peer with { Keys = keys, Listen = ["net:127.0.0.1:0~shs"] }, TestContext.Current.CancellationToken);
             string[] options = ["--remote", peer.Addresses[0].Text, "--secret", Path.Combine(folder, "secret"), "--timeout", "3m"];
             foreach (string command in (string[])["stage", "connect", "remember"])
             {
