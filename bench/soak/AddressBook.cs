@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Ssb.Wire;
 
 namespace Ssb.Conn.Soak;
 
@@ -137,8 +138,8 @@ internal sealed class AddressBook(Cast cast, Host host, Leaks leaks) : IDisposab
     {
         if (_random.Next(3) == 0 && crowd.Here is { Count: > 0 } here)
             return here.ElementAt(_random.Next(here.Count)).Text;
-        string key = Convert.ToBase64String(SHA256.HashData(BitConverter.GetBytes(_random.NextInt64())));
-        return string.Create(CultureInfo.InvariantCulture, $"net:127.0.0.1:{_random.Next(1, 1024)}~shs:{key}");
+        using KeyPair keys = KeyPair.FromSeed(SHA256.HashData(BitConverter.GetBytes(_random.NextInt64())));
+        return string.Create(CultureInfo.InvariantCulture, $"net:127.0.0.1:{_random.Next(1, 1024)}~shs:{keys.Id.ToBase64()}");
     }
 
     private static async Task DialAsync(ConnPlugin conn, string address)

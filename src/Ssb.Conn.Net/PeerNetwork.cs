@@ -19,6 +19,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     private const int CallersWaiting = 64; // for whoever enumerates them
     private const int HandshakeShare = 4, CallerShare = 2; // of the descriptors that are left for them as the network opens
     private const string OutOfDescriptors = "letting callers in"; // in a log
+    private const string NoRooms = "nobody here knows rooms, through which a tunnel goes";
 
     private static readonly TimeSpan s_probe = TimeSpan.FromSeconds(10); // of a connection whose peer has come by another
 
@@ -173,6 +174,25 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     }
 
     /// <inheritdoc/>
+    /// <remarks>A key is looked at once for each route, and not for each dial.</remarks>
+    public string? ProblemOf(MultiserverAddress address, bool isFromOwner = true)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        IReadOnlyList<MultiserverRoute> routes = address.Routes;
+        if (routes.Count == 1)
+            return ProblemOf(routes[0], address, isFromOwner);
+        var problems = new List<string>(routes.Count);
+        foreach (MultiserverRoute route in routes)
+        {
+            if (ProblemOf(route, address, isFromOwner) is not { } problem)
+                return null;
+            problems.Add($"{route}: {problem}");
+        }
+
+        return string.Join("; ", problems);
+    }
+
+    /// <inheritdoc/>
     public async Task<IPeerConnection> DialAsync(PeerDial dial, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(dial);
@@ -300,10 +320,10 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         Stream raw;
         try
         {
-            if (RefusalOf(route, dial.Address) is { } refusal)
+            if (ProblemOf(route, dial.Address, isFromOwner: true) is { } problem)
             {
                 Interlocked.Increment(ref _refusedRoutes);
-                throw new ConnectFailedException(refusal);
+                throw new ConnectFailedException($"{problem}.");
             }
 
             if (route.Transport != "tunnel" && !_descriptors.MayOpen(DescriptorUse.Dial))
@@ -315,7 +335,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             raw = route.Transport != "tunnel" ? await Transport.OpenAsync(route, dial, HowToOpen(time), cancellationToken).ConfigureAwait(false)
                 : !dial.TryOpen() ? throw new ConnectFailedException(Transport.TooMany)
                 : OpenTunnel is { } open ? await open(route, dial, time, cancellationToken).ConfigureAwait(false)
-                : throw new ConnectFailedException("nobody here knows rooms, through which a tunnel goes.");
+                : throw new ConnectFailedException($"{NoRooms}.");
         }
         catch (ConnectFailedException e)
         {
@@ -328,11 +348,16 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             : Start(raw, _options.Keys.Id, dial.Address, isClient: true, isRelayed);
     }
 
-    private static string? RefusalOf(MultiserverRoute route, MultiserverAddress address) =>
-        route is { Transform: "noauth", Transport: not "unix" } ? "'noauth' (no handshake) is dialled at 'unix' sockets only, which the file system guards."
+    /// <summary>Why a route is not dialled, whatever happens; null if it may be.</summary>
+    private string? ProblemOf(MultiserverRoute route, MultiserverAddress address, bool isFromOwner) =>
+        Transport.UnknownTransport(route) is { } unknown ? unknown
+        : route is { Transform: "noauth", Transport: not "unix" } ? "'noauth' (no handshake) is dialled at 'unix' sockets only, which the file system guards"
+        : route.Transform == "noauth" && !isFromOwner ? "it names no key, and only an owner may name a socket without a handshake"
         // Blocks and permissions are decided by the address's identity.
-        : route.FeedId is { } key && address.FeedId != key ? $"it names another identity than the address it belongs to, which is {address.FeedId?.ToString() ?? "none"}."
-        : Transport.ProblemOf(route) is { } problem ? $"{problem}."
+        : route.FeedId is { } key && address.FeedId != key ? $"it names another identity than the address it belongs to, which is {address.FeedId?.ToString() ?? "none"}"
+        : route.Transport == "tunnel" && OpenTunnel is null ? NoRooms
+        : Transport.ProblemOf(route) is { } problem ? problem
+        : route is { Transport: "unix", Path: { } path } ? UnixSockets.ProblemOf(path)?.TrimEnd('.')
         : null;
 
     private RouteOpening HowToOpen(DialTime time) => new()

@@ -45,6 +45,9 @@ public enum RefusalReason
     /// internet has no reason to tell of an
     /// address inside our network.</summary>
     TooLocal,
+
+    /// <summary>Its address can never be dialled here: it names no peer, has no transport that is known, or makes no sense.</summary>
+    Undiallable,
 }
 
 /// <summary>What staging did, and why not if it did not.</summary>

@@ -12,10 +12,11 @@ namespace Ssb.Conn;
 /// </remarks>
 public sealed class ConnPlugin : IAsyncDisposable
 {
-    private const string RoomType = "room", TakingIn = "taking callers in";
+    private const string RoomType = "room", Nowhere = "nowhere", TakingIn = "taking callers in";
 
     private static readonly PeerData s_internet = new() { Type = "internet" };
 
+    private readonly IPeerNetwork _network;
     private readonly ConnPluginOptions _options;
     private readonly PeerRules _rules;
     private readonly Admission _admission;
@@ -33,7 +34,7 @@ public sealed class ConnPlugin : IAsyncDisposable
 
     private ConnPlugin(IPeerNetwork network, ConnPluginOptions options, ConnDb db, PeerRules rules)
     {
-        (_options, _rules, Db) = (options, rules, db);
+        (_network, _options, _rules, Db) = (network, options, rules, db);
         Staging = new ConnStaging(options.Staging);
         Budget = new DialBudget(options.Scheduler.DialsPerMinute, options.TimeProvider);
         Hub = new ConnHub(network, options.Hub) { Budget = Budget, OpeningsPerDial = options.Scheduler.OpeningsPerDial };
@@ -174,11 +175,13 @@ public sealed class ConnPlugin : IAsyncDisposable
         address = within ?? address; // before anything is asked of its feedId: each route may name another
         FeedId? feedId = address.FeedId ?? FeedId.ReadLenient(data.Key);
         int? hops = feedId is null ? null : _options.SocialGraph?.HopsTo(feedId.Value); // foreign code, and so not under the lock
+        // The network is foreign code, too. It is not asked again for every announcement of a peer that was let in.
+        string? problem = Staging.Get(address) is null ? ProblemOf(address, PeerSource.IsOwn(source)) : null;
         StageResult result;
         lock (Hub.Gate) // so that nobody is on the bench and in the hub
         {
             bool isThere = Staging.Get(address) is not null;
-            RefusalReason? reason = _admission.Refuses(address, feedId, hops, source, isThere, data.Verified == true)
+            RefusalReason? reason = _admission.Refuses(address, feedId, hops, source, isThere, data.Verified == true, problem is not null)
                 ?? (within is null ? RefusalReason.TooLocal : null);
             if (reason is { } refusal)
             {
@@ -199,7 +202,12 @@ public sealed class ConnPlugin : IAsyncDisposable
                 Note("route-dropped", address, feedId, dropped, source);
             if (result.Outcome != StageOutcome.Updated && result.Reason != RefusalReason.InHub)
             {
-                string words = result.Reason == RefusalReason.TooLocal ? dropped! : Words(result); // something was dropped then
+                string words = result.Reason switch
+                {
+                    RefusalReason.TooLocal => dropped!, // something was dropped then
+                    RefusalReason.Undiallable => NeverDialled(problem!), // there is one then
+                    _ => Words(result),
+                };
                 Note(result.Outcome == StageOutcome.Inserted ? "staged" : "refused", address, feedId, words, source);
             }
         }
@@ -227,14 +235,22 @@ public sealed class ConnPlugin : IAsyncDisposable
     public IAsyncEnumerable<StagingSnapshot> StagedPeers(CancellationToken cancellationToken = default) => Staging.LiveEntries(cancellationToken);
 
     /// <summary>Adds a peer to the address book, or merges what is given into what is known of it.</summary>
-    /// <exception cref="ArgumentException">The data are too large.</exception>
+    /// <param name="address">Where it can be reached.</param>
+    /// <param name="data">What is known of it.</param>
+    /// <param name="source">Who told, see <see cref="AdmissionOptions"/>; null for a person.</param>
+    /// <exception cref="ArgumentException">The data are too large, or the address book does not have the address and it can never be dialled
+    /// here, see <see cref="AdmissionOptions.AllowUndiallable"/>.</exception>
     /// <exception cref="InvalidOperationException">The address book is full.</exception>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
-    public void Remember(MultiserverAddress address, PeerData? data = null)
+    public void Remember(MultiserverAddress address, PeerData? data = null, string? source = null)
     {
         ThrowIfClosed();
+        ArgumentNullException.ThrowIfNull(address);
+        FeedId? feedId = address.FeedId ?? FeedId.ReadLenient(data?.Key);
+        if (Db.Find(address) is null && Refuses(address, feedId, source) is { } refusal)
+            throw new ArgumentException(refusal, nameof(address));
         if (Db.Set(address, data))
-            Note("remembered", address, address.FeedId ?? FeedId.ReadLenient(data?.Key), ConnReason.Requested, null);
+            Note("remembered", address, feedId, ConnReason.Requested, source);
     }
 
     /// <summary>Removes a peer from the address book.</summary>
@@ -252,14 +268,28 @@ public sealed class ConnPlugin : IAsyncDisposable
     public IReadOnlyList<DbPeer> DbPeers() => Db.Entries();
 
     /// <summary>Connects to a peer; see <see cref="ConnHub.ConnectAsync(MultiserverAddress, PeerData?, string, CancellationToken)"/>.</summary>
-    /// <exception cref="ConnectFailedException">It could not be reached, or is blocked.</exception>
-    public Task<IPeerConnection> ConnectAsync(MultiserverAddress address, PeerData? data = null, CancellationToken cancellationToken = default)
+    /// <exception cref="ConnectFailedException">It could not be reached, is blocked, or can never be dialled here, see
+    /// <see cref="AdmissionOptions.AllowUndiallable"/>.</exception>
+    public Task<IPeerConnection> ConnectAsync(MultiserverAddress address, PeerData? data = null, CancellationToken cancellationToken = default) =>
+        ConnectAsync(address, data, null, cancellationToken);
+
+    /// <summary>Connects to a peer that a source asked for.</summary>
+    /// <param name="address">Where it can be reached.</param>
+    /// <param name="data">What is known of it.</param>
+    /// <param name="source">Who asked, see <see cref="AdmissionOptions"/>; null for a person. It decides nothing but whether an address without
+    /// a feed id may be dialled, which is for owners alone.</param>
+    /// <param name="cancellationToken">Ends the waiting; the dial goes on.</param>
+    /// <inheritdoc cref="ConnectAsync(MultiserverAddress, PeerData?, CancellationToken)" path="/exception"/>
+    public Task<IPeerConnection> ConnectAsync(MultiserverAddress address, PeerData? data, string? source, CancellationToken cancellationToken)
     {
         ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
         FeedId? feedId = address.FeedId ?? FeedId.ReadLenient(data?.Key);
-        return IsBlocked(address, feedId)
-            ? Task.FromException<IPeerConnection>(new ConnectFailedException($"{feedId?.ToString() ?? address.ToString()} is blocked."))
+        string? refusal = IsBlocked(address, feedId) ? $"{feedId?.ToString() ?? address.ToString()} is blocked."
+            : Hub.Get(address) is null ? Refuses(address, feedId, source)
+            : null;
+        return refusal is not null
+            ? Task.FromException<IPeerConnection>(new ConnectFailedException(refusal))
             : Hub.ConnectAsync(address, data, ConnReason.Requested, cancellationToken);
     }
 
@@ -375,14 +405,23 @@ public sealed class ConnPlugin : IAsyncDisposable
             }
         }
 
-        // What the scheduler says may be foreign code.
+        // What the scheduler and the network say may be foreign code.
         foreach ((WhyRoute route, ConnPeer peer) in outlooks)
         {
-            SchedulerOutlook outlook = _scheduler.Explain(peer);
+            SchedulerOutlook outlook = ProblemOf(peer.Address, PeerSource.IsOwn(peer.ToldAs)) is { } problem
+                ? new SchedulerOutlook($"It is kept and not dialled: it {NeverDialled(problem)}")
+                : _scheduler.Explain(peer);
             routes.Set(route.Address, route with { Outlook = outlook.Text, RetryAt = outlook.RetryAt });
         }
 
-        WhyRoute[] found = [.. routes.All.Where(r => r.Where != "nowhere" || feedId is null || routes.Count == 1)];
+        bool isRefused = false;
+        if (address is not null && routes.TryGet(address, out WhyRoute? asked) && asked.Where == Nowhere && ProblemOf(address) is { } never)
+        {
+            isRefused = true;
+            routes.Set(address, asked with { Outlook = $"{asked.Outlook}, and {NeverDialled(never)}" });
+        }
+
+        WhyRoute[] found = [.. routes.All.Where(r => r.Where != Nowhere || feedId is null || routes.Count == 1 || isRefused)];
         IReadOnlyList<PeerNote> history = _history.Of(feedId is { } peerKnown ? PeerTarget.From(peerKnown) : target);
         return new WhyReport(target, feedId, hops, _rules.Find(address, feedId), found, history);
 
@@ -467,10 +506,13 @@ public sealed class ConnPlugin : IAsyncDisposable
     {
         ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
+        DbPeer? known = Db.Find(address);
         string? refusal = IsBlocked(address, address.FeedId) ? $"{address.FeedId?.ToString() ?? address.ToString()} is blocked."
+            : !isRequested && known is null ? "it is not in the address book."
+            : ProblemOf(address) is { } problem ? $"it {NeverDialled(problem)}."
             : isRequested ? null
-            : Db.Find(address) is not { } known ? "it is not in the address book."
-            : !_options.Scheduler.DialsAnyRoomForTunnels && (_scheduler as ConnScheduler)?.ObstacleNow(new ConnPeer(known)) is { } obstacle ? $"it is not dialled now: {obstacle}."
+            : !_options.Scheduler.DialsAnyRoomForTunnels && (_scheduler as ConnScheduler)?.ObstacleNow(new ConnPeer(known!)) is { } obstacle // it is there
+                ? $"it is not dialled now: {obstacle}."
             : null;
         if (refusal is null)
             return Hub.ConnectAsync(address, null, ConnReason.Tunnel, isRequested, cancellationToken);
@@ -523,6 +565,14 @@ public sealed class ConnPlugin : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(reason);
         Keep(subject, what, reason, address, source);
     }
+
+    /// <summary>Why an address is not let in, and not dialled if it is in the address book: it can never be dialled here. Null if it
+    /// is.</summary>
+    internal string? ProblemOf(MultiserverAddress address, bool isFromOwner = true) =>
+        _options.Admission.AllowUndiallable ? null : _network.ProblemOf(address, isFromOwner);
+
+    /// <summary>What is said of an address that can never be dialled, after the word for it.</summary>
+    internal static string NeverDialled(string problem) => $"can never be dialled here: {problem}";
 
     internal int? HopsTo(FeedId feedId) => _options.SocialGraph is { } graph ? graph.HopsTo(feedId) : _options.DefaultHops;
 
@@ -580,6 +630,18 @@ public sealed class ConnPlugin : IAsyncDisposable
 
     private void Keep(PeerTarget subject, string what, string reason, MultiserverAddress? address, string? source) =>
         _history.Add(subject, new PeerNote(_options.TimeProvider.GetUtcNow(), what, StrangerText.Show(reason, StrangerText.KeptLength), address, source));
+
+    /// <summary>Refuses an address that can never be dialled, counts that and tells <see cref="Why"/>.</summary>
+    /// <returns>The reason, in a sentence; null if it is let in.</returns>
+    private string? Refuses(MultiserverAddress address, FeedId? feedId, string? source)
+    {
+        if (ProblemOf(address, PeerSource.IsOwn(source)) is not { } problem)
+            return null;
+        lock (Hub.Gate)
+            _admission.CountUndiallable();
+        Note("refused", address, feedId, NeverDialled(problem), source);
+        return $"{address} {NeverDialled(problem)}.";
+    }
 
     private static string Words(StageResult result) => result.Reason switch
     {
@@ -726,7 +788,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         }
 
         if (staged is null && known is null)
-            return new WhyRoute(address, "nowhere", null, failures, failure?.LastError, "It is neither on the bench nor in the address book", null);
+            return new WhyRoute(address, Nowhere, null, failures, failure?.LastError, "It is neither on the bench nor in the address book", null);
         waits = known is not null ? new ConnPeer(known) : new ConnPeer(staged!); // one of the two is there
         string where = staged is not null ? "staged" : "remembered";
         return new WhyRoute(address, where, PeerSource.ToldBy(staged?.Source), failures, failure?.LastError, "", null);

@@ -23,7 +23,8 @@ public static class ConnText
 
     /// <inheritdoc cref="ConnPlugin.Remember"/>
     /// <exception cref="FormatException">The text is not a valid address.</exception>
-    public static void Remember(this ConnPlugin conn, string address, PeerData? data = null) => conn.Remember(Read(conn, address), data);
+    public static void Remember(this ConnPlugin conn, string address, PeerData? data = null, string? source = null) =>
+        conn.Remember(Read(conn, address), data, source);
 
     /// <inheritdoc cref="ConnPlugin.Forget"/>
     /// <exception cref="FormatException">The text is not a valid address.</exception>

@@ -16,6 +16,15 @@ public interface IPeerNetwork
     /// <param name="cancellationToken">Ends it; the stream then ends, or throws <see cref="OperationCanceledException"/>.</param>
     /// <returns>Each caller that is welcome, once it is connected.</returns>
     IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<FeedId, bool> isWelcome, CancellationToken cancellationToken);
+
+    /// <summary>Why this network can never dial an address, whatever happens: none of its routes has a transport that is known here, says
+    /// whom to expect, and makes sense. The manager refuses such an address, see <see cref="AdmissionOptions.AllowUndiallable"/>.</summary>
+    /// <param name="address">The address.</param>
+    /// <param name="isFromOwner">Did an owner name it, or does the address book have it? If not, an address without a feed id cannot be
+    /// dialled either.</param>
+    /// <returns>The reason, as a clause without a full stop and without secrets; null if one of the routes may be dialled. The default is
+    /// null. An implementation is quick, thread-safe and throws nothing, and answers the same each time.</returns>
+    string? ProblemOf(MultiserverAddress address, bool isFromOwner) => null;
 }
 
 /// <summary>A connection with a peer whose identity is proven.</summary>

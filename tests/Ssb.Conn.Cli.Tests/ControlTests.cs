@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
 using Ssb.Conn.Cli.Remote;
+using Ssb.Conn.Net;
+using Ssb.Conn.Net.Tests;
 using Ssb.Wire;
 
 namespace Ssb.Conn.Cli.Tests;
@@ -132,6 +134,74 @@ public class ControlTests
             (0, $"{{\"did\":\"{command}\",\"address\":\"{s_address}\",\"result\":{result}}}\n", ""),
             await Cli.RunAsync([command, s_address, "--json", .. peer.Options]));
         Assert.Equal($"""conn.{command} ["{s_address}"]""", await NextCallAsync(peer));
+    }
+
+    [Theory]
+    [InlineData("net:192.168.1.4:8008", "it names no key")]
+    [InlineData("net:192.168.1.4:99999~shs:" + Key, "port '99999' is not a number from 1 to 65535")]
+    [InlineData("net:192.168.1.4:8008~shs:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "is mistyped")]
+    [InlineData("https://example.org", "it names no key")]
+    [InlineData("garbage", "it names no key")]
+    public async Task Act_AddressThatNobodyCanDial_IsMisuse_AndThePeerIsNotAsked(string address, string reason)
+    {
+        await using var peer = new PeerStandIn();
+        foreach (string command in (string[])["stage", "connect", "remember"])
+        {
+            (int code, string output, string error) = await Cli.RunAsync([command, address, .. peer.Options]);
+            Assert.Equal((2, ""), (code, output));
+            Assert.Contains(reason, error, StringComparison.Ordinal);
+        }
+
+        foreach (string command in (string[])["unstage", "disconnect", "forget", "why"])
+            await Cli.RunAsync([command, address, .. peer.Options]);
+        for (int i = 0; i < 4; i++)
+            Assert.DoesNotMatch("conn.(stage|connect|remember) ", await NextCallAsync(peer)); // what takes something away is passed on
+        Assert.False(peer.Calls.Reader.TryRead(out _));
+    }
+
+    [Theory]
+    [InlineData("bt:AA.BB~shs:" + Other, "'bt' is no transport that can be dialled here")]
+    [InlineData("net:127.0.0.1:8008~noauth", "'noauth' (no handshake) is dialled at 'unix' sockets only")]
+    public async Task Act_AddressThatThePeerCannotDial_FailsWithItsReason(string address, string reason)
+    {
+        string folder = Directory.CreateTempSubdirectory("ssb-conn-test").FullName;
+        try
+        {
+            using KeyPair keys = SecretFile.Create(Path.Combine(folder, "secret"));
+            await using SsbPeer peer = await SsbPeer.StartAsync(Unhurried.Peer with { Keys = keys, Listen = ["net:127.0.0.1:0~shs"] }, TestContext.Current.CancellationToken);
+            string[] options = ["--remote", peer.Addresses[0].Text, "--secret", Path.Combine(folder, "secret"), "--timeout", "3m"];
+            foreach (string command in (string[])["stage", "connect", "remember"])
+            {
+                (int code, string output, string error) = await Cli.RunAsync([command, address, .. options]);
+                Assert.Equal((1, ""), (code, output));
+                Assert.Contains(reason, error, StringComparison.Ordinal);
+            }
+
+            (int whyCode, string why, _) = await Cli.RunAsync(["why", address, .. options]);
+            Assert.Equal(0, whyCode);
+            Assert.Contains($"can never be dialled here: {reason}", why, StringComparison.Ordinal);
+            Assert.Equal((0, 0, 3), (peer.Conn.Staging.Count, peer.Conn.Db.Count, peer.Conn.AdmissionCounters.Refused[RefusalReason.Undiallable]));
+        }
+        finally
+        {
+            TestFolder.Delete(folder);
+        }
+    }
+
+    [Theory]
+    [InlineData("nowhere", "refused", 1)]
+    [InlineData("staged", "refused", 0)]
+    [InlineData("nowhere", "staged", 0)]
+    public async Task Stage_PeerAnswersFalse_IsAFailureIfItSaysThatItRefused(string where, string what, int expected)
+    {
+        await using var peer = new PeerStandIn();
+        peer.Answers["conn.why"] = _ => JsonElement.Parse($$"""
+            {"subject":"{{s_address}}","routes":[{"address":"{{s_address}}","where":"{{where}}","failures":0,"outlook":"x"}],
+             "history":[{"at":1,"what":"{{what}}","reason":"dismissed","address":"{{s_address}}"}]}
+            """);
+        (int code, _, string error) = await Cli.RunAsync(["stage", s_address, .. peer.Options]);
+        Assert.Equal(expected, code);
+        Assert.Equal(expected == 1, error.EndsWith($"refused to stage {s_address}: dismissed\n", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -12,6 +12,9 @@ internal sealed class TestNetwork : IPeerNetwork
     /// <summary>Decides each dial at once; null leaves it to the test. Throws what the dial is to throw.</summary>
     public Func<MultiserverAddress, TestConnection?>? Answer { get; set; }
 
+    /// <summary>Says why an address can never be dialled, and is told whether an owner named it; null for none.</summary>
+    public Func<MultiserverAddress, bool, string?>? Problem { get; set; }
+
     public Func<FeedId, bool>? IsWelcome { get; private set; }
 
     public List<TestConnection> Connections { get; } = [];
@@ -24,6 +27,8 @@ internal sealed class TestNetwork : IPeerNetwork
                 return [.. _dials];
         }
     }
+
+    public string? ProblemOf(MultiserverAddress address, bool isFromOwner) => Problem?.Invoke(address, isFromOwner);
 
     public Task<IPeerConnection> DialAsync(PeerDial given, CancellationToken cancellationToken)
     {

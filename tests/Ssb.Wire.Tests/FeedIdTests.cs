@@ -1,3 +1,4 @@
+using System.Numerics;
 using CsCheck;
 
 namespace Ssb.Wire.Tests;
@@ -24,6 +25,51 @@ public class FeedIdTests
         FeedId.Parse(text).CopyTo(bytes);
         return text == $"@{Convert.ToBase64String(key)}.ed25519" && bytes.SequenceEqual(key);
     });
+
+    [Fact]
+    public void CanBeHeld_KeyOfAPair_Yes() => Gen.Byte.Array[32].Sample(
+        seed =>
+        {
+            using KeyPair keys = KeyPair.FromSeed(seed);
+            return keys.Id.CanBeHeld();
+        },
+        iter: 100);
+
+    // The points of low order, as libsodium 1.0.20 lists them (ge25519_has_small_order), the last bit being the sign of x.
+    [Theory]
+    [InlineData("0000000000000000000000000000000000000000000000000000000000000000")]
+    [InlineData("0000000000000000000000000000000000000000000000000000000000000080")]
+    [InlineData("0100000000000000000000000000000000000000000000000000000000000000")]
+    [InlineData("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05")]
+    [InlineData("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85")]
+    [InlineData("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")]
+    [InlineData("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa")]
+    [InlineData("ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f")]
+    [InlineData("edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f")]
+    [InlineData("eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f")]
+    public void CanBeHeld_PointOfLowOrder_No(string key) => Assert.False(new FeedId(Convert.FromHexString(key)).CanBeHeld());
+
+    // RFC 8032, 5.1.3: x^2 = (y^2 - 1) / (d y^2 + 1) has no root.
+    [Fact]
+    public void CanBeHeld_NoPointOfTheCurve_No()
+    {
+        BigInteger p = BigInteger.Pow(2, 255) - 19, d = -121_665 * Inverse(121_666);
+        int none = 0;
+        for (int y = 2; y < 100; y++)
+        {
+            BigInteger square = (BigInteger.Pow(y, 2) - 1) * Inverse((d * y * y) + 1);
+            if (BigInteger.ModPow(((square % p) + p) % p, (p - 1) / 2, p).IsOne)
+                continue;
+            none++;
+            byte[] key = new byte[FeedId.Size];
+            key[0] = (byte)y;
+            Assert.False(new FeedId(key).CanBeHeld());
+        }
+
+        Assert.InRange(none, 30, 70);
+
+        BigInteger Inverse(BigInteger number) => BigInteger.ModPow(((number % p) + p) % p, p - 2, p);
+    }
 
     [Theory]
     [InlineData("")]

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Ssb.Conn.Cli.Remote;
 using Ssb.Conn.Cli.View;
+using Ssb.Conn.Net;
 using Ssb.Wire;
 
 namespace Ssb.Conn.Cli.Commands;
@@ -61,13 +62,52 @@ internal sealed class AddressCommand : CliCommand
         // What takes something away must also take away what makes no sense as an address.
         MultiserverAddress address = Typed.Address("ADDRESS", parsed.GetRequiredValue(s_address), mustMakeSense: _takesData);
         RpcValue? data = _takesData ? ReadData(address, parsed.GetValue(s_type), parsed.GetValue(s_data)) : null;
+        if (_takesData)
+            CheckDiallable(address);
         return RemoteRun.RunAsync(parsed, _time, async (peer, cancellationToken) =>
         {
             RpcValue result = await peer.CallAsync($"conn.{Name}", data is { } given ? [address.Text, given] : [address.Text], cancellationToken);
             if (Name == "connect" && JsonText.IsFalse(result)) // so a JavaScript peer says it
                 throw new FailedException($"the peer does not connect to {address} now: it is dialling it already, or disconnecting from it; try again in a while");
+            if (Name == "stage" && JsonText.IsFalse(result) && await RefusalAsync(peer, address, cancellationToken) is { } refusal)
+                throw new FailedException($"the peer at {peer.Where} refused to stage {address}: {refusal}");
             await console.Output.WriteLineAsync(RemoteOptions.IsJson(parsed) ? Json(address, result) : TerminalText.Clean(_sentence(address.ToString(), result)));
         });
+    }
+
+    /// <summary>Sees to it that some program could dial the address. A transport that is not known here may be known to the peer, which says so if it
+    /// is not.</summary>
+    /// <exception cref="MisuseException">No program could.</exception>
+    private static void CheckDiallable(MultiserverAddress address)
+    {
+        if (address.Routes.All(route => Transport.ProblemOf(route) is not null))
+        {
+            string problem = Transport.ProblemOf(address.Routes[0])!; // it was asked just now
+            throw Typed.Wrong($"ADDRESS {Typed.QuotePublic(address.ToString())}", $"{problem}; it takes something like 'net:192.168.1.4:8008~shs:KEY'");
+        }
+    }
+
+    /// <summary>Why a peer of ours has refused to stage an address, for which it answers as for one that it has; null if it has it, or cannot say.</summary>
+    private static async Task<string?> RefusalAsync(RemotePeer peer, MultiserverAddress address, CancellationToken cancellationToken)
+    {
+        if (!peer.Has("conn.why"))
+            return null;
+        JsonElement report;
+        try
+        {
+            report = WhyText.Read(await peer.CallAsync("conn.why", [address.Text], cancellationToken));
+        }
+        catch (FailedException)
+        {
+            return null;
+        }
+
+        bool isNowhere = JsonText.List(report, "routes").Any(IsOfIt) && JsonText.List(report, "routes").All(r => !IsOfIt(r) || JsonText.Of(r, "where") == "nowhere");
+        bool isInHub = JsonText.List(report, "routes").Any(r => JsonText.Of(r, "where") is "connecting" or "connected" or "disconnecting");
+        JsonElement last = JsonText.List(report, "history").LastOrDefault(IsOfIt);
+        return isNowhere && !isInHub && JsonText.Of(last, "what") == "refused" && JsonText.Of(last, "reason") is { } reason ? address.Hide(reason) : null;
+
+        bool IsOfIt(JsonElement part) => JsonText.Of(part, "address") == address.Text;
     }
 
     /// <summary>The data as JSON; null for none. With some, the key goes with them, as JavaScript peers do not take it from the address.</summary>

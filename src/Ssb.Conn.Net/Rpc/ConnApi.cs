@@ -52,7 +52,7 @@ internal static class ConnApi
             .Async("conn.disconnect", (call, _) => DisconnectAsync(plugin, call))
             .Source("conn.peers", (_, cancellationToken) => plugin.Peers(cancellationToken)
                 .Select(peers => ConnBodies.Entries(peers, static peer => peer.ToJson())))
-            .Sync("conn.remember", call => Answer(() => plugin.Remember(ConnArguments.Address(call), ConnArguments.DbData(call))))
+            .Sync("conn.remember", call => Answer(() => plugin.Remember(ConnArguments.Address(call), ConnArguments.DbData(call), SourceOf(call))))
             .Sync("conn.forget", call => Answer(() => Forget(plugin, call)))
             .Sync("conn.dbPeers", _ => Answer(() => ConnBodies.AddressBook(plugin.DbPeers())))
             .Source("conn.dbPeersLive", (_, cancellationToken) => plugin.Db.LiveEntries(cancellationToken).Select(ConnBodies.AddressBook))
@@ -90,11 +90,12 @@ internal static class ConnApi
     {
         MultiserverAddress address = ConnArguments.Address(call);
         PeerData? data = ConnArguments.StagingData(call);
-        return IsOwner(call) ? plugin.Stage(address, data)
-            : plugin.Stage(address, StrangersData.Of(data), PeerSource.OfPeer(call.Caller.GetValueOrDefault()));
+        string? source = SourceOf(call);
+        return plugin.Stage(address, source is null ? data : StrangersData.Of(data), source);
     }
 
-    private static bool IsOwner(RpcCall call) => call.Connection.Permissions == RpcPermissions.All;
+    private static string? SourceOf(RpcCall call) =>
+        call.Connection.Permissions == RpcPermissions.All ? null : PeerSource.OfPeer(call.Caller.GetValueOrDefault());
 
     private static async ValueTask<RpcValue> ConnectAsync(ConnPlugin plugin, RpcCall call, CancellationToken cancellationToken)
     {
@@ -102,7 +103,7 @@ internal static class ConnApi
         MultiserverAddress address = ConnArguments.Address(call);
         try
         {
-            IPeerConnection connection = await plugin.ConnectAsync(address, data, cancellationToken).ConfigureAwait(false);
+            IPeerConnection connection = await plugin.ConnectAsync(address, data, SourceOf(call), cancellationToken).ConfigureAwait(false);
             return ConnBodies.Object(writer =>
             {
                 writer.WriteString("id", connection.FeedId.ToString());

@@ -2,8 +2,10 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Net.WebSockets;
+using System.Runtime.CompilerServices;
 using System.Security.Authentication;
 using System.Text;
+using Ssb.Wire;
 
 namespace Ssb.Conn.Net;
 
@@ -15,6 +17,9 @@ public static class Transport
     internal static readonly EndPoint Tor = new IPEndPoint(IPAddress.Loopback, 9_050);
 
     internal const string TooMany = "as many connections were opened for it, or in the last minute for all peers, as may be.";
+
+    // By route, and so for as long as its address is somewhere: whether a key can be held takes as long to find out as a signature.
+    private static readonly ConditionalWeakTable<MultiserverRoute, string> s_keyProblems = [];
 
     /// <summary>Opens the raw stream of a route that a person chose: wherever it leads, and without a budget.</summary>
     /// <param name="route">Where to. A <c>tunnel</c> has no stream of its own: the room's connection gives it.</param>
@@ -62,7 +67,7 @@ public static class Transport
     /// route.</exception>
     internal static async Task<Stream> OpenAsync(MultiserverRoute route, PeerDial? dial, RouteOpening how, CancellationToken cancellationToken)
     {
-        if (ProblemOf(route) is { } problem)
+        if (SpellingProblem(route) is { } problem) // whether there can be such a peer makes no difference to a raw stream
             throw new ConnectFailedException($"{problem}.");
         try
         {
@@ -72,7 +77,7 @@ public static class Transport
                 "unix" => await OpenUnixAsync(route.Path!, dial, cancellationToken).ConfigureAwait(false), // no problem: it has one
                 "ws" or "wss" => await OpenWebSocketAsync(route, dial, how, cancellationToken).ConfigureAwait(false),
                 "onion" => await OpenOnionAsync(route, dial, how.SocksProxy, cancellationToken).ConfigureAwait(false),
-                _ => throw new ConnectFailedException($"'{route.Protocols[0]}' is no transport that can be dialled here."),
+                _ => throw new ConnectFailedException($"{NotKnown(route)}."), // such as 'tunnel'
             };
         }
         catch (Exception e) when (e is SocketException or IOException or WebSocketException or ArgumentException or FormatException)
@@ -81,18 +86,38 @@ public static class Transport
         }
     }
 
-    /// <summary>Why a route is not dialled, whatever its transport; null if it may be.</summary>
+    /// <summary>Why a route is not dialled, whatever its transport; null if it may be. How a key is written is looked at, and whether a peer can
+    /// have it.</summary>
     /// <remarks>What follows the transport must be exactly one part that is known: a route through something unknown, such as
     /// <c>net:HOST:PORT~shs2:KEY</c> or <c>~foo~shs:KEY</c>, would be another protocol than the one that is spoken here.</remarks>
-    public static string? ProblemOf(MultiserverRoute route) => route switch
+    public static string? ProblemOf(MultiserverRoute route)
     {
-        null => throw new ArgumentNullException(nameof(route)),
+        ArgumentNullException.ThrowIfNull(route);
+        return SpellingProblem(route) ?? (route.FeedId is { } key ? KeyProblem(route, key) : null);
+    }
+
+    private static string? SpellingProblem(MultiserverRoute route) => route switch
+    {
         { Problem: { } problem } => $"it makes no sense: {problem}",
         { Transform: "shs", FeedId: not null } or { Transform: "noauth" } => null,
         { Protocols.Count: 1 } => "it names no key (~shs:KEY), and so does not say whom to expect",
         _ => $"'{string.Join('~', route.Protocols.Skip(1))}' after the transport is not known here; "
             + "a route that can be dialled has '~shs:KEY' there, and nothing else",
     };
+
+    /// <summary>Says that the transport of a route is none that is known here; null if it is one. A tunnel is one for peers that know
+    /// rooms.</summary>
+    internal static string? UnknownTransport(MultiserverRoute route) =>
+        route.Transport is "net" or "unix" or "ws" or "wss" or "onion" or "tunnel" ? null : NotKnown(route);
+
+    private static string NotKnown(MultiserverRoute route) => $"'{route.Protocols[0]}' is no transport that can be dialled here";
+
+    private static string? KeyProblem(MultiserverRoute route, FeedId key)
+    {
+        string problem = s_keyProblems.GetValue(route, _ => key.CanBeHeld() ? ""
+            : $"its key {key} is mistyped: nobody can hold it, since it is no point of the curve from which public keys come");
+        return problem.Length > 0 ? problem : null;
+    }
 
     // A failed WebSocket keeps its cause inside.
     private static string ReasonOf(Exception e) => e is not WebSocketException ? Sentence(FailureText.Of(e)) : e.GetBaseException() switch

@@ -21,6 +21,9 @@ internal sealed class Admission(AdmissionOptions options, ConnStaging staging, C
             _routesDropped++;
     }
 
+    /// <summary>An address was refused elsewhere than at the bench.</summary>
+    public void CountUndiallable() => _refused[(int)RefusalReason.Undiallable]++;
+
     /// <summary>A peer is connected: how local the address is, is known of it.</summary>
     public void Reached(HubPeer peer) => _reach.Set(peer);
 
@@ -64,7 +67,8 @@ internal sealed class Admission(AdmissionOptions options, ConnStaging staging, C
     }
 
     /// <summary>Why a newcomer is refused; null if it is not. A peer that is on the bench already is only asked the first three.</summary>
-    public RefusalReason? Refuses(MultiserverAddress address, FeedId? feedId, int? hops, string? source, bool isThere, bool isVerified)
+    public RefusalReason? Refuses(
+        MultiserverAddress address, FeedId? feedId, int? hops, string? source, bool isThere, bool isVerified, bool isUndiallable)
     {
         if (feedId is not null && feedId == plugin.OwnFeedId)
             return RefusalReason.OwnKey;
@@ -74,7 +78,11 @@ internal sealed class Admission(AdmissionOptions options, ConnStaging staging, C
             return RefusalReason.Blocked;
         if (hub.Get(address) is not null || (feedId is { } peer && hub.Has(peer)))
             return RefusalReason.InHub;
-        if (isThere || source is null)
+        if (isThere)
+            return null;
+        if (isUndiallable)
+            return RefusalReason.Undiallable;
+        if (source is null)
             return null;
         if (!IsFriend(hops) && QuotaOf(source) is { } quota && staging.CountOf(source) >= quota)
             return RefusalReason.SourceFull;

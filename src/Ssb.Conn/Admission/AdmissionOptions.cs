@@ -42,6 +42,14 @@ public sealed record AdmissionOptions
     /// <value>Defaults to false.</value>
     public bool MayTellOfMoreLocal { get; init; }
 
+    /// <summary>Are addresses let in that can never be dialled here (<see cref="IPeerNetwork.ProblemOf"/>): without a feed id, with a
+    /// transport that is not known, with port 99999, with a key that nobody can hold? If not, <see cref="ConnPlugin.TryStage"/> refuses
+    /// them with <see cref="RefusalReason.Undiallable"/>, <see cref="ConnPlugin.Remember"/> and
+    /// <see cref="ConnPlugin.ConnectAsync(MultiserverAddress, PeerData?, CancellationToken)"/> throw, and those that the address book has
+    /// already are kept and not dialled. If so, they are kept and dialled in vain, as ssb-conn does.</summary>
+    /// <value>Defaults to false.</value>
+    public bool AllowUndiallable { get; init; }
+
     /// <summary>ssb-conn's policy, for comparison: no quotas but the bounds of the bench.</summary>
     public static AdmissionOptions Unlimited { get; } = new()
     {
@@ -50,6 +58,7 @@ public sealed record AdmissionOptions
         RoutesPerKeyAndGroup = int.MaxValue,
         FriendHops = -1,
         MayTellOfMoreLocal = true,
+        AllowUndiallable = true,
     };
 
     internal AdmissionOptions Checked()

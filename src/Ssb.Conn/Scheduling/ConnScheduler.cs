@@ -283,6 +283,8 @@ public sealed class ConnScheduler : IConnScheduler
         {
             if (peer.Data.Autoconnect != false || _plugin.Hub.GetState(peer.Address) is HubState.Connected or HubState.Connecting || _plugin.Staging.Get(peer.Address) is not null)
                 continue;
+            if (_plugin.ProblemOf(peer.Address) is not null)
+                continue; // it is kept, and a person cannot dial it either
             try
             {
                 _plugin.TryStage(peer.Address, peer.Data.WithoutLoneSurrogates(), SourceName.Book);
@@ -528,6 +530,8 @@ public sealed class ConnScheduler : IConnScheduler
             return false;
         if (_plugin.HasRules && _plugin.RuleOf(peer.Address, key) is not null)
             return false;
+        if (peer.Db is not null && _plugin.ProblemOf(peer.Address) is not null)
+            return false; // those of the bench were asked when they came
         return kind == PeerKind.Room ? key is not { } room || _plugin.HopsTo(room) is not < 0 : HopsOf(peer) is >= 0;
     }
 
@@ -539,6 +543,8 @@ public sealed class ConnScheduler : IConnScheduler
             return $"It is {rule}";
         if (key is { } named && _plugin.HopsTo(named) is < 0)
             return "It is blocked in the social graph";
+        if (peer.Db is not null && _plugin.ProblemOf(peer.Address) is { } problem)
+            return $"It {ConnPlugin.NeverDialled(problem)}";
         if (peer.Autoconnect == false)
             return "It waits for a person: its autoconnect is false";
         if (!_options.DialsUnverifiedLan && peer.Kind == PeerKind.Lan && IsUnverified(peer))

@@ -14,7 +14,7 @@ public partial class CommandLineTests
 {
     private const string Key = "pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=";
     private const string Somebody = $"net:127.0.0.1:9752~shs:{Key}";
-    private const string Nameless = "net:127.0.0.1:9752~noauth"; // whose key our bench cannot tell
+    private const string Nameless = "unix:/nonesuch/socket~noauth"; // whose key our bench cannot tell
 
     private static readonly TimeSpan s_patience = Patience.Guard;
 

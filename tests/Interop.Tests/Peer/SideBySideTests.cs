@@ -11,8 +11,9 @@ public class SideBySideTests
 
     private static readonly string[] s_noData = ["The given connection data should have been an object", "CONN.connect() received incorrect arguments"];
     private static readonly string[] s_noText = ["null", "true", "false", "nothing", "a list"]; // as addresses
+    private static readonly string[] s_neverDialled = ["text", "no transform", "noauth", "a short key", "tunnel"]; // as addresses; neither peer knows rooms
     private static readonly string[] s_noObject = ["null", "text", "an empty text", "a list", "an empty list", "a function"]; // as data
-    private static readonly string[] s_ours = ["block", "dbPeersLive", "dismiss", "events", "isRunning", "rules", "snooze", "suggestions", "undo", "why"];
+    private static readonly string[] s_ours = ["block", "dbPeersLive", "dismiss", "events", "isRunning", "keeps", "rules", "snooze", "suggestions", "undo", "why"];
     private static readonly JsonSerializerOptions s_plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     // Where the answers differ on purpose, and why. Each must be met, or it is no difference any more.
@@ -31,6 +32,10 @@ public class SideBySideTests
         new("Data are an object: there text and lists have a field for each character or item, and null is a TypeError",
             (call, _, ours) => s_noObject.Any(name => call.EndsWith(' ' + name, StringComparison.Ordinal)) && call.Split(' ')[1] is "with" or "after"
                 && (s_noData.Contains(Error(ours, "message")) || Answer(ours) == "false" || Items(ours) == 0)),
+        new("What can never be dialled here is let in nowhere: without a key, a transport or a whole key",
+            (call, there, ours) => s_neverDialled.Any(name => call == $"stage {name}" || call == $"unstage {name}") ? Answer(there) == "true" && Answer(ours) == "false"
+                : s_neverDialled.Any(name => call == $"remember {name}") ? Error(ours, "message")?.Contains(" can never be dialled here: ", StringComparison.Ordinal) == true
+                : s_neverDialled.Any(name => call == $"dbPeers after {name}") && Items(there) == 1 && Items(ours) == 0),
         new("The bench tells the key that an address names",
             (call, there, ours) => (call.StartsWith("stagedPeers", StringComparison.Ordinal) || call.StartsWith("bench: ", StringComparison.Ordinal)) && AreEqual(there, WithoutKeys(ours))),
         new("A key does not contradict the address",

@@ -144,6 +144,14 @@ const addresses = [
   ['a short key', 'net:127.0.0.1:1~shs:AAAA'], ['with spaces', ' net:127.0.0.1:1~shs:AAAA '],
 ]
 
+// Each transport that peers have, and what a person may write.
+const usual = [
+  ['IPv6', `net:::1:1~${shsOf(thirdKeys)}`], ['a name', `net:pub.example:8008~${shsOf(thirdKeys)}`], ['ws', `ws://127.0.0.1:1~${shsOf(thirdKeys)}`],
+  ['wss', `wss://pub.example/path~${shsOf(thirdKeys)}`], ['onion', `onion:abc.onion:8008~${shsOf(thirdKeys)}`], ['unix', `unix:/nonesuch/socket~${shsOf(thirdKeys)}`],
+  ['unix noauth', 'unix:/nonesuch/socket~noauth'], ['tunnel', `tunnel:${keysOf(78).id}:${thirdKeys.id}~${shsOf(thirdKeys)}`],
+  ['two routes', `net:127.0.0.1:1~${shsOf(thirdKeys)};ws://127.0.0.1:2~${shsOf(thirdKeys)}`], ['a transport that is not known beside one', `bt:AA.BB~${shsOf(thirdKeys)};net:127.0.0.1:1~${shsOf(thirdKeys)}`],
+]
+
 const programs = {
   async manifest (rpc) {
     await ask('manifest', (cb) => rpc.manifest((err, manifest) => {
@@ -175,6 +183,10 @@ const programs = {
     await staged.newest('at first', () => true)
     for (const [title, address] of addresses) await ask(`stage ${title}`, (cb) => rpc.conn.stage(address, { type: 'lan' }, cb))
     for (const [title, address] of addresses) await ask(`unstage ${title}`, (cb) => rpc.conn.unstage(address, cb))
+    for (const [title, address] of usual) {
+      await ask(`stage ${title}`, (cb) => rpc.conn.stage(address, { type: 'pub' }, cb))
+      await ask(`unstage ${title}`, (cb) => rpc.conn.unstage(address, cb))
+    }
     await ask('unstage who is not there', (cb) => rpc.conn.unstage(some(1), cb))
     for (const [title, args] of values) {
       await ask(`stage with ${title}`, (cb) => rpc.conn.stage(some(1), ...args, cb))
@@ -213,6 +225,11 @@ const programs = {
     await ask('dbPeers with an argument', (cb) => rpc.conn.dbPeers({ live: true }, cb))
     for (const [title, address] of addresses) {
       await ask(`remember ${title}`, (cb) => rpc.conn.remember(address, { type: 'pub' }, cb))
+      await book(`after ${title}`)
+      await ask(`forget ${title}`, (cb) => rpc.conn.forget(address, cb))
+    }
+    for (const [title, address] of usual) {
+      await ask(`remember ${title}`, (cb) => rpc.conn.remember(address, { type: 'pub', autoconnect: false }, cb))
       await book(`after ${title}`)
       await ask(`forget ${title}`, (cb) => rpc.conn.forget(address, cb))
     }
