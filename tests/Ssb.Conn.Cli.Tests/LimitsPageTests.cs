@@ -16,8 +16,10 @@ public class LimitsPageTests
         "ConnDbOptions.WriteDelay", "ConnDbOptions.LongestDelay", "ConnPluginOptions.DefaultHops", "ConnPluginOptions.Autostart", "ConnPluginOptions.PingRecording",
     ];
 
+    private static readonly PeerNetworkLimits s_network = new();
+
     private static readonly object[] s_options =
-        [new StagingOptions(), new AdmissionOptions(), new SchedulerOptions(), new HubOptions(), new ConnDbOptions(), new ConnPluginOptions(), new PeerNetworkLimits(), new LanLimits()];
+        [new StagingOptions(), new AdmissionOptions(), new SchedulerOptions(), new HubOptions(), new ConnDbOptions(), new ConnPluginOptions(), s_network, new LanLimits()];
 
     [Fact]
     public void Table_EveryBound_StandsThereOnceWithItsDefault()
@@ -34,7 +36,7 @@ public class LimitsPageTests
     [Fact]
     public void Table_BoundsOfAConnection_AreThoseThatAPeerHas()
     {
-        RpcOptions ofPeer = new PeerNetworkLimits().Rpc, usual = new();
+        RpcOptions ofPeer = s_network.Rpc, usual = new();
         IEnumerable<string> changed = typeof(RpcOptions).GetProperties(BindingFlags.Public | BindingFlags.Instance)
             .Where(p => IsBound(p.PropertyType) && !Equals(p.GetValue(ofPeer), p.GetValue(usual)))
             .Select(p => $"`{p.Name}` {Shown(p.GetValue(ofPeer))}");
