@@ -351,10 +351,12 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     /// <summary>Why a route is not dialled, whatever happens; null if it may be.</summary>
     private string? ProblemOf(MultiserverRoute route, MultiserverAddress address, bool isFromOwner) =>
         Transport.UnknownTransport(route) is { } unknown ? unknown
-        : route is { Transform: "noauth", Transport: not "unix" } ? "'noauth' (no handshake) is dialled at 'unix' sockets only, which the file system guards"
+        : route is { Transform: "noauth", Transport: not "unix" }
+            ? "'noauth' (no handshake) is dialled at 'unix' sockets only, which the file system guards"
         : route.Transform == "noauth" && !isFromOwner ? "it names no key, and only an owner may name a socket without a handshake"
         // Blocks and permissions are decided by the address's identity.
-        : route.FeedId is { } key && address.FeedId != key ? $"it names another identity than the address it belongs to, which is {address.FeedId?.ToString() ?? "none"}"
+        : route.FeedId is { } key && address.FeedId != key
+            ? $"it names another identity than the address it belongs to, which is {address.FeedId?.ToString() ?? "none"}"
         : route.Transport == "tunnel" && OpenTunnel is null ? NoRooms
         : Transport.ProblemOf(route) is { } problem ? problem
         : route is { Transport: "unix", Path: { } path } ? UnixSockets.ProblemOf(path)?.TrimEnd('.')

@@ -20,9 +20,10 @@ public sealed record PeerNetworkCounters(
     /// <summary>Peers, callers and those that we dialled, that were cut off by <see cref="PeerNetworkLimits.MaxUselessBytes"/>.</summary>
     public long CutOffAsUseless { get; init; }
 
-    /// <summary>Routes that were not dialled for how they are written: they make no sense, have a transport that is not known here, do not say whom
-    /// to expect, have another transform than exactly <c>shs</c>, or name a key that nobody can hold or another identity than their address. The failure
-    /// of the dial says which. What the manager refuses before (<see cref="AdmissionOptions.AllowUndiallable"/>) is not among them.</summary>
+    /// <summary>Routes that were not dialled for how they are written: they make no sense, have a transport that is not known here, do not
+    /// say whom to expect, have another transform than exactly <c>shs</c>, or name a key that nobody can hold or another identity than
+    /// their address. The failure of the dial says which. What the manager refuses before
+    /// (<see cref="AdmissionOptions.AllowUndiallable"/>) is not among them.</summary>
     public long RefusedRoutes { get; init; }
 
     /// <summary>How many programs are connected by our unix sockets without a handshake.</summary>

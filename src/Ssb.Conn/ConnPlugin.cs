@@ -511,7 +511,8 @@ public sealed class ConnPlugin : IAsyncDisposable
             : !isRequested && known is null ? "it is not in the address book."
             : ProblemOf(address) is { } problem ? $"it {NeverDialled(problem)}."
             : isRequested ? null
-            : !_options.Scheduler.DialsAnyRoomForTunnels && (_scheduler as ConnScheduler)?.ObstacleNow(new ConnPeer(known!)) is { } obstacle // it is there
+            // Without a person it is in the address book, or it was refused just now.
+            : !_options.Scheduler.DialsAnyRoomForTunnels && (_scheduler as ConnScheduler)?.ObstacleNow(new ConnPeer(known!)) is { } obstacle
                 ? $"it is not dialled now: {obstacle}."
             : null;
         if (refusal is null)

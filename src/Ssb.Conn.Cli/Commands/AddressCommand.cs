@@ -75,19 +75,21 @@ internal sealed class AddressCommand : CliCommand
         });
     }
 
-    /// <summary>Sees to it that some program could dial the address. A transport that is not known here may be known to the peer, which says so if it
-    /// is not.</summary>
+    /// <summary>Checks that some program could dial the address. A transport that is not known here may be known to the peer, which says
+    /// so if it is not.</summary>
     /// <exception cref="MisuseException">No program could.</exception>
     private static void CheckDiallable(MultiserverAddress address)
     {
         if (address.Routes.All(route => Transport.ProblemOf(route) is not null))
         {
             string problem = Transport.ProblemOf(address.Routes[0])!; // it was asked just now
-            throw Typed.Wrong($"ADDRESS {Typed.QuotePublic(address.ToString())}", $"{problem}; it takes something like 'net:192.168.1.4:8008~shs:KEY'");
+            throw Typed.Wrong(
+                $"ADDRESS {Typed.QuotePublic(address.ToString())}", $"{problem}; it takes something like 'net:192.168.1.4:8008~shs:KEY'");
         }
     }
 
-    /// <summary>Why a peer of ours has refused to stage an address, for which it answers as for one that it has; null if it has it, or cannot say.</summary>
+    /// <summary>Why a peer of ours refused to stage an address, for which it gives the same answer as for one that it has; null if it has
+    /// the address, or cannot say.</summary>
     private static async Task<string?> RefusalAsync(RemotePeer peer, MultiserverAddress address, CancellationToken cancellationToken)
     {
         if (!peer.Has("conn.why"))
@@ -102,12 +104,16 @@ internal sealed class AddressCommand : CliCommand
             return null;
         }
 
-        bool isNowhere = JsonText.List(report, "routes").Any(IsOfIt) && JsonText.List(report, "routes").All(r => !IsOfIt(r) || JsonText.Of(r, "where") == "nowhere");
-        bool isInHub = JsonText.List(report, "routes").Any(r => JsonText.Of(r, "where") is "connecting" or "connected" or "disconnecting");
+        JsonElement[] routes = [.. JsonText.List(report, "routes")];
+        bool isThere = routes.Any(route => IsOfIt(route) ? Where(route) != "nowhere" : Where(route) is "connecting" or "connected" or "disconnecting");
         JsonElement last = JsonText.List(report, "history").LastOrDefault(IsOfIt);
-        return isNowhere && !isInHub && JsonText.Of(last, "what") == "refused" && JsonText.Of(last, "reason") is { } reason ? address.Hide(reason) : null;
+        return !isThere && JsonText.Of(last, "what") == "refused" && JsonText.Of(last, "reason") is { } reason
+            ? address.Hide(reason)
+            : null;
 
         bool IsOfIt(JsonElement part) => JsonText.Of(part, "address") == address.Text;
+
+        static string? Where(JsonElement route) => JsonText.Of(route, "where");
     }
 
     /// <summary>The data as JSON; null for none. With some, the key goes with them, as JavaScript peers do not take it from the address.</summary>
