@@ -31,6 +31,7 @@ internal static class NastyJson
         { "a name twice", """{"x":1,"y":2,"x":3}""", """{"x":3,"y":2}""" },
         { "a name twice, with an escape", """{"x":1,"\u0078":3}""", """{"x":3}""" },
         { "a number beyond all", """{"x":1e999,"y":[-1e999]}""", """{"x":1e999,"y":[-1e999]}""" },
+        { "an exponent beyond all", """{"x":1e99999999999999999999,"y":[1e-99999999999999999999]}""", """{"x":1e99999999999999999999,"y":[1e-99999999999999999999]}""" },
         { "zero below zero", """{"x":-0,"y":[-0.0]}""", """{"x":-0,"y":[-0.0]}""" },
         { "a long number", $$"""{"x":{{s_long}},"y":[0.{{s_long}}]}""", $$"""{"x":{{s_long}},"y":[0.{{s_long}}]}""" },
         { "numbers of ours beyond all", """{"failure":1e999,"stateChange":-1e999,"birth":1,"duration":{"mean":1e999,"count":1e999}}""",

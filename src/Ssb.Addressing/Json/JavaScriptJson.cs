@@ -165,7 +165,7 @@ public static class JavaScriptJson
 
     private static void WriteNumber(JsonElement value, IBufferWriter<byte> output)
     {
-        double number = double.Parse(JsonMarshal.GetRawUtf8Value(value), NumberStyles.Float, CultureInfo.InvariantCulture);
+        double number = JsonGate.NumberOf(value);
         if (!double.IsFinite(number))
         {
             output.Write("null"u8); // 1e999 is Infinity to JSON.parse, and Infinity is null to JSON.stringify

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
@@ -110,7 +111,8 @@ public static class JsonGate
         return isThere;
     }
 
-    /// <summary>Are two values the same, whatever the order of members and the spelling of texts and numbers? Of members of one name the last counts.</summary>
+    /// <summary>Are two values the same to JavaScript, whatever the order of members and the spelling of texts and numbers? Of members of one name the
+    /// last counts.</summary>
     public static bool AreEqual(JsonElement one, JsonElement other)
     {
         if (one.ValueKind != other.ValueKind)
@@ -125,10 +127,15 @@ public static class JsonGate
                 return one.GetArrayLength() == other.GetArrayLength() && one.EnumerateArray().Zip(other.EnumerateArray()).All(pair => AreEqual(pair.First, pair.Second));
             case JsonValueKind.String:
                 return TextOf(one) == TextOf(other);
+            case JsonValueKind.Number:
+                return NumberOf(one) == NumberOf(other); // of which -0 is 0, too
             default:
-                return JsonElement.DeepEquals(one, other);
+                return true; // true, false and null have one value each
         }
     }
+
+    /// <summary>A number as <c>JSON.parse</c> reads it: the nearest one that there is, and an infinite one beyond all.</summary>
+    internal static double NumberOf(JsonElement number) => double.Parse(JsonMarshal.GetRawUtf8Value(number), NumberStyles.Float, CultureInfo.InvariantCulture);
 
     internal static FormatException TooDeep() => new($"The JSON is nested deeper than {MaxDepth} levels.");
 

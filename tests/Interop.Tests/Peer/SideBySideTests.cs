@@ -12,7 +12,7 @@ public class SideBySideTests
     private static readonly string[] s_noData = ["The given connection data should have been an object", "CONN.connect() received incorrect arguments"];
     private static readonly string[] s_noText = ["null", "true", "false", "nothing", "a list"]; // as addresses
     private static readonly string[] s_noObject = ["null", "text", "an empty text", "a list", "an empty list", "a function"]; // as data
-    private static readonly string[] s_ours = ["block", "dbPeersLive", "dismiss", "events", "isRunning", "rules", "snooze", "suggestions", "undo", "why"];
+    private static readonly string[] s_ours = ["block", "dbPeersLive", "dismiss", "events", "isRunning", "keeps", "rules", "snooze", "suggestions", "undo", "why"];
     private static readonly JsonSerializerOptions s_plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     // Where the answers differ on purpose, and why. Each must be met, or it is no difference any more.
@@ -38,6 +38,10 @@ public class SideBySideTests
                 && (Error(ours, "message")?.Contains("contradicts the address", StringComparison.Ordinal) == true || (call.StartsWith("unstage ", StringComparison.Ordinal) && Answer(ours) == "false"))),
         new("The bench alone stamps its times",
             (call, there, ours) => call == "stagedPeers: with a birth" && Field(there, "stagingBirth") == "6" && Field(ours, "stagingBirth") == "TIME"),
+        new("Data are nested 60 levels deep at most, and what is deeper is refused with the reason",
+            (call, there, ours) => call.EndsWith(" with 70 levels", StringComparison.Ordinal)
+                && (Error(ours, "message")?.Contains("nested deeper", StringComparison.Ordinal) == true || Error(ours, "message")?.Contains("nested 60 levels", StringComparison.Ordinal) == true
+                    || (call.StartsWith("unstage ", StringComparison.Ordinal) && Answer(ours) == "false") || (call.StartsWith("dbPeers ", StringComparison.Ordinal) && Items(there) == 1 && Items(ours) == 0))),
         new("Why a dial failed is said in words of our own, the route first",
             (call, there, ours) => call.StartsWith("connect ", StringComparison.Ordinal) && Error(there, "name") is not null && Error(ours, "message") is { } message && message != NoAddress && Error(ours, "name") == "Error"),
         new("Nobody is connected to itself",

@@ -230,6 +230,8 @@ public class DataJsonTests
         Assert.Equal(kept, data.ToJson());
         Assert.Equal(data, PeerData.Parse(kept));
         Assert.Equal(data, PeerData.Of(JsonGate.Parse(Encoding.UTF8.GetBytes(json))));
+        Assert.NotEqual(data, data.With("x", "else"));
+        Assert.Equal(data, PeerData.Parse(kept.Replace(",", " , ", StringComparison.Ordinal).Replace("1e", "1.0e", StringComparison.Ordinal)));
         _ = (data.Duration, data.Ping, data.Failure, data.Birth, data.ToString());
     }
 
