@@ -64,7 +64,7 @@ internal readonly record struct PeerField(string Name, ReadOnlyMemory<byte> Json
         ReadOnlySpan<byte> raw = JsonMarshal.GetRawUtf8Value(value);
         if (!Utf8.IsValid(raw))
             throw new ArgumentException($"The field '{StrangerText.Show(name)}' is not UTF-8.", nameof(value));
-        if (JsonGate.IsDeep(raw, PeerData.MaxDepth - 1))
+        if (value.ValueKind is JsonValueKind.Object or JsonValueKind.Array && JsonGate.IsDeep(raw, PeerData.MaxDepth - 1))
             throw new ArgumentException($"The data of a peer are nested {PeerData.MaxDepth} levels deep at most; the field '{StrangerText.Show(name)}' is nested deeper.", nameof(value));
         return new PeerField(Word(name), value.ValueKind switch
         {
