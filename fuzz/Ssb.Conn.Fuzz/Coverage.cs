@@ -13,7 +13,7 @@ internal sealed unsafe class Coverage : IDisposable
 {
     private const int Size = 65_536;
 
-    private static readonly string[] s_instrumented = ["Ssb.Addressing.dll", "Ssb.Conn.Staging.dll", "Ssb.Wire.dll", "Ssb.Conn.Net.dll"];
+    private static readonly string[] s_instrumented = ["Ssb.Addressing.dll", "Ssb.Conn.Staging.dll", "Ssb.Conn.dll", "Ssb.Wire.dll", "Ssb.Conn.Net.dll"];
 
     private readonly byte* _map = (byte*)NativeMemory.AllocZeroed(Size);
     private readonly byte[] _seen = new byte[Size];

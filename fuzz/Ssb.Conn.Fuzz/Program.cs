@@ -9,7 +9,7 @@ namespace Ssb.Conn.Fuzz;
 /// Ssb.Conn.Fuzz TARGET --libfuzzer                  under libfuzzer-dotnet
 /// Ssb.Conn.Fuzz TARGET --afl                        under AFL
 /// </code>
-/// TARGET: address, datagram, boxed-datagram, handshake, box-stream or frames. The exit code is 1 for a fault, whose input is printed in hex, and 2 for wrong arguments.
+/// TARGET: address, datagram, boxed-datagram, handshake, box-stream, frames or data. The exit code is 1 for a fault, whose input is printed in hex, and 2 for wrong arguments.
 /// </summary>
 internal static class Program
 {

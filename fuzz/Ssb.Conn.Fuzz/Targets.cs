@@ -15,6 +15,7 @@ internal static class Targets
         ["handshake"] = HandshakeTarget.Run,
         ["box-stream"] = BoxStreamTarget.Run,
         ["frames"] = FramesTarget.Run,
+        ["data"] = DataTarget.Run,
     };
 
     // Made at its first use: instrumented code must not run before somebody gave it its map of branches.

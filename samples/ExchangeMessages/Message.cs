@@ -57,7 +57,7 @@ internal sealed class Message
             writer.WriteEndObject();
         }
 
-        var message = new Message(JavaScriptJson.Parse(SignedObject.Sign(keys, unsigned.WrittenSpan)));
+        var message = new Message(JsonGate.Parse(SignedObject.Sign(keys, unsigned.WrittenSpan)));
         return message.Length <= MaxLength ? message : throw new FormatException($"A message has at most {MaxLength:N0} characters, not {message.Length:N0}.");
     }
 

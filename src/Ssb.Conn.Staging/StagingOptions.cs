@@ -38,7 +38,7 @@ public sealed record StagingOptions
 
     /// <summary>The most data that one peer may have, in bytes of JSON as <c>conn.json</c> has it: names and values of all fields; 0 or more, 65,536
     /// unless set.</summary>
-    public int MaxDataLength { get; init; } = 65_536;
+    public int MaxDataLength { get; init; } = PeerData.DefaultMaxLength;
 
     /// <summary>Where time comes from; the system's unless set.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;

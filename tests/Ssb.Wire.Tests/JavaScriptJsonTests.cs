@@ -75,10 +75,10 @@ public class JavaScriptJsonTests
     {
         byte[] Nested(int depth) => Encoding.UTF8.GetBytes(new string('[', depth) + "1" + new string(']', depth));
 
-        Assert.Equal(Nested(JavaScriptJson.MaxDepth), JavaScriptJson.Compact(Nested(JavaScriptJson.MaxDepth)));
-        Assert.Throws<FormatException>(() => JavaScriptJson.Compact(Nested(JavaScriptJson.MaxDepth + 1)));
+        Assert.Equal(Nested(JsonGate.MaxDepth), JavaScriptJson.Compact(Nested(JsonGate.MaxDepth)));
+        Assert.Throws<FormatException>(() => JavaScriptJson.Compact(Nested(JsonGate.MaxDepth + 1)));
 
-        using JsonDocument deep = JsonDocument.Parse(Nested(JavaScriptJson.MaxDepth + 1), new JsonDocumentOptions { MaxDepth = 1000 });
+        using JsonDocument deep = JsonDocument.Parse(Nested(JsonGate.MaxDepth + 1), new JsonDocumentOptions { MaxDepth = 1000 });
         Assert.Throws<FormatException>(() => JavaScriptJson.Write(deep.RootElement, new ArrayBufferWriter<byte>(), indented: true));
     }
 

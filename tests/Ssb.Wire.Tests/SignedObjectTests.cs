@@ -19,7 +19,7 @@ public class SignedObjectTests
     {
         using KeyPair keys = KeyPair.FromSeed(s_seed);
         byte[] signed = SignedObject.Sign(keys, Encoding.UTF8.GetBytes(json));
-        Assert.Equal(signature + ".sig.ed25519", JavaScriptJson.Parse(signed).GetProperty("signature").GetString());
+        Assert.Equal(signature + ".sig.ed25519", JsonGate.Parse(signed).GetProperty("signature").GetString());
         Assert.Equal(JavaScriptJson.Compact(signed), signed);
         Assert.True(SignedObject.Verify(keys.Id, signed));
         Assert.False(SignedObject.Verify(FeedId.Parse("@6sMnvHl5TYQFFJRi5n7nxZcS53WZ9ah8U+M8aS0FGzc=.ed25519"), signed));
@@ -29,7 +29,7 @@ public class SignedObjectTests
     public void Verify_SignatureNotLastAndReformatted_IsTrue()
     {
         using KeyPair keys = KeyPair.FromSeed(s_seed);
-        string signature = JavaScriptJson.Parse(SignedObject.Sign(keys, """{"b":1000,"a":"é"}"""u8)).GetProperty("signature").GetString()!;
+        string signature = JsonGate.Parse(SignedObject.Sign(keys, """{"b":1000,"a":"é"}"""u8)).GetProperty("signature").GetString()!;
         Assert.True(SignedObject.Verify(keys.Id, Encoding.UTF8.GetBytes($$"""{ "signature":"{{signature}}", "b" : 1e3, "a":"\u00e9"}""")));
         Assert.False(SignedObject.Verify(keys.Id, Encoding.UTF8.GetBytes($$"""{"signature":"{{signature}}","b":1001,"a":"é"}""")));
         Assert.False(SignedObject.Verify(keys.Id, Encoding.UTF8.GetBytes($$"""{"signature":"{{signature}}","a":"é","b":1000}""")));

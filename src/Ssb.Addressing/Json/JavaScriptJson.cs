@@ -17,37 +17,15 @@ namespace Ssb;
 /// </remarks>
 public static class JavaScriptJson
 {
-    /// <summary>How deep arrays and objects may be nested, 256. JavaScript itself has no such limit.</summary>
-    public const int MaxDepth = 256;
-
     private const long NoIndex = uint.MaxValue;
-
-    private static readonly JsonDocumentOptions s_options = new() { MaxDepth = MaxDepth };
-
-    /// <summary>Reads JSON text as <c>JSON.parse</c> does.</summary>
-    /// <exception cref="FormatException">It is not JSON, not UTF-8, or too deep.</exception>
-    public static JsonElement Parse(ReadOnlySpan<byte> utf8Json)
-    {
-        if (!Utf8.IsValid(utf8Json))
-            throw new FormatException("Not JSON: the bytes are not UTF-8.");
-
-        try
-        {
-            return JsonElement.Parse(utf8Json, s_options);
-        }
-        catch (JsonException e)
-        {
-            throw new FormatException($"Not JSON, or nested deeper than {MaxDepth}: {e.Message}", e);
-        }
-    }
 
     /// <summary>The same JSON as <c>JSON.stringify(JSON.parse(text))</c> writes it.</summary>
     /// <exception cref="FormatException">It is not JSON, not UTF-8, or too deep.</exception>
-    public static byte[] Compact(ReadOnlySpan<byte> utf8Json) => ToArray(Parse(utf8Json), indented: false);
+    public static byte[] Compact(ReadOnlySpan<byte> utf8Json) => ToArray(JsonGate.Parse(utf8Json), indented: false);
 
     /// <summary>The same JSON as <c>JSON.stringify(JSON.parse(text), null, 2)</c> writes it.</summary>
     /// <exception cref="FormatException">It is not JSON, not UTF-8, or too deep.</exception>
-    public static byte[] Indented(ReadOnlySpan<byte> utf8Json) => ToArray(Parse(utf8Json), indented: true);
+    public static byte[] Indented(ReadOnlySpan<byte> utf8Json) => ToArray(JsonGate.Parse(utf8Json), indented: true);
 
     /// <summary>Writes a value as <c>JSON.stringify</c> does.</summary>
     /// <param name="value">A value that was read by System.Text.Json.</param>
@@ -79,10 +57,6 @@ public static class JavaScriptJson
         ? JavaScriptNumber.Format(value)
         : throw new ArgumentOutOfRangeException(nameof(value), value, "JSON has finite numbers only.");
 
-    /// <summary>The string between the quotes of valid JSON text. Unlike those of System.Text.Json it may hold half a surrogate
-    /// pair, which JavaScript allows.</summary>
-    public static string Unescape(ReadOnlySpan<byte> raw) => JavaScriptString.Unescape(raw);
-
     /// <summary>
     /// The members of an object in JavaScript's order: keys that are array indices first, ascending, then the others as
     /// they came. Of a key that comes twice the last value counts, in the place of the first.
@@ -95,7 +69,7 @@ public static class JavaScriptJson
         bool sort = false;
         foreach (JsonProperty property in value.EnumerateObject())
         {
-            string name = JavaScriptString.Unescape(JsonMarshal.GetRawUtf8PropertyName(property));
+            string name = JsonGate.NameOf(property);
             ref int place = ref CollectionsMarshal.GetValueRefOrAddDefault(places, name, out bool exists);
             if (exists)
             {
@@ -191,7 +165,7 @@ public static class JavaScriptJson
 
     private static void WriteNumber(JsonElement value, IBufferWriter<byte> output)
     {
-        double number = double.Parse(JsonMarshal.GetRawUtf8Value(value), NumberStyles.Float, CultureInfo.InvariantCulture);
+        double number = JsonGate.NumberOf(value);
         if (!double.IsFinite(number))
         {
             output.Write("null"u8); // 1e999 is Infinity to JSON.parse, and Infinity is null to JSON.stringify
@@ -229,8 +203,8 @@ public static class JavaScriptJson
     private static void CheckDepth(int depth)
     {
         // A JsonElement may come from a document that was read with another limit.
-        if (depth >= MaxDepth)
-            throw new FormatException($"JSON nested deeper than {MaxDepth}.");
+        if (depth >= JsonGate.MaxDepth)
+            throw JsonGate.TooDeep();
     }
 
     /// <summary>"0", "1" ... "4294967294" as a number; any other key gives <see cref="NoIndex"/>.</summary>

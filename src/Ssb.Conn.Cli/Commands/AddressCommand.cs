@@ -122,9 +122,12 @@ internal sealed class AddressCommand : CliCommand
         if (type is null && typed is null)
             return null;
         JsonElement data;
+        byte[] json = System.Text.Encoding.UTF8.GetBytes(typed ?? "{}");
+        if (JsonGate.IsDeep(json, PeerData.MaxDepth))
+            throw new FailedException($"--data: the data of a peer are nested {PeerData.MaxDepth} levels deep at most, and these are nested deeper");
         try
         {
-            data = JavaScriptJson.Parse(System.Text.Encoding.UTF8.GetBytes(typed ?? "{}"));
+            data = JsonGate.Parse(json);
         }
         catch (FormatException e)
         {

@@ -14,33 +14,12 @@ internal static class JsonText
     /// <summary>Is it <c>false</c>?</summary>
     public static bool IsFalse(RpcValue value) => value == RpcValue.False;
 
-    /// <summary>A text; null for anything else, and for a lone surrogate.</summary>
-    public static string? Of(JsonElement value)
-    {
-        if (value.ValueKind != JsonValueKind.String)
-            return null;
-        try
-        {
-            return value.GetString();
-        }
-        catch (InvalidOperationException)
-        {
-            return null;
-        }
-    }
+    /// <summary>A text; null for anything else.</summary>
+    public static string? Of(JsonElement value) => JsonGate.TextOf(value);
 
     /// <summary>A member of an object; null if there is none.</summary>
-    public static JsonElement? Member(JsonElement value, string name)
-    {
-        try
-        {
-            return value.ValueKind == JsonValueKind.Object && value.TryGetProperty(name, out JsonElement member) ? member : null;
-        }
-        catch (InvalidOperationException)
-        {
-            return null; // another name there is no text
-        }
-    }
+    public static JsonElement? Member(JsonElement value, string name) =>
+        JsonGate.TryGetMember(value, Encoding.ASCII.GetBytes(name), out JsonElement member) ? member : null;
 
     /// <summary>A member that is a text.</summary>
     public static string? Of(JsonElement value, string name) => Member(value, name) is { } member ? Of(member) : null;

@@ -33,24 +33,8 @@ internal static class MaskedEntry
     {
         foreach (JsonProperty member in value.EnumerateObject())
         {
-            string? name = NameOf(member);
-            if (name is not null)
-            {
-                string shown = Typed.MayHoldSecret(name) ? MultiserverAddress.Hidden : name;
-                yield return $"{JsonText.Quoted(shown)}:{Value(address, name, member.Value)}";
-            }
-        }
-    }
-
-    private static string? NameOf(JsonProperty member)
-    {
-        try
-        {
-            return member.Name;
-        }
-        catch (InvalidOperationException)
-        {
-            return null; // a lone surrogate
+            string name = JsonGate.NameOf(member), shown = Typed.MayHoldSecret(name) ? MultiserverAddress.Hidden : name;
+            yield return $"{JsonText.Quoted(shown)}:{Value(address, name, member.Value)}";
         }
     }
 

@@ -176,7 +176,7 @@ internal sealed class RemotePeer : IAsyncDisposable
         }
         catch (FormatException e)
         {
-            throw new FailedException($"the peer at {Where} answered {procedure} with something else than a list of peers", e);
+            throw new FailedException($"the peer at {Where} answered {procedure} with something else than a list of peers: {e.Message}", e);
         }
     }
 

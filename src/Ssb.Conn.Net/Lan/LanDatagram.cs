@@ -24,6 +24,8 @@ public static class LanDatagram
     /// </summary>
     public const int MaxLength = 1_472;
 
+    private static readonly JsonReaderOptions s_reading = new() { MaxDepth = JsonGate.MaxDepth };
+
     private const int MinNormal = NetworkKey.BoxOverhead + KeyPair.SignatureSize;
 
     /// <summary>An announcement in the normal format. That <paramref name="keys"/> are those of the address is not checked here.</summary>
@@ -115,9 +117,9 @@ public static class LanDatagram
     {
         try
         {
-            var reader = new Utf8JsonReader(json);
+            var reader = new Utf8JsonReader(json, s_reading);
             if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject
-                || !reader.Read() || reader.TokenType != JsonTokenType.PropertyName || !reader.ValueTextEquals("address"u8)
+                || !reader.Read() || reader.TokenType != JsonTokenType.PropertyName || !JsonGate.IsNamed(reader, "address"u8)
                 || !reader.Read() || reader.TokenType != JsonTokenType.String)
             {
                 return IsJson(json) ? LanReject.WrongShape : LanReject.NotJson;
@@ -142,7 +144,7 @@ public static class LanDatagram
 
     private static bool IsJson(ReadOnlySpan<byte> json)
     {
-        var reader = new Utf8JsonReader(json);
+        var reader = new Utf8JsonReader(json, s_reading);
         while (reader.Read())
         {
             // Reading on is the check.

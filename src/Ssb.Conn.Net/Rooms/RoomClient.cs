@@ -285,8 +285,8 @@ internal sealed class RoomClient : IAsyncDisposable
         IEnumerable<MultiserverAddress> known = _conn.Db.GetAddresses(portal).Where(a => isRequested || _conn.MayDialForTunnels(a));
         // Where the room is may stand with the attendant, as a room or somebody else told it when a person remembered the attendant: only
         // that person's wish makes us try it.
-        if (isRequested && _conn.Db.Get(Room.AddressOf(portal, target)) is { } attendant && attendant.TryGet("roomAddress", out JsonElement told) && told.ValueKind == JsonValueKind.String
-            && MultiserverAddress.TryParse(RpcValue.Json(told).AsText(), out MultiserverAddress? address))
+        if (isRequested && _conn.Db.Get(Room.AddressOf(portal, target)) is { } attendant && attendant.TryGet("roomAddress", out JsonElement told) && JsonGate.TextOf(told) is { } text
+            && MultiserverAddress.TryParse(text, out MultiserverAddress? address))
             known = known.Append(address);
         return known.Where(a => MayLead(a, portal)).Distinct();
     }
@@ -302,9 +302,9 @@ internal sealed class RoomClient : IAsyncDisposable
             throw new RpcException("opts *must* be provided");
         if (call.Caller is not { } portal || !_rooms.ContainsKey(portal))
             throw new RpcException($"could not connect to {_id}: it takes tunnels from rooms that it has dialled, and you are none");
-        if (!given.TryGetProperty("target", out JsonElement target) || RoomNews.Id(target) != _id)
+        if (!JsonGate.TryGetMember(given, "target"u8, out JsonElement target) || RoomNews.Id(target) != _id)
             throw new RpcException($"could not connect to the target: it is not {_id}");
-        if (!given.TryGetProperty("origin", out JsonElement told) || RoomNews.Id(told) is not { } origin)
+        if (!JsonGate.TryGetMember(given, "origin"u8, out JsonElement told) || RoomNews.Id(told) is not { } origin)
             throw new RpcException($"could not connect to {_id}: the origin is not a feed id");
         await _network.AcceptStreamAsync(new TunnelStream(duplex), Room.AddressOf(portal, origin), Room.SourceOf(portal), cancellationToken).ConfigureAwait(false);
     }

@@ -30,19 +30,19 @@ internal sealed record RoomMetadata(string? Name, PeerData Data)
             return new RoomMetadata(null, PeerData.Empty);
 
         PeerData data = PeerData.Empty.With("type", "room");
-        string? name = json.TryGetProperty("name", out JsonElement given) && given.ValueKind == JsonValueKind.String && RpcValue.Json(given).AsText() is { Length: > 0 } text
+        string? name = JsonGate.TryGetMember(json, "name"u8, out JsonElement given) && JsonGate.TextOf(given) is { Length: > 0 } text
             ? StrangerText.Shorten(text) : null;
         if (name is not null)
             data = data.With("name", name);
-        if (json.TryGetProperty("membership", out JsonElement membership) && membership.ValueKind == JsonValueKind.True)
+        if (JsonGate.TryGetMember(json, "membership"u8, out JsonElement membership) && membership.ValueKind == JsonValueKind.True)
             data = data.With("membership", true);
         if (isRoom1)
             data = data.With("openInvites", true);
-        if (json.TryGetProperty("features", out JsonElement features) && features.ValueKind == JsonValueKind.Array)
+        if (JsonGate.TryGetMember(json, "features"u8, out JsonElement features) && features.ValueKind == JsonValueKind.Array)
         {
             foreach ((string feature, string field) in s_features)
             {
-                if (features.EnumerateArray().Any(f => f.ValueKind == JsonValueKind.String && f.ValueEquals(feature)))
+                if (features.EnumerateArray().Any(f => JsonGate.TextOf(f) == feature))
                     data = data.With(field, true);
             }
         }
@@ -69,13 +69,13 @@ internal readonly record struct RoomNews(IReadOnlyCollection<FeedId>? All, FeedI
             return null;
         if (json.ValueKind == JsonValueKind.Array)
             return new RoomNews(Ids(json, most), null, null);
-        if (json.ValueKind != JsonValueKind.Object || !json.TryGetProperty("type", out JsonElement type) || type.ValueKind != JsonValueKind.String)
+        if (!JsonGate.TryGetMember(json, "type"u8, out JsonElement given) || JsonGate.TextOf(given) is not { } type)
             return null;
-        if (type.ValueEquals("state"))
-            return json.TryGetProperty("ids", out JsonElement ids) && ids.ValueKind == JsonValueKind.Array ? new RoomNews(Ids(ids, most), null, null) : null;
-        if (!json.TryGetProperty("id", out JsonElement told) || Id(told) is not { } id)
+        if (type == "state")
+            return JsonGate.TryGetMember(json, "ids"u8, out JsonElement ids) && ids.ValueKind == JsonValueKind.Array ? new RoomNews(Ids(ids, most), null, null) : null;
+        if (!JsonGate.TryGetMember(json, "id"u8, out JsonElement told) || Id(told) is not { } id)
             return null;
-        return type.ValueEquals("joined") ? new RoomNews(null, id, null) : type.ValueEquals("left") ? new RoomNews(null, null, id) : null;
+        return type == "joined" ? new RoomNews(null, id, null) : type == "left" ? new RoomNews(null, null, id) : null;
     }
 
     /// <summary>What a room sent as JSON; null if it is something else.</summary>
@@ -93,7 +93,7 @@ internal readonly record struct RoomNews(IReadOnlyCollection<FeedId>? All, FeedI
 
     /// <summary>A feed id; null if it is none.</summary>
     public static FeedId? Id(JsonElement json) => json.ValueKind == JsonValueKind.String && JsonMarshal.GetRawUtf8Value(json).Length <= LongestId
-        && FeedId.TryParse(RpcValue.Json(json).AsText(), out FeedId id) ? id : null;
+        && FeedId.TryParse(JsonGate.TextOf(json), out FeedId id) ? id : null;
 
     private static HashSet<FeedId> Ids(JsonElement list, int most)
     {

@@ -25,7 +25,7 @@ internal static class ConnArguments
     public static PeerData? StagingData(RpcCall call) => call.Argument(1) switch
     {
         null => null,
-        { ValueKind: JsonValueKind.Object } data => Read(() => PeerData.Of(data)),
+        { ValueKind: JsonValueKind.Object } data => Read(data),
         { ValueKind: JsonValueKind.True or JsonValueKind.False or JsonValueKind.Number } => PeerData.Empty, // as there, where it has no fields
         _ => throw new RpcException(NoData),
     };
@@ -34,7 +34,7 @@ internal static class ConnArguments
     public static PeerData? DbData(RpcCall call) => call.Argument(1) switch
     {
         null => null,
-        { ValueKind: JsonValueKind.Object } data => Read(() => PeerData.Of(data)),
+        { ValueKind: JsonValueKind.Object } data => Read(data),
         _ => throw new RpcException(NoData),
     };
 
@@ -42,10 +42,10 @@ internal static class ConnArguments
     public static PeerData HubData(RpcCall call) => call.Argument(1) switch
     {
         null => PeerData.Empty,
-        { ValueKind: JsonValueKind.Object } data => Read(() => PeerData.Of(data)),
+        { ValueKind: JsonValueKind.Object } data => Read(data),
         // As there: what is true of itself is no data, and does no harm.
         { ValueKind: JsonValueKind.True } => PeerData.Empty,
-        { ValueKind: JsonValueKind.String } text when !text.ValueEquals("") => PeerData.Empty,
+        { ValueKind: JsonValueKind.String } text when JsonGate.TextOf(text) != "" => PeerData.Empty,
         { ValueKind: JsonValueKind.Number } number when !(number.TryGetDouble(out double value) && value == 0) => PeerData.Empty,
         _ => throw new RpcException(NoConnectData),
     };
@@ -68,34 +68,22 @@ internal static class ConnArguments
             : throw new RpcException("The duration should have been a number of milliseconds, above 0 and below 100 years");
 
     /// <summary>Does a reader of events want to be told of who is there already?</summary>
-    public static bool Old(RpcCall call) => call.Argument(0) is { ValueKind: JsonValueKind.Object } options
-        && options.TryGetProperty("old", out JsonElement old) && old.ValueKind == JsonValueKind.True;
+    public static bool Old(RpcCall call) => call.Argument(0) is { } options
+        && JsonGate.TryGetMember(options, "old"u8, out JsonElement old) && old.ValueKind == JsonValueKind.True;
 
     private static double? Number(JsonElement value) => value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) ? number : null;
 
-    private static string? Text(RpcCall call, int index)
-    {
-        if (call.Argument(index) is not { ValueKind: JsonValueKind.String } text)
-            return null;
-        try
-        {
-            return text.GetString();
-        }
-        catch (InvalidOperationException)
-        {
-            return null; // a lone surrogate: no text that could name anything here
-        }
-    }
+    private static string? Text(RpcCall call, int index) => call.Argument(index) is { } argument ? JsonGate.TextOf(argument) : null;
 
-    private static T Read<T>(Func<T> read)
+    private static PeerData Read(JsonElement data)
     {
         try
         {
-            return read();
+            return PeerData.Of(data);
         }
-        catch (JsonException)
+        catch (JsonException e) // nested too deep: what else it may be, is known by now
         {
-            throw new RpcException("The given connection data hold a lone surrogate, which is no text");
+            throw new RpcException(e.Message);
         }
     }
 }

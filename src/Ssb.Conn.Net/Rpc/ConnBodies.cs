@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Ssb.Wire;
 
@@ -12,7 +11,7 @@ internal static class ConnBodies
     /// <summary>The largest body that connections take unless they are told otherwise (<see cref="RpcOptions.MaxBodySize"/>).</summary>
     public const int MaxBody = 8 * 1024 * 1024;
 
-    private static readonly JsonWriterOptions s_writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    private static readonly JsonWriterOptions s_writing = new() { Encoder = ExactJson.Encoder, SkipValidation = true };
 
     public static RpcValue EmptyObject { get; } = RpcValue.RawJson("{}"u8.ToArray());
 

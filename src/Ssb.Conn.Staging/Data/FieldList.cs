@@ -30,12 +30,11 @@ internal sealed class FieldList
         reader.Read();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            string? name = PeerField.NameOf(ref reader);
+            string name = PeerField.NameOf(ref reader);
             reader.Read();
             int start = (int)reader.TokenStartIndex;
             reader.Skip();
-            if (name is not null)
-                fields.Set(new PeerField(name, text[start..(int)reader.BytesConsumed]));
+            fields.Set(new PeerField(name, text[start..(int)reader.BytesConsumed]));
         }
 
         return fields;

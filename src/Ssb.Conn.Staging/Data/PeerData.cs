@@ -1,8 +1,10 @@
 using System.Buffers;
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Unicode;
 
 namespace Ssb.Conn;
 
@@ -12,12 +14,22 @@ namespace Ssb.Conn;
 /// <para>Immutable and thread-safe. Fields keep their order and their text, those that nobody here knows included. A property is a view of
 /// the field of its name: it is null if there is no such field, or if the field has another JSON type, and is then kept all the same. Setting a
 /// property to null takes its field out.</para>
+/// <para>A text, and the name of a field, may hold half a surrogate pair, as in JavaScript. It is written as <c>\ud800</c>; to read one out of
+/// <see cref="Fields"/>, use <see cref="JsonGate.TextOf(JsonElement)"/>, as <see cref="JsonElement.GetString"/> throws.</para>
 /// <para>Equal when the JSON values are; the order of fields does not matter.</para>
 /// </remarks>
 [DebuggerDisplay("{ToString(),nq}")]
 [JsonConverter(typeof(PeerDataJsonConverter))]
 public sealed record PeerData
 {
+    /// <summary>How deep the object may be nested, 60: with what stands around it in answers and files it stays within
+    /// <see cref="JsonGate.MaxDepth"/>.</summary>
+    public const int MaxDepth = JsonGate.MaxDepth - 4;
+
+    /// <summary>How many bytes of JSON the data of one peer may have in the bench, the hub and the address book unless their options say something
+    /// else: 65,536.</summary>
+    public const int DefaultMaxLength = 65_536;
+
     private const int LongestName = 12; // of those that are properties
 
     private string? _key;
@@ -38,7 +50,6 @@ public sealed record PeerData
 
     /// <summary>The peer's feed id, <c>@...=.ed25519</c>: the field <c>key</c>. It is not needed where the address names the
     /// peer.</summary>
-    /// <exception cref="ArgumentException">The text holds a lone surrogate, which UTF-8 cannot carry.</exception>
     public string? Key
     {
         get => _key;
@@ -51,7 +62,6 @@ public sealed record PeerData
 
     /// <summary>How the peer was met: <c>lan</c>, <c>bt</c>, <c>internet</c>, <c>pub</c>, <c>room</c>, <c>room-attendant</c>, <c>dht</c> or
     /// another word.</summary>
-    /// <exception cref="ArgumentException">The text holds a lone surrogate, which UTF-8 cannot carry.</exception>
     public string? Type
     {
         get => _type;
@@ -67,7 +77,6 @@ public sealed record PeerData
 
     /// <summary>Who told, in the words of the old gossip plugin: <c>stored</c>, <c>manual</c>, <c>local</c>, <c>pub</c>, <c>friends</c>
     /// ...</summary>
-    /// <exception cref="ArgumentException">The text holds a lone surrogate, which UTF-8 cannot carry.</exception>
     public string? Source
     {
         get => _details.Source;
@@ -138,13 +147,13 @@ public sealed record PeerData
     private PeerField[] All => _fields ??= FieldList.Of(_details.Text).ToArray();
 
     /// <summary>Reads a JSON object.</summary>
-    /// <exception cref="JsonException"><paramref name="json"/> is not a JSON object, or holds a lone surrogate.</exception>
+    /// <exception cref="JsonException"><paramref name="json"/> is not a JSON object, is not UTF-8, or is nested deeper than <see cref="MaxDepth"/>.</exception>
     public static PeerData Parse(string json) =>
         JsonSerializer.Deserialize(json, StagingJsonContext.Default.PeerData)
             ?? throw new JsonException("Expected a JSON object, found null.");
 
     /// <summary>Takes over a JSON object. Of fields with one name, the last counts.</summary>
-    /// <exception cref="JsonException"><paramref name="json"/> is not a JSON object, or holds a lone surrogate.</exception>
+    /// <exception cref="JsonException"><paramref name="json"/> is not a JSON object, is not UTF-8, or is nested deeper than <see cref="MaxDepth"/>.</exception>
     public static PeerData Of(JsonElement json)
     {
         if (json.ValueKind != JsonValueKind.Object)
@@ -153,11 +162,15 @@ public sealed record PeerData
         try
         {
             foreach (JsonProperty property in json.EnumerateObject())
-                fields.Set(PeerField.Of(property.Name, property.Value));
+            {
+                if (!Utf8.IsValid(JsonMarshal.GetRawUtf8PropertyName(property)))
+                    throw new JsonException("The name of a field is not UTF-8.");
+                fields.Set(PeerField.Of(JsonGate.NameOf(property), property.Value));
+            }
         }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException) // a lone surrogate, in a value or a name
+        catch (ArgumentException e)
         {
-            throw new JsonException(e.Message, e);
+            throw new JsonException(WithoutParameter(e), e);
         }
 
         return fields.ToData();
@@ -193,24 +206,36 @@ public sealed record PeerData
     }
 
     /// <summary>This data with one field replaced, in its place, or added at the end.</summary>
-    /// <exception cref="ArgumentException">The value is undefined; or name or value hold a lone surrogate, which UTF-8 cannot
-    /// carry.</exception>
-    public PeerData With(string name, JsonElement value) => With(PeerField.Of(PeerField.CheckName(name), value));
-
-    /// <inheritdoc cref="With(string, JsonElement)"/>
-    public PeerData With(string name, string value)
+    /// <exception cref="ArgumentException">The value is undefined, not UTF-8, or nested too deep, see <see cref="MaxDepth"/>.</exception>
+    public PeerData With(string name, JsonElement value)
     {
-        ArgumentNullException.ThrowIfNull(value);
-        return With(PeerField.Of(PeerField.CheckName(name), value));
+        ArgumentNullException.ThrowIfNull(name);
+        return With(PeerField.Of(name, value));
     }
 
-    /// <inheritdoc cref="With(string, JsonElement)"/>
+    /// <summary>This data with one field replaced, in its place, or added at the end.</summary>
+    public PeerData With(string name, string value)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(value);
+        return With(PeerField.Of(name, value));
+    }
+
+    /// <inheritdoc cref="With(string, string)"/>
     /// <remarks>The number is written as <c>JSON.stringify</c> writes it.</remarks>
     /// <exception cref="ArgumentOutOfRangeException">The number is not finite, which JSON cannot tell.</exception>
-    public PeerData With(string name, double value) => With(PeerField.Of(PeerField.CheckName(name), value));
+    public PeerData With(string name, double value)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return With(PeerField.Of(name, value));
+    }
 
-    /// <inheritdoc cref="With(string, JsonElement)"/>
-    public PeerData With(string name, bool value) => With(PeerField.Of(PeerField.CheckName(name), value));
+    /// <inheritdoc cref="With(string, string)"/>
+    public PeerData With(string name, bool value)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return With(PeerField.Of(name, value));
+    }
 
     /// <summary>This data without some fields; this object itself if it has none of them.</summary>
     public PeerData Without(params ReadOnlySpan<string> names)
@@ -288,10 +313,6 @@ public sealed record PeerData
         return place >= 0 && All[place].HasTextOf(field) ? this : new PeerData(Changed(place, field));
     }
 
-    /// <summary>Without the fields that hold a lone surrogate: a file may have them, and the bench does not take them.</summary>
-    internal PeerData WithoutLoneSurrogates() =>
-        Array.TrueForAll(All, f => f.IsText) ? this : new PeerData(Array.FindAll(All, f => f.IsText));
-
     /// <summary>Writes all fields into the object that is being written.</summary>
     internal void WriteFields(Utf8JsonWriter writer)
     {
@@ -331,6 +352,9 @@ public sealed record PeerData
         data._details.Text = file[start..behind];
         return data;
     }
+
+    // Names of our parameters mean nothing to whoever wrote the JSON.
+    private static string WithoutParameter(ArgumentException e) => e.Message.Replace($" (Parameter '{e.ParamName}')", "", StringComparison.Ordinal);
 
     private static DateTimeOffset? Time(double? ms) => ms is { } value && Math.Abs(value) <= StagingJson.LatestTime
         ? DateTimeOffset.FromUnixTimeMilliseconds((long)value)

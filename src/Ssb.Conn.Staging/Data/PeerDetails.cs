@@ -7,8 +7,6 @@ namespace Ssb.Conn;
 /// <remarks>Filled as the data are made, and not changed after that. A time that is not given is <see cref="double.NaN"/>.</remarks>
 internal sealed class PeerDetails
 {
-    private static readonly JsonReaderOptions s_reading = new() { MaxDepth = JavaScriptJson.MaxDepth };
-
     public static PeerDetails None { get; } = new();
 
     /// <summary>The text of the whole object as it stands in <c>conn.json</c>; empty unless it was read of one.</summary>
@@ -68,10 +66,10 @@ internal sealed class PeerDetails
     {
         if (json is not [(byte)'{', ..])
             return 0;
-        var reader = new Utf8JsonReader(json, s_reading);
+        var reader = new Utf8JsonReader(json);
         while (reader.Read())
         {
-            if (reader.CurrentDepth == 1 && reader.TokenType == JsonTokenType.PropertyName && reader.ValueTextEquals("mean"u8))
+            if (reader.CurrentDepth == 1 && reader.TokenType == JsonTokenType.PropertyName && JsonGate.IsNamed(reader, "mean"u8))
             {
                 return reader.Read() && reader.TokenType == JsonTokenType.Number && reader.TryGetDouble(out double mean) && double.IsFinite(mean)
                     ? mean : 0;

@@ -20,10 +20,9 @@ internal readonly record struct PeerField(string Name, ReadOnlyMemory<byte> Json
         SkipValidation = true,
     };
 
-    private static readonly JsonDocumentOptions s_reading = new() { MaxDepth = JavaScriptJson.MaxDepth };
-
-    // What JSON.stringify escapes.
-    private static readonly SearchValues<char> s_escaped = SearchValues.Create([.. Enumerable.Range(0, 0x20).Select(c => (char)c), '"', '\\']);
+    // What JSON.stringify escapes, and both halves of surrogate pairs, which it escapes when they are alone.
+    private static readonly SearchValues<char> s_escaped =
+        SearchValues.Create([.. Enumerable.Range(0, 0x20).Select(c => (char)c), '"', '\\', .. Enumerable.Range(0xD800, 0x800).Select(c => (char)c)]);
 
     private static readonly byte[] s_true = [.. "true"u8], s_false = [.. "false"u8], s_null = [.. "null"u8];
 
@@ -46,29 +45,9 @@ internal readonly record struct PeerField(string Name, ReadOnlyMemory<byte> Json
             if (!IsContainer)
                 return JsonElement.Parse(Json.Span);
             byte[] compact = ArrayPool<byte>.Shared.Rent(Json.Length);
-            JsonElement value = JsonElement.Parse(compact.AsSpan(0, Compact(Json.Span, compact)), s_reading);
+            JsonElement value = JsonElement.Parse(compact.AsSpan(0, Compact(Json.Span, compact)));
             ArrayPool<byte>.Shared.Return(compact);
             return value;
-        }
-    }
-
-    /// <summary>Whether the value holds no lone surrogate. Only what was read of a file can hold one.</summary>
-    public bool IsText
-    {
-        get
-        {
-            if (Json.Span.IndexOf("\\u"u8) < 0)
-                return true;
-            try
-            {
-                using var writer = new Utf8JsonWriter(Stream.Null);
-                Value.WriteTo(writer);
-                return true;
-            }
-            catch (InvalidOperationException)
-            {
-                return false;
-            }
         }
     }
 
@@ -76,7 +55,8 @@ internal readonly record struct PeerField(string Name, ReadOnlyMemory<byte> Json
 
     /// <summary>A field from a value: written anew, as <c>JSON.stringify</c> would, and indented for the place it has in the file. A
     /// number keeps its text.</summary>
-    /// <exception cref="ArgumentException">The value is undefined, or no text in UTF-8.</exception>
+    /// <exception cref="ArgumentException">The value is undefined, no text in UTF-8, or nested too deep for an object that may be
+    /// <see cref="PeerData.MaxDepth"/> deep.</exception>
     public static PeerField Of(string name, JsonElement value)
     {
         if (value.ValueKind == JsonValueKind.Undefined)
@@ -84,43 +64,27 @@ internal readonly record struct PeerField(string Name, ReadOnlyMemory<byte> Json
         ReadOnlySpan<byte> raw = JsonMarshal.GetRawUtf8Value(value);
         if (!Utf8.IsValid(raw))
             throw new ArgumentException($"The field '{StrangerText.Show(name)}' is not UTF-8.", nameof(value));
-        try
+        if (value.ValueKind is JsonValueKind.Object or JsonValueKind.Array && JsonGate.IsDeep(raw, PeerData.MaxDepth - 1))
+            throw new ArgumentException($"The data of a peer are nested {PeerData.MaxDepth} levels deep at most; the field '{StrangerText.Show(name)}' is nested deeper.", nameof(value));
+        return new PeerField(Word(name), value.ValueKind switch
         {
-            return new PeerField(Word(name), value.ValueKind switch
-            {
-                JsonValueKind.True => s_true,
-                JsonValueKind.False => s_false,
-                JsonValueKind.Null => s_null,
-                JsonValueKind.Number => raw.ToArray(),
-                JsonValueKind.String when !raw.Contains((byte)'\\') => KnownWord(raw[1..^1])?.Json ?? raw.ToArray(),
-                JsonValueKind.String => Quoted(value.GetString()!), // a string has a text
-                _ => Indented(value),
-            });
-        }
-        catch (InvalidOperationException e)
-        {
-            throw new ArgumentException($"The field '{StrangerText.Show(name)}' holds a lone surrogate, which is no text.", nameof(value), e);
-        }
+            JsonValueKind.True => s_true,
+            JsonValueKind.False => s_false,
+            JsonValueKind.Null => s_null,
+            JsonValueKind.Number => raw.ToArray(),
+            JsonValueKind.String when !raw.Contains((byte)'\\') => KnownWord(raw[1..^1])?.Json ?? raw.ToArray(),
+            JsonValueKind.String => Quoted(JsonGate.TextOf(value)!), // a string has a text
+            _ => Indented(value),
+        });
     }
 
-    /// <inheritdoc cref="Of(string, JsonElement)"/>
-    public static PeerField Of(string name, string value) => new(Word(name), s_words.TryGetValue(value, out (string, byte[] Json) word)
-        ? word.Json
-        : IsUtf16(value)
-            ? Quoted(value)
-            : throw new ArgumentException($"The field '{StrangerText.Show(name)}' holds a lone surrogate, which is no text.", nameof(value)));
+    /// <summary>A field from a text.</summary>
+    public static PeerField Of(string name, string value) =>
+        new(Word(name), s_words.TryGetValue(value, out (string, byte[] Json) word) ? word.Json : Quoted(value));
 
     public static PeerField Of(string name, double value) => new(Word(name), Encoding.ASCII.GetBytes(JavaScriptJson.Format(value)));
 
     public static PeerField Of(string name, bool value) => new(Word(name), value ? s_true : s_false);
-
-    /// <returns>The name.</returns>
-    /// <exception cref="ArgumentException">It is null, or holds a lone surrogate.</exception>
-    public static string CheckName(string name)
-    {
-        ArgumentNullException.ThrowIfNull(name);
-        return IsUtf16(name) ? name : throw new ArgumentException("The name of a field holds a lone surrogate, which UTF-8 cannot carry.", nameof(name));
-    }
 
     /// <returns>The place of the field of that name; -1 if there is none.</returns>
     public static int PlaceOf(ReadOnlySpan<PeerField> fields, string name)
@@ -134,21 +98,12 @@ internal readonly record struct PeerField(string Name, ReadOnlyMemory<byte> Json
         return -1;
     }
 
-    /// <summary>The text of a string value; null for any other, and for one that is no text (a lone surrogate).</summary>
+    /// <summary>The text of a string value; null for any other.</summary>
     public static string? TextOf(ReadOnlySpan<byte> json)
     {
         if (json is not [(byte)'"', .. var text, (byte)'"'])
             return null;
-        if (!text.Contains((byte)'\\'))
-            return Word(text);
-        try
-        {
-            return JsonElement.Parse(json).GetString();
-        }
-        catch (InvalidOperationException)
-        {
-            return null;
-        }
+        return text.Contains((byte)'\\') ? JsonGate.TextOf(JsonElement.Parse(json)) : Word(text);
     }
 
     public static double? NumberOf(ReadOnlySpan<byte> json) => json.Length > 0 && (char.IsAsciiDigit((char)json[0]) || json[0] == '-')
@@ -156,25 +111,14 @@ internal readonly record struct PeerField(string Name, ReadOnlyMemory<byte> Json
 
     public static bool? FlagOf(ReadOnlySpan<byte> json) => json.SequenceEqual("true"u8) ? true : json.SequenceEqual("false"u8) ? false : null;
 
-    /// <summary>The name at which a reader stands; null if it holds a lone surrogate, which is no text that could be written
-    /// again.</summary>
-    public static string? NameOf(ref Utf8JsonReader reader)
-    {
-        try
-        {
-            return reader.ValueIsEscaped ? reader.GetString() : Word(reader.ValueSpan);
-        }
-        catch (InvalidOperationException)
-        {
-            return null;
-        }
-    }
+    /// <summary>The name at which a reader stands.</summary>
+    public static string NameOf(ref Utf8JsonReader reader) => reader.ValueIsEscaped ? JsonGate.TextOf(reader) : Word(reader.ValueSpan);
 
     /// <summary>Whether the value of another field has the very same text.</summary>
     public bool HasTextOf(in PeerField other) => Json.Equals(other.Json) || Json.Span.SequenceEqual(other.Json.Span);
 
     /// <summary>Whether another field has the same value, in whatever text.</summary>
-    public bool HasValueOf(in PeerField other) => HasTextOf(other) || JsonElement.DeepEquals(Value, other.Value);
+    public bool HasValueOf(in PeerField other) => HasTextOf(other) || JsonGate.AreEqual(Value, other.Value);
 
     /// <summary>Writes name and value, without line breaks and indentation.</summary>
     public void WriteTo(Utf8JsonWriter writer)
@@ -191,8 +135,7 @@ internal readonly record struct PeerField(string Name, ReadOnlyMemory<byte> Json
         ArrayPool<byte>.Shared.Return(compact);
     }
 
-    // The text without the blanks between its tokens. Read and written anew it would be the same, but for text that another program has
-    // put into a file: a lone surrogate can be copied, and cannot be written.
+    // The text without the blanks between its tokens.
     private static int Compact(ReadOnlySpan<byte> json, Span<byte> compact)
     {
         int length = 0;
@@ -212,27 +155,18 @@ internal readonly record struct PeerField(string Name, ReadOnlyMemory<byte> Json
         return length;
     }
 
-    private static bool IsUtf16(ReadOnlySpan<char> text)
-    {
-        for (int i = text.IndexOfAnyInRange('\ud800', '\udfff'); i >= 0 && i < text.Length; i++)
-        {
-            if (Rune.DecodeFromUtf16(text[i..], out _, out int consumed) != OperationStatus.Done)
-                return false;
-            i += consumed - 1;
-        }
-
-        return true;
-    }
-
     private static byte[] Quoted(string text)
     {
-        ReadOnlySpan<byte> inner = text.AsSpan().IndexOfAny(s_escaped) < 0 ? default : JsonEncodedText.Encode(text, ExactJson.Encoder).EncodedUtf8Bytes;
-        byte[] quoted = new byte[(inner.IsEmpty ? Encoding.UTF8.GetByteCount(text) : inner.Length) + 2];
+        if (text.AsSpan().IndexOfAny(s_escaped) >= 0)
+        {
+            var escaped = new ArrayBufferWriter<byte>(text.Length + 8);
+            JavaScriptJson.WriteString(text, escaped);
+            return escaped.WrittenSpan.ToArray();
+        }
+
+        byte[] quoted = new byte[Encoding.UTF8.GetByteCount(text) + 2];
         quoted[0] = quoted[^1] = (byte)'"';
-        if (inner.IsEmpty)
-            Encoding.UTF8.GetBytes(text, quoted.AsSpan(1));
-        else
-            inner.CopyTo(quoted.AsSpan(1));
+        Encoding.UTF8.GetBytes(text, quoted.AsSpan(1));
         return quoted;
     }
 
@@ -246,9 +180,38 @@ internal readonly record struct PeerField(string Name, ReadOnlyMemory<byte> Json
         writer.WritePropertyName("-");
         writer.Flush();
         int start = bytes.WrittenCount;
-        value.WriteTo(writer);
+        Write(value, writer);
         writer.Flush();
         return bytes.WrittenSpan[start..].TrimStart((byte)' ').ToArray();
+    }
+
+    private static void Write(JsonElement value, Utf8JsonWriter writer)
+    {
+        switch (value.ValueKind)
+        {
+            case JsonValueKind.Object when JsonMarshal.GetRawUtf8Value(value).Contains((byte)'\\'):
+                writer.WriteStartObject();
+                foreach (JsonProperty member in value.EnumerateObject())
+                {
+                    writer.WritePropertyName(JsonGate.NameOf(member));
+                    Write(member.Value, writer);
+                }
+
+                writer.WriteEndObject();
+                break;
+            case JsonValueKind.Array when JsonMarshal.GetRawUtf8Value(value).Contains((byte)'\\'):
+                writer.WriteStartArray();
+                foreach (JsonElement item in value.EnumerateArray())
+                    Write(item, writer);
+                writer.WriteEndArray();
+                break;
+            case JsonValueKind.String:
+                writer.WriteStringValue(JsonGate.TextOf(value));
+                break;
+            default:
+                value.WriteTo(writer);
+                break;
+        }
     }
 
     private static (string Text, byte[] Json)? KnownWord(ReadOnlySpan<byte> utf8)

@@ -28,17 +28,17 @@ public sealed record PeerStatistics(double Mean, double Stdev, double Count, dou
     {
         if (json.ValueKind != JsonValueKind.Object)
             return null;
-        return new PeerStatistics(Number(json, "mean"), Number(json, "stdev"), Number(json, "count"), Number(json, "sum"), Number(json, "sqsum")) is { Count: > 0 } read
+        return new PeerStatistics(Number(json, "mean"u8), Number(json, "stdev"u8), Number(json, "count"u8), Number(json, "sum"u8), Number(json, "sqsum"u8)) is { Count: > 0 } read
             ? read : null;
     }
 
     /// <summary>The mean alone, which counts without the rest; 0 if there is none.</summary>
-    internal static double MeanOf(JsonElement json) => json.ValueKind == JsonValueKind.Object ? Number(json, "mean") : 0;
+    internal static double MeanOf(JsonElement json) => Number(json, "mean"u8);
 
     internal JsonElement ToElement() => JsonElement.Parse(
         $"{{\"mean\":{Text(Mean)},\"stdev\":{Text(Stdev)},\"count\":{Text(Count)},\"sum\":{Text(Sum)},\"sqsum\":{Text(Sqsum)}}}");
 
-    private static double Number(JsonElement json, string name) => json.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number
+    private static double Number(JsonElement json, ReadOnlySpan<byte> name) => JsonGate.TryGetMember(json, name, out JsonElement value) && value.ValueKind == JsonValueKind.Number
         && value.TryGetDouble(out double number) && double.IsFinite(number) ? number : 0;
 
     private static string Text(double value) => JavaScriptJson.Format(double.IsFinite(value) ? value : 0);
@@ -54,9 +54,9 @@ public sealed record PeerPing(PeerStatistics? Rtt, PeerStatistics? Skew = null, 
         $"{{\"rtt\":{Text(Rtt)},\"skew\":{Text(Skew)}{(Failed ? ",\"fail\":true" : "")}}}");
 
     internal static PeerPing? Read(JsonElement json) => json.ValueKind != JsonValueKind.Object ? null : new PeerPing(
-        json.TryGetProperty("rtt", out JsonElement rtt) ? PeerStatistics.Read(rtt) : null,
-        json.TryGetProperty("skew", out JsonElement skew) ? PeerStatistics.Read(skew) : null,
-        json.TryGetProperty("fail", out JsonElement fail) && fail.ValueKind == JsonValueKind.True);
+        JsonGate.TryGetMember(json, "rtt"u8, out JsonElement rtt) ? PeerStatistics.Read(rtt) : null,
+        JsonGate.TryGetMember(json, "skew"u8, out JsonElement skew) ? PeerStatistics.Read(skew) : null,
+        JsonGate.TryGetMember(json, "fail"u8, out JsonElement fail) && fail.ValueKind == JsonValueKind.True);
 
     // A series without a value is there what pull-ping begins with.
     private static string Text(PeerStatistics? statistics) =>

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -40,7 +41,7 @@ public sealed class StagedPeerJsonConverter : JsonConverter<StagedPeer>
         return new StagedPeer(address, PeerData.Of(data).Without(StagedPeer.BenchFields), share: null, Time("stagingBirth"), Time("stagingUpdated"));
 
         long Time(string name) =>
-            data.TryGetProperty(name, out JsonElement time) && time.ValueKind == JsonValueKind.Number && time.TryGetDouble(out double value)
+            JsonGate.TryGetMember(data, Encoding.ASCII.GetBytes(name), out JsonElement time) && time.ValueKind == JsonValueKind.Number && time.TryGetDouble(out double value)
                 && Math.Abs(value) <= StagingJson.LatestTime
                 ? (long)value
                 : throw new JsonException($"Expected '{name}' in Unix milliseconds.");

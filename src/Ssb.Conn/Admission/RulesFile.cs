@@ -29,11 +29,10 @@ internal sealed record RulesContent(IReadOnlyList<RuleItem> Items, IReadOnlyList
 internal static class RulesFile
 {
     private const int LongestKey = 45; // an '@' and 32 bytes in base64, before ".ed25519"
-    private const int MostDepth = 10_000; // beyond it, as beyond a damage, the rules are searched one by one
     private const int MostFailures = 100_000; // places that look like the beginning of a rule and are none; each takes some microseconds
 
-    private static readonly JsonReaderOptions s_whole = new() { MaxDepth = MostDepth };
-    private static readonly JsonReaderOptions s_healing = new() { MaxDepth = 64 };
+    private static readonly JsonReaderOptions s_whole = new() { MaxDepth = ConnFile.KeptDepth }; // beyond it, as beyond a damage, the rules are searched one by one
+    private static readonly JsonReaderOptions s_healing = new() { MaxDepth = JsonGate.MaxDepth };
     private static readonly JsonWriterOptions s_writing = new() { Indented = true, NewLine = "\n", Encoder = ExactJson.Encoder };
 
     /// <summary>Reads as much as can be read.</summary>

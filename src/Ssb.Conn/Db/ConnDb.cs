@@ -110,6 +110,8 @@ public sealed class ConnDb : IAsyncDisposable
                 isNew = true;
             }
 
+            if (content.TooDeep > 0)
+                options.Logger.LogWarning("{Count} entries of '{Path}' are nested deeper than {Depth} levels; they stay in the file, and are not used.", content.TooDeep, path, PeerData.MaxDepth);
             var db = new ConnDb(options, path, folderLock, content) { DamagedFile = damaged };
             if (isNew || damaged is not null)
             {

@@ -19,7 +19,7 @@ public sealed record ConnDbOptions
     public int Capacity { get; init; } = 100_000;
 
     /// <summary>The most data that one peer may have, in bytes of JSON; 65,536 unless set.</summary>
-    public int MaxDataLength { get; init; } = 65_536;
+    public int MaxDataLength { get; init; } = PeerData.DefaultMaxLength;
 
     /// <summary>How many events are kept for readers of <see cref="ConnDb.Listen"/> who lag; 1,024 unless set.</summary>
     public int ChangeBuffer { get; init; } = 1_024;

@@ -7,12 +7,20 @@ using System.Text.Unicode;
 namespace Ssb.Conn;
 
 /// <summary>What was read of a file, and what could not be.</summary>
-internal sealed record ConnFileContent(OrderedTable<DbPeer> Peers, List<PeerField> Others, bool IsDamaged);
+/// <param name="Peers">The peers.</param>
+/// <param name="Others">What is no peer, and stays in the file.</param>
+/// <param name="IsDamaged">Was something lost, or in a place where it does not belong?</param>
+/// <param name="TooDeep">How many of the others would be peers if they were not nested deeper than <see cref="PeerData.MaxDepth"/>.</param>
+internal sealed record ConnFileContent(OrderedTable<DbPeer> Peers, List<PeerField> Others, bool IsDamaged, int TooDeep = 0);
 
 /// <summary>Reads and writes the text of <c>conn.json</c>.</summary>
 internal static class ConnFile
 {
-    private static readonly JsonReaderOptions s_options = new() { MaxDepth = 64 };
+    /// <summary>How deep anything may be nested that stays in a file as it is, and goes nowhere else. Beyond that is damage.</summary>
+    public const int KeptDepth = 10_000;
+
+    private static readonly JsonReaderOptions s_data = new() { MaxDepth = PeerData.MaxDepth + 1 }; // they stand in one object more
+    private static readonly JsonReaderOptions s_any = new() { MaxDepth = KeptDepth };
 
     // How an entry begins in a file that a program wrote.
     private static ReadOnlySpan<byte> EntryLine => "\n  \""u8;
@@ -26,23 +34,28 @@ internal static class ConnFile
         bool isText = Utf8.IsValid(file.Span);
         if (!isText)
             file = Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(file.Span));
+        if (file.Span.IndexOfAnyExcept(" \t\r\n\0"u8) < 0)
+            return new EntryList(isHealing: false).ToContent(); // nothing was ever written, as far as one can see
+        ConnFileContent content = TryReadWhole(file, s_data) ?? TryReadWhole(file, s_any) ?? Heal(file.ToArray());
+        return content with { IsDamaged = content.IsDamaged || !isText };
+    }
+
+    private static ConnFileContent? TryReadWhole(ReadOnlyMemory<byte> file, JsonReaderOptions options)
+    {
         var entries = new EntryList(isHealing: false);
         entries.EnsureCapacity(file.Span.Count(EntryLine));
-        if (file.Span.IndexOfAnyExcept(" \t\r\n\0"u8) < 0)
-            return entries.ToContent(); // nothing was ever written, as far as one can see
-        ConnFileContent content = TryReadObject(file, 0, entries) ? entries.ToContent() : Heal(file.ToArray());
-        return content with { IsDamaged = content.IsDamaged || !isText };
+        return TryReadObject(file, 0, entries, options) ? entries.ToContent() : null;
     }
 
     // Of entries that come twice the first counts: what stands behind a whole object is the end of an older one.
     private static ConnFileContent Heal(byte[] text)
     {
         var entries = new EntryList(isHealing: true);
-        TryReadObject(text, 0, entries);
+        TryReadObject(text, 0, entries, s_any);
         for (int at = NextEntry(text, entries.End); at >= 0; at = NextEntry(text, Math.Max(at, entries.End)))
         {
             text[at - 1] = (byte)'{'; // a space: the rest is an object that begins with this entry
-            if (TryReadObject(text, at - 1, entries))
+            if (TryReadObject(text, at - 1, entries, s_any))
                 break;
         }
 
@@ -106,7 +119,7 @@ internal static class ConnFile
         var peers = new OrderedTable<DbPeer>();
         if (file.Span.StartsWith("\uFEFF"u8))
             file = file[3..];
-        using var document = JsonDocument.Parse(file);
+        using var document = JsonDocument.Parse(file, new JsonDocumentOptions { MaxDepth = KeptDepth });
         if (document.RootElement.ValueKind != JsonValueKind.Array)
             return peers;
         foreach (JsonElement old in document.RootElement.EnumerateArray())
@@ -119,7 +132,7 @@ internal static class ConnFile
             }
             catch (JsonException)
             {
-                // No object, or text that is none; the file stays as it is, for who wants to look.
+                // No object, not UTF-8 or too deep; the file stays as it is, for who wants to look.
             }
         }
 
@@ -140,7 +153,7 @@ internal static class ConnFile
             ? address
             : null;
 
-        string? Text(string name) => old.TryGet(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        string? Text(string name) => old.TryGet(name, out JsonElement value) ? JsonGate.TextOf(value) : null;
     }
 
     private static int NextEntry(ReadOnlySpan<byte> text, int from)
@@ -150,30 +163,37 @@ internal static class ConnFile
     }
 
     /// <returns>false if it ended early; what came before is in the list, and <see cref="EntryList.End"/> tells how far it was read.</returns>
-    private static bool TryReadObject(ReadOnlyMemory<byte> text, int from, EntryList entries)
+    private static bool TryReadObject(ReadOnlyMemory<byte> text, int from, EntryList entries, JsonReaderOptions options)
     {
         text = text[from..];
-        var reader = new Utf8JsonReader(text.Span, s_options);
+        var reader = new Utf8JsonReader(text.Span, options);
         try
         {
             if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
                 return false;
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
-                string? name = PeerField.NameOf(ref reader);
+                string name = PeerField.NameOf(ref reader);
                 bool isLine = entries.IsHealing && (reader.TokenStartIndex == 1 || IsEntryLine(text.Span, reader.TokenStartIndex));
                 reader.Read();
                 int start = (int)reader.TokenStartIndex;
-                PeerData? data = reader.TokenType == JsonTokenType.StartObject ? ReadData(ref reader, text, isLine) : null;
+                bool isObject = reader.TokenType == JsonTokenType.StartObject;
+                PeerData? data = isObject ? ReadData(ref reader, text, isLine, mayBeDeep: options.MaxDepth > s_data.MaxDepth) : null;
                 if (data is null)
                     reader.Skip();
                 entries.End = from + (int)reader.BytesConsumed;
-                if (name is null)
-                    continue;
-                if (data is not null && MultiserverAddress.TryParse(name, out MultiserverAddress? address))
-                    entries.Add(new DbPeer(address, data));
-                else
-                    entries.Add(new PeerField(name, text[start..(int)reader.BytesConsumed]));
+                if (isObject && MultiserverAddress.TryParse(name, out MultiserverAddress? address))
+                {
+                    if (data is not null)
+                    {
+                        entries.Add(new DbPeer(address, data));
+                        continue;
+                    }
+
+                    entries.TooDeep++;
+                }
+
+                entries.Add(new PeerField(name, text[start..(int)reader.BytesConsumed]));
             }
 
             bool isWhole = reader.TokenType == JsonTokenType.EndObject;
@@ -190,8 +210,8 @@ internal static class ConnFile
         }
     }
 
-    // Where a brace is lost, entries would be taken for fields of the one before.
-    private static PeerData ReadData(ref Utf8JsonReader reader, ReadOnlyMemory<byte> text, bool endsAtNextEntry)
+    // Where a brace is lost, entries would be taken for fields of the one before. What is too deep for data is null.
+    private static PeerData? ReadData(ref Utf8JsonReader reader, ReadOnlyMemory<byte> text, bool endsAtNextEntry, bool mayBeDeep)
     {
         if (endsAtNextEntry)
         {
@@ -204,6 +224,14 @@ internal static class ConnFile
             }
         }
 
+        if (mayBeDeep)
+        {
+            Utf8JsonReader end = reader;
+            end.Skip();
+            if (JsonGate.IsDeep(text.Span[(int)reader.TokenStartIndex..(int)end.BytesConsumed], PeerData.MaxDepth))
+                return null;
+        }
+
         return PeerData.Read(ref reader, text);
     }
 
@@ -211,18 +239,17 @@ internal static class ConnFile
 
     private static void WriteString(IBufferWriter<byte> to, string text)
     {
-        to.Write("\""u8);
         if (Ascii.IsValid(text) && !text.AsSpan().ContainsAny('"', '\\') && !text.AsSpan().ContainsAnyInRange('\0', '\u001f'))
         {
-            int written = Encoding.UTF8.GetBytes(text, to.GetSpan(text.Length));
-            to.Advance(written);
+            Span<byte> quoted = to.GetSpan(text.Length + 2);
+            quoted[0] = quoted[text.Length + 1] = (byte)'"';
+            Encoding.UTF8.GetBytes(text, quoted[1..]);
+            to.Advance(text.Length + 2);
         }
         else
         {
-            to.Write(JsonEncodedText.Encode(text, ExactJson.Encoder).EncodedUtf8Bytes);
+            JavaScriptJson.WriteString(text, to);
         }
-
-        to.Write("\""u8);
     }
 
     private sealed class EntryList(bool isHealing)
@@ -235,6 +262,9 @@ internal static class ConnFile
         /// <summary>Up to where the text was read well.</summary>
         public int End { get; set; }
 
+        /// <summary>How many of the entries that are no peers are too deep.</summary>
+        public int TooDeep { get; set; }
+
         public void EnsureCapacity(int count) => _peers.EnsureCapacity(count);
 
         public void Add(DbPeer peer)
@@ -245,6 +275,6 @@ internal static class ConnFile
 
         public void Add(in PeerField other) => _others.Set(other);
 
-        public ConnFileContent ToContent() => new(_peers, _others.ToList(), isHealing);
+        public ConnFileContent ToContent() => new(_peers, _others.ToList(), isHealing, TooDeep);
     }
 }

@@ -36,7 +36,7 @@ public sealed record HubOptions
     public int MaxDials { get; init; } = 100;
 
     /// <summary>The most data that one peer may have, in bytes of JSON; 65,536 unless set.</summary>
-    public int MaxDataLength { get; init; } = 65_536;
+    public int MaxDataLength { get; init; } = PeerData.DefaultMaxLength;
 
     /// <summary>How many events are kept for readers of <see cref="ConnHub.Listen"/> who lag; 1,024 unless set.</summary>
     public int ChangeBuffer { get; init; } = 1_024;

@@ -94,8 +94,8 @@ public sealed class ConnQuery(ConnDb db, ConnHub hub, ConnStaging staging)
     public static bool HasSuccessfulAttempts(ConnPeer peer) => peer.MeanDurationMs > 0;
 
     /// <summary>Did it ever answer a ping?</summary>
-    public static bool HasPinged(ConnPeer peer) => peer.Data.TryGet("ping", out JsonElement ping) && ping.ValueKind == JsonValueKind.Object
-        && ping.TryGetProperty("rtt", out JsonElement rtt) && PeerStatistics.MeanOf(rtt) > 0;
+    public static bool HasPinged(ConnPeer peer) => peer.Data.TryGet("ping", out JsonElement ping)
+        && JsonGate.TryGetMember(ping, "rtt"u8, out JsonElement rtt) && PeerStatistics.MeanOf(rtt) > 0;
 
     /// <summary>Is it time to try a peer again, when the wait doubles with each failure? Always if its last change of state is in the future,
     /// where nothing can have happened. (There it waits for that time.)</summary>

@@ -287,7 +287,7 @@ public sealed class ConnScheduler : IConnScheduler
                 continue; // it is kept, and a person cannot dial it either
             try
             {
-                _plugin.TryStage(peer.Address, peer.Data.WithoutLoneSurrogates(), SourceName.Book);
+                _plugin.TryStage(peer.Address, peer.Data, SourceName.Book);
             }
             catch (ArgumentException)
             {
@@ -620,8 +620,8 @@ public sealed class ConnScheduler : IConnScheduler
         foreach (DbPeer peer in _plugin.Db.Entries())
         {
             if (peer.Data.Type is "room-endpoint" or "room-attendant" && peer.Data.HasAlias
-                && peer.Data.TryGet("roomAddress", out System.Text.Json.JsonElement room) && room.ValueKind == System.Text.Json.JsonValueKind.String
-                && rooms.Contains(room.GetString()!)) // a string has a text
+                && peer.Data.TryGet("roomAddress", out System.Text.Json.JsonElement room) && JsonGate.TextOf(room) is { } text
+                && rooms.Contains(text))
                 _plugin.Forget(peer.Address);
         }
     }

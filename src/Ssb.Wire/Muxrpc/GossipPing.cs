@@ -142,8 +142,7 @@ public static class GossipPing
 
     // A caller may not make us serve like a machine gun, nor ask for what no timer takes.
     private static TimeSpan? RequestedInterval(RpcCall call) =>
-        call.Argument(0) is { ValueKind: JsonValueKind.Object } options
-        && options.TryGetProperty("timeout", out JsonElement timeout) && timeout.ValueKind == JsonValueKind.Number
+        call.Argument(0) is { } options && JsonGate.TryGetMember(options, "timeout"u8, out JsonElement timeout) && timeout.ValueKind == JsonValueKind.Number
         && timeout.TryGetDouble(out double milliseconds) && milliseconds is >= 1000 and <= int.MaxValue
             ? TimeSpan.FromMilliseconds(milliseconds)
             : null;

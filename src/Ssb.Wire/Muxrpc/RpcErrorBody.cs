@@ -44,21 +44,21 @@ internal static class RpcErrorBody
             switch (json.ValueKind)
             {
                 case JsonValueKind.Object:
-                    return RpcException.FromRemote(Text(json, "message"), Text(json, "name"), Text(json, "stack"));
+                    return RpcException.FromRemote(Text(json, "message"u8), Text(json, "name"u8), Text(json, "stack"u8));
                 case JsonValueKind.String:
                     return RpcException.FromRemote(Cut(value.AsText()));
                 default:
                     return RpcException.FromRemote(null);
             }
         }
-        catch (Exception e) when (e is FormatException or InvalidOperationException)
+        catch (FormatException)
         {
             return new RpcException(RpcError.Remote, "The peer sent an error that cannot be read.");
         }
     }
 
-    private static string? Text(JsonElement json, string name) =>
-        json.TryGetProperty(name, out JsonElement text) && text.ValueKind == JsonValueKind.String ? Cut(text.GetString() ?? "") : null;
+    private static string? Text(JsonElement json, ReadOnlySpan<byte> name) =>
+        JsonGate.TryGetMember(json, name, out JsonElement member) && JsonGate.TextOf(member) is { } text ? Cut(text) : null;
 
     private static string Cut(string text) => text.Length <= MaxText ? text : text[..MaxText] + "...";
 }

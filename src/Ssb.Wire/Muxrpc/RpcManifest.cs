@@ -42,22 +42,14 @@ public sealed class RpcManifest
 
     /// <summary>Reads a manifest as a peer sent it. What is no type that we know is left out, and what has a name of more than 256
     /// characters.</summary>
-    /// <exception cref="FormatException">It is no object, has more than 10,000 procedures, or its names are no Unicode.</exception>
+    /// <exception cref="FormatException">It is no object, or has more than 10,000 procedures.</exception>
     public static RpcManifest Read(JsonElement json)
     {
         if (json.ValueKind != JsonValueKind.Object)
             throw new FormatException($"A manifest is an object, not {json.ValueKind}.");
 
         var types = new Dictionary<string, RpcProcedureType>();
-        try
-        {
-            Collect(json, "", types);
-        }
-        catch (InvalidOperationException e)
-        {
-            throw new FormatException("A manifest has a name that is no Unicode.", e);
-        }
-
+        Collect(json, "", types);
         return new RpcManifest(types);
     }
 
@@ -76,12 +68,12 @@ public sealed class RpcManifest
     {
         foreach (JsonProperty member in level.EnumerateObject())
         {
-            string name = member.Name;
+            string name = JsonGate.NameOf(member);
             if (prefix.Length + name.Length > MaxName)
                 continue;
             if (member.Value.ValueKind == JsonValueKind.Object)
                 Collect(member.Value, prefix + name + ".", types);
-            else if (member.Value.ValueKind == JsonValueKind.String && Array.IndexOf(s_names, member.Value.GetString()) is var type and >= 0)
+            else if (JsonGate.TextOf(member.Value) is { } text && Array.IndexOf(s_names, text) is var type and >= 0)
                 types[prefix + name] = (RpcProcedureType)type;
             if (types.Count > MaxProcedures)
                 throw new FormatException($"A manifest has {MaxProcedures:N0} procedures at most.");

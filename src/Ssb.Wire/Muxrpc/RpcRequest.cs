@@ -11,6 +11,9 @@ internal readonly ref struct RpcRequest
     private const string ValidInNames = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$-.";
     private static readonly SearchValues<char> s_validInNames = SearchValues.Create(ValidInNames);
 
+    // However deep it is: it has a number that an answer can name, and the answer says that it is too deep.
+    private static readonly JsonReaderOptions s_reading = new() { MaxDepth = int.MaxValue };
+
     /// <summary>The dotted name; null if there is none, or if one of its parts is no name that a procedure can have.</summary>
     public string? Procedure { get; private init; }
 
@@ -66,7 +69,7 @@ internal readonly ref struct RpcRequest
     public static bool TryRead(ReadOnlySpan<byte> json, out RpcRequest request)
     {
         request = default;
-        var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = JavaScriptJson.MaxDepth });
+        var reader = new Utf8JsonReader(json, s_reading);
         reader.Read();
         bool isObject = reader.TokenType == JsonTokenType.StartObject;
         if (!isObject)
@@ -81,18 +84,18 @@ internal readonly ref struct RpcRequest
         ReadOnlySpan<byte> arguments = default;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (IsNamed(reader, "name"u8))
+            if (JsonGate.IsNamed(reader, "name"u8))
             {
                 reader.Read();
                 name = ReadName(ref reader);
             }
-            else if (IsNamed(reader, "type"u8))
+            else if (JsonGate.IsNamed(reader, "type"u8))
             {
                 reader.Read();
                 type = reader.TokenType == JsonTokenType.String ? Text(reader) : null;
                 reader.Skip();
             }
-            else if (IsNamed(reader, "args"u8))
+            else if (JsonGate.IsNamed(reader, "args"u8))
             {
                 reader.Read();
                 bool isArray = reader.TokenType == JsonTokenType.StartArray;
@@ -152,12 +155,6 @@ internal readonly ref struct RpcRequest
     // A part with a dot in it must not pass for two parts.
     private static bool IsPart(string text) => text.Length > 0 && !text.AsSpan().ContainsAnyExcept(s_validInNames) && !text.Contains('.');
 
-    // Both read by our own means: those of the reader throw on half a surrogate pair, which JavaScript allows.
-    private static bool IsNamed(in Utf8JsonReader reader, ReadOnlySpan<byte> name) =>
-        reader.ValueIsEscaped
-            ? reader.ValueSpan.Length <= 6 * name.Length && JavaScriptJson.Unescape(reader.ValueSpan) == Encoding.UTF8.GetString(name)
-            : reader.ValueSpan.SequenceEqual(name);
-
     private static string Text(in Utf8JsonReader reader) =>
-        reader.ValueSpan.Length <= 256 ? JavaScriptJson.Unescape(reader.ValueSpan) : "";
+        reader.ValueSpan.Length <= 256 ? JsonGate.TextOf(reader) : "";
 }

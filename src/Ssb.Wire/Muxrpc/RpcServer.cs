@@ -197,6 +197,12 @@ internal sealed class RpcServer(RpcConnection connection)
         RpcProcedure? procedure = request.Procedure is null ? null : connection.Options.Api.Find(request.Procedure);
         bool fits = procedure is not null
             && (isStream ? RpcManifest.NameOf(procedure.Type) == type : procedure.Type is RpcProcedureType.Sync or RpcProcedureType.Async);
+        if (fits && JsonGate.IsDeep(request.Arguments, JsonGate.MaxDepth))
+        {
+            Refuse(number, isStream, $"invalid request, args are nested deeper than {JsonGate.MaxDepth} levels", RpcEventKind.Unknown, request.Shown);
+            return null;
+        }
+
         if (fits)
             return procedure;
 

@@ -3,9 +3,9 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
 
 namespace Ssb.Wire;
 
@@ -26,8 +26,7 @@ public enum RpcValueKind
 /// <remarks>Immutable, as long as nobody changes the bytes that <see cref="Binary"/> was given. <c>default</c> is JSON's null.</remarks>
 public readonly struct RpcValue : IEquatable<RpcValue>
 {
-    private static readonly JsonWriterOptions s_writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-    private static readonly JsonDocumentOptions s_reading = new() { MaxDepth = JavaScriptJson.MaxDepth };
+    private static readonly JsonWriterOptions s_writing = new() { Encoder = ExactJson.Encoder };
     private static readonly byte[] s_null = [.. "null"u8];
 
     private readonly ReadOnlyMemory<byte> _bytes;
@@ -70,7 +69,7 @@ public readonly struct RpcValue : IEquatable<RpcValue>
     public static RpcValue Json(JsonElement value) => value.ValueKind switch
     {
         JsonValueKind.Undefined => throw new ArgumentException("An undefined value cannot be sent.", nameof(value)),
-        JsonValueKind.String => Text(Unquoted(value)),
+        JsonValueKind.String => Text(JsonGate.TextOf(value)!), // it is a text
         _ => new(RpcValueKind.Json, JsonMarshal.GetRawUtf8Value(value).ToArray()),
     };
 
@@ -93,23 +92,10 @@ public readonly struct RpcValue : IEquatable<RpcValue>
             : new(RpcValueKind.Binary, bytes);
 
     /// <summary>The JSON value, strings included.</summary>
-    /// <exception cref="FormatException">It is binary, or what a peer sent as JSON is none.</exception>
-    public JsonElement AsJson()
-    {
-        if (Kind == RpcValueKind.Binary)
-            throw new FormatException("Not JSON, but binary.");
-
-        try
-        {
-            return JsonElement.Parse((Kind == RpcValueKind.Text ? Quoted() : Bytes).Span, s_reading);
-        }
-        catch (JsonException e)
-        {
-#pragma warning disable MA0054 // inside, the exception would show the stranger's text as it is
-            throw new FormatException("Not JSON: " + StrangerText.Show(e.Message));
-#pragma warning restore MA0054
-        }
-    }
+    /// <exception cref="FormatException">It is binary, or what a peer sent as JSON is not JSON, or is nested deeper than
+    /// <see cref="JsonGate.MaxDepth"/>.</exception>
+    public JsonElement AsJson() =>
+        Kind == RpcValueKind.Binary ? throw new FormatException("Not JSON, but binary.") : JsonGate.Parse(JsonText().Span);
 
     /// <summary>The value as an object, by source-generated metadata.</summary>
     /// <exception cref="FormatException">It is binary, no JSON, or not of this type.</exception>
@@ -121,11 +107,11 @@ public readonly struct RpcValue : IEquatable<RpcValue>
 
         try
         {
-            return JsonSerializer.Deserialize((Kind == RpcValueKind.Text ? Quoted() : Bytes).Span, type);
+            return JsonSerializer.Deserialize(JsonText().Span, type);
         }
         catch (JsonException e)
         {
-#pragma warning disable MA0054 // as above
+#pragma warning disable MA0054 // inside, the exception would show the text of the peer as it is
             throw new FormatException($"Not JSON of {typeof(T).Name}: {StrangerText.Show(e.Message)}");
 #pragma warning restore MA0054
         }
@@ -139,7 +125,7 @@ public readonly struct RpcValue : IEquatable<RpcValue>
             return Encoding.UTF8.GetString(Bytes.Span);
 
         JsonElement json = AsJson();
-        return json.ValueKind == JsonValueKind.String ? Unquoted(json) : throw new FormatException($"Not a string, but {json.ValueKind}.");
+        return JsonGate.TextOf(json) ?? throw new FormatException($"Not a string, but {json.ValueKind}.");
     }
 
     /// <summary>A string as a value.</summary>
@@ -193,8 +179,10 @@ public readonly struct RpcValue : IEquatable<RpcValue>
         output.Write((Kind == RpcValueKind.Text ? Quoted() : Bytes).Span);
     }
 
-    // Not GetString, which throws on half a surrogate pair.
-    private static string Unquoted(JsonElement text) => JavaScriptJson.Unescape(JsonMarshal.GetRawUtf8Value(text)[1..^1]);
+    // As JavaScript reads a body: what is not UTF-8 in it becomes U+FFFD.
+    private ReadOnlyMemory<byte> JsonText() => Kind == RpcValueKind.Text ? Quoted()
+        : Utf8.IsValid(Bytes.Span) ? Bytes
+        : Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(Bytes.Span));
 
     private ReadOnlyMemory<byte> Quoted()
     {

@@ -9,7 +9,7 @@ namespace Ssb.Wire;
 /// <remarks>
 /// Stateless and thread-safe. Stricter than ssb-keys in three places: the signature must be canonical base64 of 64 bytes; an
 /// object with a member <c>__proto__</c>, which JavaScript drops or obeys in ways that differ between programs, is refused; and
-/// so is one nested deeper than <see cref="JavaScriptJson.MaxDepth"/>. There is no <c>hmac_key</c>.
+/// so is one nested deeper than <see cref="JsonGate.MaxDepth"/>. There is no <c>hmac_key</c>.
 /// </remarks>
 public static class SignedObject
 {
@@ -20,7 +20,7 @@ public static class SignedObject
     /// <summary>Signs an object.</summary>
     /// <returns>The object as compact JSON with <c>signature</c> as its last member.</returns>
     /// <exception cref="ArgumentException">It is no object, has a <c>signature</c> already, or has a <c>__proto__</c>.</exception>
-    /// <exception cref="FormatException">It is nested too deep (<see cref="JavaScriptJson.MaxDepth"/>) or not UTF-8.</exception>
+    /// <exception cref="FormatException">It is nested too deep (<see cref="JsonGate.MaxDepth"/>) or not UTF-8.</exception>
     /// <exception cref="ObjectDisposedException">The secret was wiped.</exception>
     public static byte[] Sign(KeyPair keys, JsonElement value)
     {
@@ -45,7 +45,7 @@ public static class SignedObject
     /// <summary>Signs an object given as JSON text.</summary>
     /// <inheritdoc cref="Sign(KeyPair, JsonElement)" path="/returns|/exception[not(contains(@cref,'FormatException'))]"/>
     /// <exception cref="FormatException">It is not JSON, not UTF-8, or nested too deep.</exception>
-    public static byte[] Sign(KeyPair keys, ReadOnlySpan<byte> utf8Json) => Sign(keys, JavaScriptJson.Parse(utf8Json));
+    public static byte[] Sign(KeyPair keys, ReadOnlySpan<byte> utf8Json) => Sign(keys, JsonGate.Parse(utf8Json));
 
     /// <summary>Whether this identity signed this object. Nothing that is in it makes this throw.</summary>
     public static bool Verify(FeedId author, JsonElement value)
@@ -61,14 +61,14 @@ public static class SignedObject
 
             JsonElement text = members[true].First().Value; // of each name there is one
             Span<byte> signature = stackalloc byte[KeyPair.SignatureSize];
-            if (text.ValueKind != JsonValueKind.String || !TryParseSignature(text.GetString(), signature))
+            if (text.ValueKind != JsonValueKind.String || !TryParseSignature(JsonGate.TextOf(text), signature))
                 return false;
 
             var output = new ArrayBufferWriter<byte>();
             JavaScriptJson.WriteObject(members[false], output, indented: true);
             return author.Verify(output.WrittenSpan, signature);
         }
-        catch (Exception e) when (e is FormatException or InvalidOperationException)
+        catch (FormatException)
         {
             return false; // too deep, or text that is not UTF-8: nobody can have signed that
         }
@@ -76,7 +76,7 @@ public static class SignedObject
 
     /// <summary>Whether this identity signed the object of this JSON text.</summary>
     /// <exception cref="FormatException">It is not JSON, not UTF-8, or nested too deep.</exception>
-    public static bool Verify(FeedId author, ReadOnlySpan<byte> utf8Json) => Verify(author, JavaScriptJson.Parse(utf8Json));
+    public static bool Verify(FeedId author, ReadOnlySpan<byte> utf8Json) => Verify(author, JsonGate.Parse(utf8Json));
 
     /// <summary>A signature as text, <c>BASE64.sig.ed25519</c>.</summary>
     private static string FormatSignature(ReadOnlySpan<byte> signature) => Convert.ToBase64String(signature) + Suffix;

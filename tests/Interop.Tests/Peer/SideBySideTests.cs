@@ -43,6 +43,10 @@ public class SideBySideTests
                 && (Error(ours, "message")?.Contains("contradicts the address", StringComparison.Ordinal) == true || (call.StartsWith("unstage ", StringComparison.Ordinal) && Answer(ours) == "false"))),
         new("The bench alone stamps its times",
             (call, there, ours) => call == "stagedPeers: with a birth" && Field(there, "stagingBirth") == "6" && Field(ours, "stagingBirth") == "TIME"),
+        new("Data are nested 60 levels deep at most, and what is deeper is refused with the reason",
+            (call, there, ours) => call.EndsWith(" with 70 levels", StringComparison.Ordinal)
+                && (Error(ours, "message")?.Contains("nested deeper", StringComparison.Ordinal) == true || Error(ours, "message")?.Contains("nested 60 levels", StringComparison.Ordinal) == true
+                    || (call.StartsWith("unstage ", StringComparison.Ordinal) && Answer(ours) == "false") || (call.StartsWith("dbPeers ", StringComparison.Ordinal) && Items(there) == 1 && Items(ours) == 0))),
         new("Why a dial failed is said in words of our own, the route first",
             (call, there, ours) => call.StartsWith("connect ", StringComparison.Ordinal) && Error(there, "name") is not null && Error(ours, "message") is { } message && message != NoAddress && Error(ours, "name") == "Error"),
         new("Nobody is connected to itself",

@@ -137,7 +137,7 @@ public class SigningOracleTests
     {
         try
         {
-            return JavaScriptJson.Parse(Encoding.UTF8.GetBytes(text)).ValueKind == JsonValueKind.Object;
+            return JsonGate.Parse(Encoding.UTF8.GetBytes(text)).ValueKind == JsonValueKind.Object;
         }
         catch (FormatException)
         {

@@ -79,12 +79,21 @@ public class DeliberateDifferencesTests
         Assert.True(StageHere(Unnamed, data).GetProperty("verified").GetBoolean());
     }
 
-    [Fact]
-    public async Task Stage_HalfOfASurrogatePair_IsRefusedOnlyHere()
+    [Fact] // which is no difference
+    public async Task Stage_HalfOfASurrogatePair_IsKeptHereAsThere()
     {
-        const string Data = "{\"a\":\"\\ud800\"}";
-        Assert.Equal("\"\\ud800\"", (await StageThereAsync(Unnamed, Data)).GetProperty("a").GetRawText());
-        Assert.Throws<JsonException>(() => StageHere(Unnamed, Data));
+        const string Data = """{"a":"\ud800","b\uDFFF":[{"\ud83d":"x\udc00"}]}""";
+        string there = (await StageThereAsync(Unnamed, Data)).GetRawText(), here = StageHere(Unnamed, Data).GetRawText();
+        foreach (string text in new[] { there, here })
+            Assert.Contains(""","a":"\ud800","b\udfff":[{"\ud83d":"x\udc00"}]""", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Stage_DataNestedDeeperThan60_IsRefusedOnlyHere()
+    {
+        string value = NastyJson.Nested(60), data = $$"""{"a":{{value}}}""";
+        Assert.Equal(value, (await StageThereAsync(Unnamed, data)).GetProperty("a").GetRawText());
+        Assert.Throws<JsonException>(() => StageHere(Unnamed, data));
     }
 
     private static JsonElement StageHere(string address, params string[] data)

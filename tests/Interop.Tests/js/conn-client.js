@@ -27,15 +27,16 @@ const some = (n) => `net:127.0.0.1:${n}~${shsOf(keysOf(90 + n))}`
 
 // What differs from run to run.
 const times = new Set(['birth', 'stagingBirth', 'stagingUpdated', 'hubBirth', 'hubUpdated', 'stateChange'])
+const halves = (text) => text.replace(/\p{Surrogate}/gu, (half) => `<${half.charCodeAt(0).toString(16)}>`) // who compares cannot read them
 const normal = (value, field) => {
   if (typeof value === 'number' && times.has(field)) return value > 1.6e12 && value < 1e14 ? 'TIME' : value
   if (typeof value === 'string') {
-    return value.split(`:${options.third}~`).join(':THIRD~').split(`:${options.nobody}~`).join(':NOBODY~')
+    return halves(value).split(`:${options.third}~`).join(':THIRD~').split(`:${options.nobody}~`).join(':NOBODY~')
       .replace(/net:127\.0\.0\.1:\d{4,5}(?=~)/g, 'net:127.0.0.1:PORT')
   }
   if (Array.isArray(value)) return value.map((item) => normal(item))
   if (value === null || typeof value !== 'object') return value
-  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, normal(value[key], key)]))
+  return Object.fromEntries(Object.keys(value).sort().map((key) => [halves(key), normal(value[key], key)]))
 }
 const byAddress = (entries) => [...entries].sort((a, b) => a[0] < b[0] ? -1 : 1)
 const told = (err) => err === true ? { end: true } : { name: err.name, message: err.message }
@@ -136,6 +137,8 @@ const fields = [
   ['wrong kinds', { type: 5, verified: 'yes', note: {}, source: [] }],
   ['odd names', { '': 1, 1: 2, 'a.b': 3, constructor: 4, toString: 'x' }],
   ['a birth', { birth: 5, stagingBirth: 6, stagingUpdated: 7 }],
+  ['half a pair', { half: 'a\ud800', list: ['\udc00', '\ude00\ud83d'], 'n\ud83d': { '\udfff': 1 }, type: '\ud800' }],
+  ['70 levels', { deep: JSON.parse('['.repeat(69) + ']'.repeat(69)) }],
   ['room fields', { type: 'room-attendant', room: '@pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=.ed25519', roomName: 'r', openInvites: true, alias: 'a' }],
 ]
 const addresses = [
@@ -198,7 +201,7 @@ const programs = {
       const address = some(++n)
       const data = typeof given === 'function' ? given(address) : given
       await ask(`stage with ${title}`, (cb) => rpc.conn.stage(address, data, cb))
-      if (title !== 'another key') await staged.newest(`with ${title}`, has(address))
+      if (title !== 'another key' && title !== '70 levels') await staged.newest(`with ${title}`, has(address))
       await ask(`stage again with ${title}`, (cb) => rpc.conn.stage(address, data, cb))
       await ask(`unstage with ${title}`, (cb) => rpc.conn.unstage(address, cb))
     }

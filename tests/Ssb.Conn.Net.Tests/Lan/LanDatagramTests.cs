@@ -77,6 +77,20 @@ public class LanDatagramTests
         Assert.Equal((expected, null), (reject, claim));
     }
 
+    // Whatever it is: an announcement is an address and nothing else.
+    [Theory, MemberData(nameof(NastyJson.All), MemberType = typeof(NastyJson))]
+    public void TryDecodeNormal_NastyJson_IsRejected(string what, string json, string? kept)
+    {
+        Assert.NotEqual(what, kept);
+        Assert.SkipWhen(json.Length > 1_000, "It has no place in a datagram.");
+        foreach (string text in new[] { json, $$"""{"address":{{json}}}""", $$"""{"address":"{{Recorded.OneRoute}}",{{json[1..]}}""" })
+        {
+            byte[] datagram = Box(Encoding.UTF8.GetBytes(text), s_keys, NetworkKey.Main);
+            Assert.False(LanDatagram.TryDecodeNormal(datagram, NetworkKey.Main, null, out _, out LanReject reject));
+            Assert.Contains(reject, new[] { LanReject.WrongShape, LanReject.NotJson });
+        }
+    }
+
     [Fact]
     public void TryDecodeNormal_ContentThatIsNotUtf8_IsRejected()
     {

@@ -78,6 +78,24 @@ public sealed class HostileRoomTests : RoomPeers
     }
 
     [Theory]
+    [InlineData("""{"\ud800":1,"n\udfff":2,"name\ud800":"x","name":"a\ud800"}""", "a\ufffd")]
+    [InlineData("""{"name":"a","x":{"\ud800":[1e999,-0]},"features":["\ud800",{"\udc00":1}]}""", "a")]
+    [InlineData("""{"name":"a","name":"b"}""", "b")]
+    public async Task MetadataAndAttendants_NastyJson_AreReadAsAnyOther(string metadata, string name)
+    {
+        SsbPeer alice = await StartPeer();
+        (PeerNetwork room, FeedId id) = await Attend(alice, metadata);
+        FeedId one = NewKeys().Id, other = NewKeys().Id;
+        Tell($$"""{"\ud800":1,"t\ud800":2,"type":"joined","i\udfff":3,"id":"{{one}}","x":1e999}""");
+        UntilStaged(alice, id, one);
+        Tell($$"""{"type":"joined","id":"{{other}}","x":{{NastyJson.Nested(70)}}}"""); // not read, and no harm
+        Tell($$"""{"type":"joined","id":"{{other}}","x":{{NastyJson.Nested(63)}}}""");
+        UntilStaged(alice, id, one, other);
+        Assert.Equal(name, DataOf(alice, room.Addresses[0]).GetProperty("name").GetString());
+        Assert.Equal(HubState.Connected, alice.Conn.Hub.GetState(room.Addresses[0]));
+    }
+
+    [Theory]
     [InlineData("false"), InlineData("null"), InlineData("0"), InlineData("\"\""), InlineData("[]")]
     public async Task Metadata_AnswerOfAPeerThatIsNoRoom_IsNone(string answer)
     {

@@ -73,32 +73,38 @@ public class DataJsonTests
     public void Parse_NoObject_ThrowsJsonException(string json) => Assert.ThrowsAny<JsonException>(() => PeerData.Parse(json));
 
     [Theory, MemberData(nameof(LoneSurrogates))]
-    public void Parse_LoneSurrogate_IsRefused(string value)
+    public void Parse_LoneSurrogate_IsKept(string value)
     {
-        Assert.ThrowsAny<JsonException>(() => PeerData.Parse($$"""{"a":{{value}}}"""));
+        string json = $$"""{"a":{{value}}}""";
+        PeerData data = PeerData.Parse(json);
+        Assert.Equal(json, data.ToJson());
+        Assert.Equal(value, data.Field("a").GetRawText());
         using var document = JsonDocument.Parse(value);
-        Assert.Throws<ArgumentException>(() => PeerData.Empty.With("a", document.RootElement));
-        using var whole = JsonDocument.Parse($$"""{"a":{{value}}}""");
-        Assert.Throws<JsonException>(() => PeerData.Of(whole.RootElement));
+        Assert.Equal(json, PeerData.Empty.With("a", document.RootElement).ToJson());
+        using var whole = JsonDocument.Parse(json);
+        Assert.Equal(data, PeerData.Of(whole.RootElement));
+        Assert.Equal(data, PeerData.Parse(json.Replace("ud", "uD", StringComparison.Ordinal)));
+        Assert.NotEqual(data, PeerData.Parse(json.Replace("\\ud", "\\ud8", StringComparison.Ordinal)));
     }
 
     [Fact]
-    public void Parse_LoneSurrogateInAName_IsRefused()
+    public void Parse_LoneSurrogateInAName_IsKept()
     {
-        Assert.ThrowsAny<JsonException>(() => PeerData.Parse("""{"\ud800":1}"""));
-        Assert.Throws<ArgumentException>(() => PeerData.Empty.With("a\ud800", 1));
-        Assert.Throws<ArgumentException>(() => PeerData.Empty.With("\udc00\ud800", 1));
+        Assert.Equal("""{"\ud800":1}""", PeerData.Parse("""{"\uD800":1}""").ToJson());
+        Assert.Equal("""{"a\ud800":1}""", PeerData.Empty.With("a\ud800", 1).ToJson());
+        Assert.Equal("""{"\udc00\ud800":1}""", PeerData.Empty.With("\udc00\ud800", 1).ToJson());
+        Assert.Equal("""{"\ud800":2,"\ud801":3}""", PeerData.Parse("""{"\ud800":1,"\ud801":3,"\ud800":2}""").ToJson());
     }
 
     [Fact]
-    public void Properties_LoneSurrogate_AreRefused()
+    public void Properties_LoneSurrogate_IsKept()
     {
         foreach (string text in new[] { "\ud800", "a\udc00", "\ud83da\ude00", "\ude00\ud83d" })
         {
-            Assert.Throws<ArgumentException>(() => new PeerData { Key = text });
-            Assert.Throws<ArgumentException>(() => new PeerData { Type = text });
-            Assert.Throws<ArgumentException>(() => new PeerData { Source = text });
-            Assert.Throws<ArgumentException>(() => PeerData.Empty.With("a", text));
+            PeerData data = new PeerData { Key = text, Type = text, Source = text }.With("a", text), again = PeerData.Parse(data.ToJson());
+            Assert.Equal((text, text, text, text), (again.Key, again.Type, again.Source, JsonGate.TextOf(again.Field("a"))));
+            Assert.Equal(data, again);
+            Assert.DoesNotContain(text, data.ToString(), StringComparison.Ordinal); // which is for people
         }
 
         Assert.Equal("😀", new PeerData { Type = "😀" }.Type);
@@ -198,14 +204,35 @@ public class DataJsonTests
     public void Value_Nested_HasNoBlanks() =>
         Assert.Equal("""{"a b":[1,{"c":" \"}, "}]}""", PeerData.Parse("""{"x": { "a b" : [ 1 , {"c": " \"}, "} ] } }""").Field("x").GetRawText());
 
-    // As a hub or an address book may have it of the network: JSON of 64 levels is the most that System.Text.Json reads unless it is told.
     [Fact]
-    public void Value_NestedDeeplyByACaller_IsReadBack()
+    public void With_NestedAsDeepAsMayBe_IsReadBack_AndDeeperIsRefused()
     {
-        string deep = new string('[', 100) + new string(']', 100);
-        PeerData data = PeerData.Empty.With("a", JsonElement.Parse(deep, new JsonDocumentOptions { MaxDepth = 200 }));
+        string deep = NastyJson.Nested(PeerData.MaxDepth - 1);
+        PeerData data = PeerData.Empty.With("a", JsonElement.Parse(deep));
         Assert.Equal(deep, data.Field("a").GetRawText());
         Assert.Equal($$"""{"a":{{deep}}}""", data.ToJson());
+        ArgumentException e = Assert.Throws<ArgumentException>(() => data.With("a", JsonElement.Parse(NastyJson.Nested(PeerData.MaxDepth))));
+        Assert.Contains("60 levels", e.Message, StringComparison.Ordinal);
+    }
+
+    [Theory, MemberData(nameof(NastyJson.All), MemberType = typeof(NastyJson))]
+    public void Parse_NastyJson_IsKeptOrRefused(string what, string json, string? kept)
+    {
+        Assert.NotEmpty(what);
+        if (kept is null)
+        {
+            JsonException e = Assert.ThrowsAny<JsonException>(() => PeerData.Parse(json));
+            Assert.DoesNotContain("Parameter", e.Message, StringComparison.Ordinal);
+            return;
+        }
+
+        PeerData data = PeerData.Parse(json);
+        Assert.Equal(kept, data.ToJson());
+        Assert.Equal(data, PeerData.Parse(kept));
+        Assert.Equal(data, PeerData.Of(JsonGate.Parse(Encoding.UTF8.GetBytes(json))));
+        Assert.NotEqual(data, data.With("x", "else"));
+        Assert.Equal(data, PeerData.Parse(kept.Replace(",", " , ", StringComparison.Ordinal).Replace("1e", "1.0e", StringComparison.Ordinal)));
+        _ = (data.Duration, data.Ping, data.Failure, data.Birth, data.ToString());
     }
 
     [Fact]

@@ -270,6 +270,25 @@ public sealed class RulesFileTests : IDisposable
         Assert.True(conn.Stage(Given.Address(1)));
     }
 
+    [Theory, MemberData(nameof(NastyJson.All), MemberType = typeof(NastyJson))]
+    public void Open_NastyJsonInARule_TheRuleHolds_AndWhatIsJsonStays(string what, string json, string? kept)
+    {
+        Assert.NotEqual(what, kept);
+        File.WriteAllText(Rules, $$"""{"version":1,"rules":[{"target":"{{B}}","kind":"block"},{"target":"{{A}}","kind":"block","x":{{json}}}],"more":{{json}}}""");
+        for (int i = 0; i < 2; i++)
+        {
+            PeerRules rules = Open();
+            Assert.Equal(PeerRuleKind.Block, rules.Find(A)?.Kind);
+            Assert.Equal(PeerRuleKind.Block, rules.Find(B)?.Kind);
+            rules.Set(new PeerRule(C, PeerRuleKind.Dismiss, Given.Start, null));
+            if (!NastyJson.IsJson(json))
+                continue;
+            Assert.Null(rules.DamagedFile);
+            Assert.Equal(2, File.ReadAllText(Rules).Split(json).Length - 1);
+            Assert.All(rules.All, rule => JsonGate.Parse(Encoding.UTF8.GetBytes(rule.ToJson())));
+        }
+    }
+
     [Fact]
     public void Open_LargeFile_EachRuleHolds()
     {

@@ -163,7 +163,7 @@ public class FidelityTests
              {"address":"net:bad.example:1~noauth#
             """), 0xFF, .. Encoding.UTF8.GetBytes("\"}, {\"address\":\"net:last.example:1~noauth\"}]")]);
         await using ConnDb db = await folder.OpenAsync();
-        Assert.Equal(["net:good.example:1~noauth", $"net:good.example:1~shs:{Given.Base64(1)}", "net:last.example:1~noauth"], db.Addresses());
+        Assert.Equal(["net:half.example:1~noauth", "net:good.example:1~noauth", $"net:good.example:1~shs:{Given.Base64(1)}", "net:last.example:1~noauth"], db.Addresses());
     }
 
     private static async Task RewriteAsync(ConnDb db)

@@ -107,16 +107,65 @@ public sealed class HostilePeerTests
     }
 
     [Fact]
-    public async Task GetManifestAsync_HalfASurrogatePair_ThrowsRpcException()
+    public async Task GetManifestAsync_HalfASurrogatePair_IsANameLikeAnother()
     {
-        foreach (string manifest in new[] { """{"\ud800":"sync"}""", """{"a":"\ud800"}""" })
+        await using var peer = new Peer(new RpcOptions());
+        Task<RpcManifest> asking = peer.Connection.GetManifestAsync();
+        await peer.SendAsync(Json, -1, """{"\ud800":"sync","a":"\ud800","b":{"c\ud800":"async","d":"source"}}""");
+        Assert.Equal(["b.c\ud800", "b.d", "\ud800"], (await asking.Guarded()).Procedures.Keys.Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(64, null)]
+    [InlineData(65, "invalid request, args are nested deeper than 64 levels")]
+    [InlineData(100_000, "invalid request, args are nested deeper than 64 levels")]
+    public async Task Serve_ArgumentsNestedDeeply_AreRefusedWithTheReason_AndTheConnectionStands(int depth, string? refusal)
+    {
+        await using var peer = new Peer(Serving(new RpcApi().Sync("echo", call => call.Arguments[0]).Source("one", (call, _) => One(call.Arguments[0]))));
+        string arguments = new string('[', depth) + "1" + new string(']', depth);
+        await peer.SendAsync(Json, 1, $$"""{"name":["echo"],"args":{{arguments}}}""");
+        (byte flags, int number, byte[] body) = await peer.ReadAsync();
+        Assert.Equal((refusal is null ? Json : 4 | Json, -1), (flags, number));
+        if (refusal is null)
+            Assert.Equal(arguments[1..^1], Encoding.UTF8.GetString(body));
+        else
+            Assert.StartsWith($$"""{"message":"{{refusal}}",""", Encoding.UTF8.GetString(body), StringComparison.Ordinal);
+
+        await peer.SendAsync(Stream | Json, 2, $$"""{"name":["one"],"args":{{arguments}},"type":"source"}""");
+        (_, number, body) = await peer.ReadAsync();
+        Assert.Equal(-2, number);
+        Assert.Equal(refusal is null, Encoding.UTF8.GetString(body) == arguments[1..^1]);
+
+        await peer.SendAsync(Json, 3, """{"name":["no"],"args":[]}""");
+        do
+            (_, number, body) = await peer.ReadAsync();
+        while (number != -3);
+        Assert.StartsWith("""{"message":"no async:no",""", Encoding.UTF8.GetString(body), StringComparison.Ordinal);
+
+        static async IAsyncEnumerable<RpcValue> One(System.Text.Json.JsonElement value)
         {
-            await using var peer = new Peer(new RpcOptions());
-            Task<RpcManifest> asking = peer.Connection.GetManifestAsync();
-            await peer.SendAsync(Json, -1, manifest);
-            Assert.Equal(RpcError.Malformed, (await Assert.ThrowsAsync<RpcException>(() => asking.Guarded())).Error);
+            await Task.Yield();
+            yield return value;
         }
     }
+
+    [Theory]
+    [InlineData(64), InlineData(65), InlineData(100_000)]
+    public async Task Call_AnAnswerNestedDeeply_IsNoJsonWithTheReason(int depth)
+    {
+        await using var peer = new Peer(new RpcOptions());
+        Task<RpcValue> asking = peer.Connection.CallAsync("ask");
+        await peer.SendAsync(Json, -1, new string('[', depth) + new string(']', depth));
+        RpcValue answer = await asking.Guarded();
+        if (depth == 64)
+            Assert.Equal(System.Text.Json.JsonValueKind.Array, answer.AsJson().ValueKind);
+        else
+            Assert.Contains("deeper than 64 levels", Assert.Throws<FormatException>(() => answer.AsJson()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AsJson_BytesThatAreNotUtf8_AreReadAsJavaScriptReadsThem() =>
+        Assert.Equal("a\ufffdb", RpcValue.RawJson(new byte[] { (byte)'"', (byte)'a', 0xFF, (byte)'b', (byte)'"' }).AsText());
 
     [Fact]
     public void ReadManifest_ALongNameBeforeMany_IsLeftOut()
