@@ -175,7 +175,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
 
     /// <inheritdoc/>
     /// <remarks>A key is looked at once for each route, and not for each dial.</remarks>
-    public string? ProblemOf(MultiserverAddress address, bool isFromOwner = true)
+    public string? ProblemOf(MultiserverAddress address, bool isFromOwner)
     {
         ArgumentNullException.ThrowIfNull(address);
         IReadOnlyList<MultiserverRoute> routes = address.Routes;

@@ -58,7 +58,7 @@ public sealed class DoorTests : IAsyncDisposable
         Assert.Equal(RefusalReason.Undiallable, peer.Conn.TryStage(address).Reason);
         Assert.Equal(RefusalReason.Undiallable, peer.Conn.TryStage(address, null, $"pub/{_other.Id}").Reason);
         AssertSays(reason, Assert.Throws<ArgumentException>(() => peer.Conn.Remember(address)).Message);
-        AssertSays(reason, (await Assert.ThrowsAsync<ConnectFailedException>(() => peer.Conn.ConnectAsync(address))).Message);
+        AssertSays(reason, (await Assert.ThrowsAsync<ConnectFailedException>(() => peer.Conn.ConnectAsync(address, cancellationToken: TestContext.Current.CancellationToken))).Message);
         Assert.Equal("false", await Call(owner, "conn.stage", address));
         AssertSays(reason, (await Assert.ThrowsAsync<RpcException>(() => Call(owner, "conn.remember", address))).Message);
         AssertSays(reason, (await Assert.ThrowsAsync<RpcException>(() => Call(owner, "conn.connect", address))).Message);
@@ -160,7 +160,8 @@ public sealed class DoorTests : IAsyncDisposable
         foreach ((string name, string key) in (ReadOnlySpan<(string, string)>)
             [("K", k.Id.ToBase64()), ("L", l.Id.ToBase64()), ("M", mistyped), ("Z", new FeedId(new byte[32]).ToBase64())])
         {
-            text = System.Text.RegularExpressions.Regex.Replace(text, $"(?<=[:@]){name}(?=$|[.:;])", key);
+            text = System.Text.RegularExpressions.Regex.Replace(
+                text, $"(?<=[:@]){name}(?=$|[.:;])", key, System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1));
         }
 
         return MultiserverAddress.Parse(text.Replace("LONG", new string('x', 200), StringComparison.Ordinal));

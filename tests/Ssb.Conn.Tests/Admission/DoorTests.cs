@@ -108,7 +108,7 @@ public class DoorTests : PluginTestBase
         IPeerConnection standing = await conn.ConnectAsync(Given.Address(1)).Guarded();
         Assert.Equal(RefusalReason.InHub, conn.TryStage(s_never).Reason);
         Assert.Same(standing, await conn.ConnectAsync(s_never).Guarded());
-        Assert.Empty(conn.AdmissionCounters.Refused.Where(r => r.Key == RefusalReason.Undiallable));
+        Assert.DoesNotContain(RefusalReason.Undiallable, conn.AdmissionCounters.Refused.Keys);
     }
 
     [Fact]

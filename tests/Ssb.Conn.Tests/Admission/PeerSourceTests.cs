@@ -69,7 +69,7 @@ public class PeerSourceTests
         // The bench counts friends apart from the other peers of their source, and knows no group of what nobody told.
         string? ofBench = peer.Share is { } share ? share.Group?.Name ?? share.Name : SourceName.Book;
         Assert.Equal(group, PeerSource.ToldBy(ofBench));
-        Assert.Equal(source?.StartsWith("friend:") == true, ofBench.StartsWith("friend:"));
+        Assert.Equal(source?.StartsWith("friend:", StringComparison.Ordinal) == true, ofBench.StartsWith("friend:", StringComparison.Ordinal));
         Assert.Equal(group, PeerSource.GroupOf(source)); // the admission, and who has too many
         var waiting = new Waiting(1, bySource: true, new Random(1));
         waiting.Offer(new ConnPeer(peer), 0, 0);
