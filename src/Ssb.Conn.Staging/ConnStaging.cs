@@ -69,8 +69,6 @@ public sealed partial class ConnStaging : IDisposable
     /// <summary>Has it been closed?</summary>
     public bool IsClosed => _isClosed;
 
-    internal int MaxAddressLength => _options.MaxAddressLength;
-
     internal Lock Gate { get; } = new();
 
     /// <summary>Guarded by <see cref="Gate"/>.</summary>
@@ -101,6 +99,11 @@ public sealed partial class ConnStaging : IDisposable
     {
         ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
+        return TryStageBy(new BenchKey(address), data, source);
+    }
+
+    internal StageResult TryStageBy(in BenchKey key, PeerData? data, string? source)
+    {
         data ??= PeerData.Empty;
         // Foreign code, such as a clock, is not called under the lock.
         (long wall, long now) = _clock.Read();
@@ -112,10 +115,10 @@ public sealed partial class ConnStaging : IDisposable
         lock (Gate)
         {
             ThrowIfClosed();
-            if (_bench.TryFind(address, out int slot))
+            if (_bench.TryFind(key, out int slot))
             {
                 StagedPeer previous = _bench[slot];
-                PeerData merged = Merge(address, previous.Data, data);
+                PeerData merged = Merge(previous.Address, previous.Data, data);
                 var peer = new StagedPeer(previous, merged, previous.Share, wall);
                 age = _bench.Update(slot, peer, now);
                 Record_NeedsLock(peer, previous, null);
@@ -123,7 +126,7 @@ public sealed partial class ConnStaging : IDisposable
             }
             else
             {
-                CheckLength(address);
+                MultiserverAddress address = key.Read(_options.MaxAddressLength);
                 data = data.Without(StagedPeer.BenchFields);
                 CheckData(address, data.Key, data, known: PeerData.Empty);
                 SourceShare? share = source is null ? null : _bench.Sources.Find(source);
@@ -165,14 +168,19 @@ public sealed partial class ConnStaging : IDisposable
     {
         ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
+        return UnstageBy(new BenchKey(address), reason);
+    }
+
+    internal bool UnstageBy(in BenchKey key, UnstageReason reason)
+    {
         if (reason is UnstageReason.Expired or UnstageReason.Evicted || !Enum.IsDefined(reason))
             throw new ArgumentOutOfRangeException(nameof(reason), reason, "Expected Requested, Promoted, Blocked or Dismissed.");
         StagingReader? waiting;
         lock (Gate)
         {
             ThrowIfClosed();
-            if (!_bench.TryFind(address, out int slot))
-                return CheckLength(address);
+            if (!_bench.TryFind(key, out int slot))
+                return IsNotThere(key);
             Remove_NeedsLock(slot, reason);
             waiting = TakeWaiting_NeedsLock();
         }
@@ -188,14 +196,19 @@ public sealed partial class ConnStaging : IDisposable
     {
         ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
+        return GetBy(new BenchKey(address));
+    }
+
+    internal StagedPeer? GetBy(in BenchKey key)
+    {
         lock (Gate)
         {
             ThrowIfClosed();
-            if (_bench.TryFind(address, out int slot))
+            if (_bench.TryFind(key, out int slot))
                 return _bench[slot];
         }
 
-        CheckLength(address);
+        IsNotThere(key);
         return null;
     }
 
@@ -227,13 +240,23 @@ public sealed partial class ConnStaging : IDisposable
     /// or unstaged.</summary>
     /// <returns>true if it is pinned now and was not; false if it was, or is not staged.</returns>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
-    public bool Pin(MultiserverAddress address) => SetPin(address, isPinned: true);
+    public bool Pin(MultiserverAddress address)
+    {
+        ThrowIfClosed();
+        ArgumentNullException.ThrowIfNull(address);
+        return SetPin(new BenchKey(address), isPinned: true);
+    }
 
     /// <summary>Ends the protection of <see cref="Pin(MultiserverAddress)"/>: the peer is its source's again, as its latest
     /// arrival, and its time to live starts anew.</summary>
     /// <returns>true if it was pinned; false if not, or if it is not staged.</returns>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
-    public bool Unpin(MultiserverAddress address) => SetPin(address, isPinned: false);
+    public bool Unpin(MultiserverAddress address)
+    {
+        ThrowIfClosed();
+        ArgumentNullException.ThrowIfNull(address);
+        return SetPin(new BenchKey(address), isPinned: false);
+    }
 
     /// <summary>Every peer that is staged or unstaged from this call on, in order.</summary>
     /// <remarks>It counts from this call, not from the first read. A reader who lags by more than
@@ -367,18 +390,16 @@ public sealed partial class ConnStaging : IDisposable
         return isEmpty ? null : dueIn;
     }
 
-    private bool SetPin(MultiserverAddress address, bool isPinned)
+    internal bool SetPin(in BenchKey key, bool isPinned)
     {
-        ThrowIfClosed();
-        ArgumentNullException.ThrowIfNull(address);
         (_, long now) = _clock.Read();
         byte age = 0;
         bool startsTimer, hasChanged;
         lock (Gate)
         {
             ThrowIfClosed();
-            if (!_bench.TryFind(address, out int slot))
-                return CheckLength(address);
+            if (!_bench.TryFind(key, out int slot))
+                return IsNotThere(key);
             hasChanged = isPinned ? _bench.Pin(slot) : _bench.Unpin(slot, now, out age);
             startsTimer = _timers.Take_NeedsLock(age);
         }
@@ -486,8 +507,12 @@ public sealed partial class ConnStaging : IDisposable
 
     // What is on the bench is short enough, and needs no check.
     /// <returns>false.</returns>
-    private bool CheckLength(MultiserverAddress address) => address.Text.Length <= _options.MaxAddressLength ? false : throw new ArgumentException(
-        $"The address has {address.Text.Length:N0} characters, where at most {_options.MaxAddressLength:N0} are allowed.", nameof(address));
+    /// <returns>false.</returns>
+    private bool IsNotThere(in BenchKey key)
+    {
+        key.Read(_options.MaxAddressLength); // it could never have been staged: who calls is told
+        return false;
+    }
 
     private void CheckData(MultiserverAddress address, string? givenKey, PeerData data, PeerData known)
     {

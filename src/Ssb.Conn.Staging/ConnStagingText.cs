@@ -3,41 +3,47 @@ namespace Ssb.Conn;
 /// <summary>The calls of <see cref="ConnStaging"/> that take an address, for callers that have its text.</summary>
 /// <remarks>Each reads the text and makes the call of the same name, whose documentation holds. A text that is not a valid address of at
 /// most <see cref="StagingOptions.MaxAddressLength"/> characters is a <see cref="FormatException"/> and changes nothing; a closed bench is
-/// an <see cref="ObjectDisposedException"/> before the text is looked at. Callers that use an address again should keep the
-/// <see cref="MultiserverAddress"/>.</remarks>
+/// an <see cref="ObjectDisposedException"/> before the text is looked at. The text of a peer that is staged is found as it is, and not read
+/// again. Callers that use an address elsewhere should keep the <see cref="MultiserverAddress"/>.</remarks>
 public static class ConnStagingText
 {
     /// <inheritdoc cref="ConnStaging.Stage"/>
     /// <exception cref="FormatException">The text is not a valid address, or is too long.</exception>
     public static bool Stage(this ConnStaging staging, string address, PeerData? data = null, string? source = null) =>
-        staging.Stage(Read(staging, address), data, source);
+        Bench(staging).TryStageBy(Key(address), data, source).Outcome == StageOutcome.Inserted;
 
     /// <inheritdoc cref="ConnStaging.TryStage"/>
     /// <exception cref="FormatException">The text is not a valid address, or is too long.</exception>
     public static StageResult TryStage(this ConnStaging staging, string address, PeerData? data = null, string? source = null) =>
-        staging.TryStage(Read(staging, address), data, source);
+        Bench(staging).TryStageBy(Key(address), data, source);
 
     /// <inheritdoc cref="ConnStaging.Unstage"/>
     /// <exception cref="FormatException">The text is not a valid address, or is too long.</exception>
     public static bool Unstage(this ConnStaging staging, string address, UnstageReason reason = UnstageReason.Requested) =>
-        staging.Unstage(Read(staging, address), reason);
+        Bench(staging).UnstageBy(Key(address), reason);
 
     /// <inheritdoc cref="ConnStaging.Get"/>
     /// <exception cref="FormatException">The text is not a valid address, or is too long.</exception>
-    public static StagedPeer? Get(this ConnStaging staging, string address) => staging.Get(Read(staging, address));
+    public static StagedPeer? Get(this ConnStaging staging, string address) => Bench(staging).GetBy(Key(address));
 
     /// <inheritdoc cref="ConnStaging.Pin"/>
     /// <exception cref="FormatException">The text is not a valid address, or is too long.</exception>
-    public static bool Pin(this ConnStaging staging, string address) => staging.Pin(Read(staging, address));
+    public static bool Pin(this ConnStaging staging, string address) => Bench(staging).SetPin(Key(address), isPinned: true);
 
     /// <inheritdoc cref="ConnStaging.Unpin"/>
     /// <exception cref="FormatException">The text is not a valid address, or is too long.</exception>
-    public static bool Unpin(this ConnStaging staging, string address) => staging.Unpin(Read(staging, address));
+    public static bool Unpin(this ConnStaging staging, string address) => Bench(staging).SetPin(Key(address), isPinned: false);
 
-    private static MultiserverAddress Read(ConnStaging staging, string address)
+    private static ConnStaging Bench(ConnStaging staging)
     {
         ArgumentNullException.ThrowIfNull(staging);
         staging.ThrowIfClosed();
-        return MultiserverAddress.Parse(address, staging.MaxAddressLength);
+        return staging;
+    }
+
+    private static BenchKey Key(string address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        return new BenchKey(address);
     }
 }

@@ -25,10 +25,8 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
 
     private readonly int _hash;
 
-    // Both are computed when they are first asked for: the bench asks for neither.
-    private IReadOnlyList<MultiserverRoute>? _routes;
-    private FeedId _feedId;
-    private volatile FeedIdState _feedIdState;
+    // Made when it is first asked for: the bench asks for nothing of it, and keeps many.
+    private volatile Meaning? _meaning;
 
     private MultiserverAddress(string text)
     {
@@ -44,23 +42,17 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     /// <remarks>This is how <c>getKeyFromAddress</c> of npm ssb-ref reads it, and so the feed id under which a peer is staged,
     /// remembered and blocked. The peer that a connection expects is <see cref="MultiserverRoute.FeedId"/>, which is read from the exact name
     /// <c>shs</c> alone: an address with <c>shs2:KEY</c> has a feed id here, and no route that is dialled.</remarks>
-    public FeedId? FeedId
+    public FeedId? FeedId => Read().FeedId;
+
+    /// <summary>The routes, in order, decoded. Computed once.</summary>
+    public IReadOnlyList<MultiserverRoute> Routes
     {
         get
         {
-            if (_feedIdState == FeedIdState.NotRead)
-            {
-                FeedId? read = ReadFeedId(Text);
-                _feedId = read.GetValueOrDefault(); // several threads may do so at the same time, and write the same
-                _feedIdState = read is null ? FeedIdState.None : FeedIdState.Known;
-            }
-
-            return _feedIdState == FeedIdState.Known ? _feedId : null;
+            Meaning meaning = Read();
+            return meaning.Routes ??= MultiserverRoute.ReadAll(Text);
         }
     }
-
-    /// <summary>The routes, in order, decoded. Computed once.</summary>
-    public IReadOnlyList<MultiserverRoute> Routes => _routes ??= MultiserverRoute.ReadAll(Text);
 
     /// <summary>This address in one spelling: the key of each <c>shs</c> part in padded base64, without the seed of an invite. Two addresses are of one peer in one place if
     /// these are equal. It is this address itself if it is spelled so. Computed at each call.</summary>
@@ -168,6 +160,9 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     /// <inheritdoc/>
     public override int GetHashCode() => _hash;
 
+    /// <summary>The hash code of the address that has this text, which need not be valid.</summary>
+    public static int GetHashCode(ReadOnlySpan<char> text) => AddressHash.Of(text);
+
     /// <summary>Equality of texts.</summary>
     public static bool operator ==(MultiserverAddress? left, MultiserverAddress? right) =>
         left is null ? right is null : left.Equals(right);
@@ -252,10 +247,13 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
         return i;
     }
 
-    private enum FeedIdState : byte
+    // Several threads may do so at the same time, and read the same.
+    private Meaning Read() => _meaning ??= new Meaning(ReadFeedId(Text));
+
+    private sealed class Meaning(FeedId? feedId)
     {
-        NotRead,
-        None,
-        Known,
+        public FeedId? FeedId => feedId;
+
+        public IReadOnlyList<MultiserverRoute>? Routes { get; set; }
     }
 }

@@ -27,13 +27,15 @@ internal sealed class Bench(StagingOptions options)
 
     public StagedPeer this[int slot] => _peers[slot]!; // a slot that is asked for is in use
 
-    public bool TryFind(MultiserverAddress address, out int slot)
+    public bool TryFind(MultiserverAddress address, out int slot) => TryFind(new BenchKey(address), out slot);
+
+    public bool TryFind(in BenchKey key, out int slot)
     {
-        int hash = address.GetHashCode();
+        (string text, int hash) = (key.Text, key.Hash);
         for (slot = _buckets[hash & (_buckets.Length - 1)] - 1; slot != NoSlot;)
         {
             ref Slot s = ref _slots[slot];
-            if (s.Hash == hash && s.Text == address.Text)
+            if (s.Hash == hash && s.Text == text)
                 return true;
             slot = s.NextInBucket;
         }

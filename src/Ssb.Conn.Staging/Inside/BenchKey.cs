@@ -1,0 +1,26 @@
+namespace Ssb.Conn;
+
+/// <summary>What the bench finds a peer by: the text of its address. A text that is there was checked when it came; only one that is not there
+/// is read.</summary>
+internal readonly struct BenchKey
+{
+    private readonly MultiserverAddress? _address;
+
+    public BenchKey(MultiserverAddress address) => (Text, Hash, _address) = (address.Text, address.GetHashCode(), address);
+
+    public BenchKey(string text) => (Text, Hash) = (text, MultiserverAddress.GetHashCode(text));
+
+    public string Text { get; }
+
+    public int Hash { get; }
+
+    /// <exception cref="ArgumentException">The address has more characters than that.</exception>
+    /// <exception cref="FormatException">The text is no valid address of at most so many characters.</exception>
+    public MultiserverAddress Read(int maxLength)
+    {
+        if (_address is null)
+            return MultiserverAddress.Parse(Text, maxLength);
+        return Text.Length <= maxLength ? _address : throw new ArgumentException(
+            $"The address has {Text.Length:N0} characters, where at most {maxLength:N0} are allowed.");
+    }
+}
