@@ -118,7 +118,7 @@ public sealed partial class ConnStaging : IDisposable
             if (_bench.TryFind(key, out int slot))
             {
                 StagedPeer previous = _bench[slot];
-                PeerData merged = Merge(previous.Address, previous.Data, data);
+                PeerData merged = Merge(key, previous.Data, data);
                 var peer = new StagedPeer(previous, merged, previous.Share, wall);
                 age = _bench.Update(slot, peer, now);
                 Record_NeedsLock(peer, previous, null);
@@ -126,9 +126,9 @@ public sealed partial class ConnStaging : IDisposable
             }
             else
             {
-                MultiserverAddress address = key.Read(_options.MaxAddressLength);
+                object address = key.Checked(_options.MaxAddressLength);
                 data = data.Without(StagedPeer.BenchFields);
-                CheckData(address, data.Key, data, known: PeerData.Empty);
+                CheckData(key, data.Key, data, known: PeerData.Empty);
                 SourceShare? share = source is null ? null : _bench.Sources.Find(source);
                 if (MakeRoom_NeedsLock(share, now, ref expired, ref evicted) is { } refusal)
                 {
@@ -138,7 +138,7 @@ public sealed partial class ConnStaging : IDisposable
                 else
                 {
                     var peer = new StagedPeer(address, data, share, wall, wall);
-                    age = _bench.Insert(peer, now);
+                    age = _bench.Insert(peer, key.Hash, now);
                     Record_NeedsLock(peer, null, null);
                     result = new StageResult(StageOutcome.Inserted);
                 }
@@ -340,7 +340,7 @@ public sealed partial class ConnStaging : IDisposable
 
     /// <summary>What is known of a peer, and what is told of it now.</summary>
     /// <exception cref="ArgumentException">It would be too much, or the key contradicts the address.</exception>
-    internal PeerData Merge(MultiserverAddress address, PeerData known, PeerData given)
+    internal PeerData Merge(in BenchKey key, PeerData known, PeerData given)
     {
         if (ReferenceEquals(known, given))
             return known;
@@ -348,7 +348,7 @@ public sealed partial class ConnStaging : IDisposable
         if (known.Verified == true && given.Verified != true)
             given = given.Without("verified");
         PeerData merged = known.Merge(given.Without(StagedPeer.BenchFields));
-        CheckData(address, given.Key, merged, known);
+        CheckData(key, given.Key, merged, known);
         return merged;
     }
 
@@ -510,17 +510,17 @@ public sealed partial class ConnStaging : IDisposable
     /// <returns>false.</returns>
     private bool IsNotThere(in BenchKey key)
     {
-        key.Read(_options.MaxAddressLength); // it could never have been staged: who calls is told
+        key.Checked(_options.MaxAddressLength); // it could never have been staged: who calls is told
         return false;
     }
 
-    private void CheckData(MultiserverAddress address, string? givenKey, PeerData data, PeerData known)
+    private void CheckData(in BenchKey key, string? givenKey, PeerData data, PeerData known)
     {
         if (ReferenceEquals(data, known))
             return;
         if (data.Length > _options.MaxDataLength)
             throw new ArgumentException($"The data have {data.Length:N0} bytes, where at most {_options.MaxDataLength:N0} are allowed.", nameof(data));
-        if (givenKey is null || address.FeedId is not { } named)
+        if (givenKey is null || key.FeedId is not { } named)
             return;
         FeedId? given = FeedId.ReadLenient(givenKey);
         if (given == named)

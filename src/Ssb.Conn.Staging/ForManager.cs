@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 
 // The only door between two assemblies of the product. What the manager needs of the bench and nobody else does stands below. It also uses
 // - PeerField and FieldList, and the fields of PeerData as they are stored: hub and address book keep the same data;
+// - BenchKey, by which it finds a peer;
 // - SourceName, so that admission and scheduler cut a source as the bench does;
 // - the share of a StagedPeer, which is one object for each source, and its time in milliseconds.
 [assembly: InternalsVisibleTo("Ssb.Conn")]
@@ -64,7 +65,7 @@ public sealed partial class ConnStaging
             if (_bench.TryFind(peer.Address, out _))
                 return false;
             var returned = new StagedPeer(peer, data, peer.Source is { } source ? _bench.Sources.Find(source) : null, heard);
-            age = _bench.Insert(returned, now);
+            age = _bench.Insert(returned, peer.Address.GetHashCode(), now);
             Record_NeedsLock(returned, null, null);
             startsTimer = _timers.Take_NeedsLock(age);
             waiting = TakeWaiting_NeedsLock();

@@ -14,9 +14,16 @@ public sealed class StagedPeer : IEquatable<StagedPeer>
     /// <summary>The fields of its JSON that the bench alone writes: in data that are given they are ignored.</summary>
     internal static readonly string[] BenchFields = ["stagingBirth", "stagingUpdated"];
 
-    internal StagedPeer(MultiserverAddress address, PeerData data, SourceShare? share, long birth, long updated)
+    private object _address; // a MultiserverAddress, or its text until somebody asks for more
+
+    /// <param name="address">The address, or its valid text.</param>
+    /// <param name="data">All that was told.</param>
+    /// <param name="share">Of the source that told first.</param>
+    /// <param name="birth">In Unix milliseconds.</param>
+    /// <param name="updated">In Unix milliseconds.</param>
+    internal StagedPeer(object address, PeerData data, SourceShare? share, long birth, long updated)
     {
-        Address = address;
+        _address = address;
         Data = data;
         Share = share;
         Birth = birth;
@@ -25,12 +32,20 @@ public sealed class StagedPeer : IEquatable<StagedPeer>
 
     /// <summary>This entry, staged again.</summary>
     internal StagedPeer(StagedPeer previous, PeerData data, SourceShare? share, long updated)
-        : this(previous.Address, data, share, previous.Birth, updated)
+        : this(previous._address, data, share, previous.Birth, updated)
     {
     }
 
     /// <summary>Where the peer can be reached; the entry is known by it.</summary>
-    public MultiserverAddress Address { get; }
+    public MultiserverAddress Address
+    {
+        get
+        {
+            if (_address is string text)
+                Interlocked.CompareExchange(ref _address, MultiserverAddress.Parse(text, int.MaxValue), text);
+            return (MultiserverAddress)_address;
+        }
+    }
 
     /// <summary>The peer: the feed id that its address names, else the one in its data. It is null if neither names 32 bytes.</summary>
     public FeedId? FeedId => Address.FeedId ?? Ssb.FeedId.ReadLenient(Data.Key);
@@ -58,7 +73,7 @@ public sealed class StagedPeer : IEquatable<StagedPeer>
     /// when it was staged without a source. Not part of the JSON.</summary>
     public string? Source => Share?.Name;
 
-    internal string Text => Address.Text;
+    internal string Text => _address as string ?? ((MultiserverAddress)_address).Text;
 
     internal SourceShare? Share { get; }
 

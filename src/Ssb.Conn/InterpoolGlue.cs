@@ -59,7 +59,7 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
             if (away.FeedId != feedId && away.Address != address)
                 continue;
             if (away.Routes.Find(r => r.Peer.Address == address) is { } route)
-                (route.Heard, route.HeardAt, route.Age, route.Data) = (now, Timestamp(), TimeSpan.Zero, staging.Merge(address, route.Data, data));
+                (route.Heard, route.HeardAt, route.Age, route.Data) = (now, Timestamp(), TimeSpan.Zero, staging.Merge(new BenchKey(address), route.Data, data));
         }
     }
 

@@ -46,9 +46,9 @@ internal sealed class Bench(StagingOptions options)
     public StagingSnapshot Snapshot(long sequence) => _peers.Snapshot(Count, sequence);
 
     /// <returns>The number of its age queue.</returns>
-    public byte Insert(StagedPeer peer, long now)
+    public byte Insert(StagedPeer peer, int hash, long now)
     {
-        int slot = Append(peer, peer.Address.GetHashCode());
+        int slot = Append(peer, hash);
         Count++;
         if (peer.Share is { } share)
             Sources.Add(_slots, share, slot);

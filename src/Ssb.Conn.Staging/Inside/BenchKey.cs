@@ -14,12 +14,16 @@ internal readonly struct BenchKey
 
     public int Hash { get; }
 
+    /// <summary>Whom the address names, which is valid.</summary>
+    public FeedId? FeedId => (_address ?? MultiserverAddress.Parse(Text, int.MaxValue)).FeedId;
+
+    /// <summary>The address, or its text if that is all there is.</summary>
     /// <exception cref="ArgumentException">The address has more characters than that.</exception>
     /// <exception cref="FormatException">The text is no valid address of at most so many characters.</exception>
-    public MultiserverAddress Read(int maxLength)
+    public object Checked(int maxLength)
     {
         if (_address is null)
-            return MultiserverAddress.Parse(Text, maxLength);
+            return MultiserverAddress.IsValid(Text, maxLength) ? Text : MultiserverAddress.Parse(Text, maxLength); // which says why it is none
         return Text.Length <= maxLength ? _address : throw new ArgumentException(
             $"The address has {Text.Length:N0} characters, where at most {maxLength:N0} are allowed.");
     }
