@@ -50,24 +50,29 @@ internal sealed class RpcSilence(RpcConnection connection) : IAsyncDisposable
     /// <inheritdoc cref="RpcConnection.ProbeAsync"/>
     public async Task<bool> ProbeAsync(TimeSpan deadline)
     {
-        long heard = connection.Received;
-        bool wasWriting = connection.Output.IsWriting; // the question waits behind that
-        long progress = connection.Output.LastProgress;
         TimeProvider clock = connection.Options.TimeProvider;
-        long start = clock.GetTimestamp();
-        lock (_gate)
-            Ask_NeedsLock();
-        using (var ended = new CancellationTokenSource())
+        while (true)
         {
-            await Task.WhenAny(connection.Completion, Task.Delay(deadline, clock, ended.Token)).ConfigureAwait(false);
-            await ended.CancelAsync().ConfigureAwait(false);
+            long heard = connection.Received;
+            bool wasWriting = connection.Output.IsWriting; // the question waits behind that
+            long progress = connection.Output.LastProgress;
+            long start = clock.GetTimestamp();
+            lock (_gate)
+                Ask_NeedsLock();
+            using (var ended = new CancellationTokenSource())
+            {
+                await Task.WhenAny(connection.Completion, Task.Delay(deadline, clock, ended.Token)).ConfigureAwait(false);
+                await ended.CancelAsync().ConfigureAwait(false);
+            }
+
+            if (connection.IsEnding)
+                return false;
+            if (connection.Received != heard || (wasWriting && IsTakingSince(progress)) || connection.IsStopped || !_hasAnswered)
+                return true;
+            if (clock.GetElapsedTime(start) <= 2 * deadline)
+                break; // else the machine has slept, and the answer may still be on its way: it has that time again
         }
 
-        if (connection.IsEnding)
-            return false;
-        bool hasSlept = clock.GetElapsedTime(start) > 2 * deadline; // the machine, and its answer may still be on its way
-        if (connection.Received != heard || (wasWriting && IsTakingSince(progress)) || connection.IsStopped || hasSlept || !_hasAnswered)
-            return true;
         GiveUp(deadline);
         return false;
     }

@@ -174,6 +174,22 @@ public class RpcSilenceTests
     }
 
     [Theory]
+    [InlineData(true), InlineData(false)]
+    public async Task ProbeAsync_MachineSleepsMeanwhile_GivesThePeerItsTimeAgain(bool answers)
+    {
+        await using var peer = new RpcRawPeer(Options with { AnswerDeadline = Timeout.InfiniteTimeSpan });
+        peer.Connection.Answered();
+        Task<bool> probe = peer.Connection.ProbeAsync(TimeSpan.FromSeconds(10));
+        await AskedAsync(peer, 1);
+        _time.Advance(TimeSpan.FromHours(1));
+        Assert.False(probe.IsCompleted);
+        if (answers)
+            await AnswerAsync(peer, 1, byError: true, isAsked: true);
+        await AdvanceAsync(probe);
+        Assert.Equal(answers, await probe);
+    }
+
+    [Theory]
     [InlineData(SocketError.TimedOut, RpcEndReason.Silent), InlineData(SocketError.HostUnreachable, RpcEndReason.Silent)]
     [InlineData(SocketError.NetworkUnreachable, RpcEndReason.Silent), InlineData(SocketError.NetworkReset, RpcEndReason.Silent)]
     [InlineData(SocketError.ConnectionReset, RpcEndReason.Lost), InlineData(SocketError.ConnectionAborted, RpcEndReason.Lost)]
