@@ -363,16 +363,14 @@ public sealed class LanDiscoveryTests : IDisposable
             _ => Recorded.AddressOf(_keys),
         });
         announcer.Start();
-        Until(() => announcer.Problems.Any(problem => problem.Message.Contains("not now", StringComparison.Ordinal)));
+        Patience.Until(() => announcer.Problems.Any(problem => problem.Message.Contains("not now", StringComparison.Ordinal)));
         Volatile.Write(ref step, 1);
-        Until(() => announcer.Problems.Any(problem => problem.Message.Contains(other.Id.ToBase64(), StringComparison.Ordinal)));
+        Patience.Until(() => announcer.Problems.Any(problem => problem.Message.Contains(other.Id.ToBase64(), StringComparison.Ordinal)));
         Volatile.Write(ref step, 2);
-        Until(() => announcer.Problems.Count == 0);
+        Patience.Until(() => announcer.Problems.Count == 0);
         Assert.Equal(0, announcer.Sent);
         Volatile.Write(ref step, 3);
-        Until(() => announcer.Sent >= 2);
-
-        static void Until(Func<bool> condition) => Patience.Until(condition);
+        Patience.Until(() => announcer.Sent >= 2);
     }
 
     [Fact]

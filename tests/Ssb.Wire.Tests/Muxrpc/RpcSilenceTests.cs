@@ -67,7 +67,7 @@ public class RpcSilenceTests
         {
             long before = peer.Connection.Received;
             await peer.SendAsync(2, 1_000 + i, """{"name":["manifest"],"args":[],"type":"async"}""");
-            Until(() => peer.Connection.Received > before);
+            Patience.Until(() => peer.Connection.Received > before);
             Look(peer, 1);
         }
 
@@ -83,7 +83,7 @@ public class RpcSilenceTests
         connection.Answered();
         using var over = new CancellationTokenSource();
         Task sink = connection.SinkAsync("take", [], Endless(over.Token));
-        Until(() => connection.Output.IsWriting);
+        Patience.Until(() => connection.Output.IsWriting);
         Task<bool>? probe = isProbed ? connection.ProbeAsync(TimeSpan.FromSeconds(60)) : null;
         byte[] piece = new byte[50_000]; // less than what stands before the question
         for (int i = 0; i < 12; i++)
@@ -91,7 +91,7 @@ public class RpcSilenceTests
             long before = connection.Output.LastProgress;
             _time.Advance(s_look / 2);
             await TakeAsync(); // more than a piece of what is being written, so that there is progress
-            Until(() => connection.Output.LastProgress != before);
+            Patience.Until(() => connection.Output.LastProgress != before);
             _time.Advance(s_look / 2);
         }
 
@@ -131,7 +131,7 @@ public class RpcSilenceTests
         {
             scene.Time.Advance(s_look);
             asked += scene.Client.IsAsking ? 1 : 0; // unless the answer is there already
-            Until(() => !scene.Client.IsAsking);
+            Patience.Until(() => !scene.Client.IsAsking);
         }
 
         Assert.False(scene.Client.Completion.IsCompleted, scene.Client.Completion.IsCompleted ? (await scene.Client.Completion).ToString() : "");
@@ -217,10 +217,8 @@ public class RpcSilenceTests
         else
             await peer.SendAsync(10, -request, _time.GetUtcNow().ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture));
         Assert.Equal((14, request), (await peer.ReceiveAsync()) is var (flags, number, _) ? (flags, number) : default); // the end of our side
-        Until(() => !peer.Connection.IsAsking);
+        Patience.Until(() => !peer.Connection.IsAsking);
     }
-
-    private static void Until(Func<bool> isSo) => Patience.Until(isSo);
 
     private void Look(RpcRawPeer peer, int times)
     {
