@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Ssb.Conn;
 
 /// <summary>Peers we could connect to but have not: the bench of substitutes.</summary>
@@ -97,8 +99,7 @@ public sealed partial class ConnStaging : IDisposable
     /// <inheritdoc cref="Stage(MultiserverAddress, PeerData?, string?)" path="/param|/exception"/>
     public StageResult TryStage(MultiserverAddress address, PeerData? data = null, string? source = null)
     {
-        ThrowIfClosed();
-        ArgumentNullException.ThrowIfNull(address);
+        CheckGiven(address);
         return TryStageBy(new BenchKey(address), data, source);
     }
 
@@ -127,7 +128,7 @@ public sealed partial class ConnStaging : IDisposable
             else
             {
                 object address = key.Checked(_options.MaxAddressLength);
-                data = data.Without(StagedPeer.BenchFields);
+                data = data.WithoutBenchFields();
                 CheckData(key, data.Key, data, known: PeerData.Empty);
                 SourceShare? share = source is null ? null : _bench.Sources.Find(source);
                 if (MakeRoom_NeedsLock(share, now, ref expired, ref evicted) is { } refusal)
@@ -166,15 +167,18 @@ public sealed partial class ConnStaging : IDisposable
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public bool Unstage(MultiserverAddress address, UnstageReason reason = UnstageReason.Requested)
     {
-        ThrowIfClosed();
-        ArgumentNullException.ThrowIfNull(address);
+        CheckGiven(address);
         return UnstageBy(new BenchKey(address), reason);
     }
 
     internal bool UnstageBy(in BenchKey key, UnstageReason reason)
     {
         if (reason is UnstageReason.Expired or UnstageReason.Evicted || !Enum.IsDefined(reason))
+        {
+            ThrowIfClosed();
             throw new ArgumentOutOfRangeException(nameof(reason), reason, "Expected Requested, Promoted, Blocked or Dismissed.");
+        }
+
         StagingReader? waiting;
         lock (Gate)
         {
@@ -194,8 +198,7 @@ public sealed partial class ConnStaging : IDisposable
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public StagedPeer? Get(MultiserverAddress address)
     {
-        ThrowIfClosed();
-        ArgumentNullException.ThrowIfNull(address);
+        CheckGiven(address);
         return GetBy(new BenchKey(address));
     }
 
@@ -242,8 +245,7 @@ public sealed partial class ConnStaging : IDisposable
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public bool Pin(MultiserverAddress address)
     {
-        ThrowIfClosed();
-        ArgumentNullException.ThrowIfNull(address);
+        CheckGiven(address);
         return SetPin(new BenchKey(address), isPinned: true);
     }
 
@@ -253,8 +255,7 @@ public sealed partial class ConnStaging : IDisposable
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public bool Unpin(MultiserverAddress address)
     {
-        ThrowIfClosed();
-        ArgumentNullException.ThrowIfNull(address);
+        CheckGiven(address);
         return SetPin(new BenchKey(address), isPinned: false);
     }
 
@@ -347,7 +348,7 @@ public sealed partial class ConnStaging : IDisposable
         // What was proved once stays proved.
         if (known.Verified == true && given.Verified != true)
             given = given.Without("verified");
-        PeerData merged = known.Merge(given.Without(StagedPeer.BenchFields));
+        PeerData merged = known.Merge(given.WithoutBenchFields());
         CheckData(key, given.Key, merged, known);
         return merged;
     }
@@ -518,7 +519,7 @@ public sealed partial class ConnStaging : IDisposable
     {
         if (ReferenceEquals(data, known))
             return;
-        if (data.Length > _options.MaxDataLength)
+        if (data.IsLongerThan(_options.MaxDataLength))
             throw new ArgumentException($"The data have {data.Length:N0} bytes, where at most {_options.MaxDataLength:N0} are allowed.", nameof(data));
         if (givenKey is null || key.FeedId is not { } named)
             return;
@@ -528,6 +529,15 @@ public sealed partial class ConnStaging : IDisposable
         // What is no key is not repeated: whoever cut it out of an invite may have left the seed in it.
         string what = given is { } other ? $"'{other}'" : $"({givenKey.Length:N0} characters that are no feed id)";
         throw new ArgumentException($"The key {what} contradicts the address, which names '{named}'.", nameof(data));
+    }
+
+    /// <summary>A closed bench says so before it looks at anything else; one that is open is asked again under the lock.</summary>
+    internal void CheckGiven([NotNull] object? address)
+    {
+        if (address is not null)
+            return;
+        ThrowIfClosed();
+        throw new ArgumentNullException(nameof(address));
     }
 
     internal void ThrowIfClosed() => ObjectDisposedException.ThrowIf(_isClosed, this);

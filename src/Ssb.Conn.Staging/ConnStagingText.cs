@@ -10,40 +10,34 @@ public static class ConnStagingText
     /// <inheritdoc cref="ConnStaging.Stage"/>
     /// <exception cref="FormatException">The text is not a valid address, or is too long.</exception>
     public static bool Stage(this ConnStaging staging, string address, PeerData? data = null, string? source = null) =>
-        Bench(staging).TryStageBy(Key(address), data, source).Outcome == StageOutcome.Inserted;
+        staging.TryStageBy(Key(staging, address), data, source).Outcome == StageOutcome.Inserted;
 
     /// <inheritdoc cref="ConnStaging.TryStage"/>
     /// <exception cref="FormatException">The text is not a valid address, or is too long.</exception>
     public static StageResult TryStage(this ConnStaging staging, string address, PeerData? data = null, string? source = null) =>
-        Bench(staging).TryStageBy(Key(address), data, source);
+        staging.TryStageBy(Key(staging, address), data, source);
 
     /// <inheritdoc cref="ConnStaging.Unstage"/>
     /// <exception cref="FormatException">The text is not a valid address, or is too long.</exception>
     public static bool Unstage(this ConnStaging staging, string address, UnstageReason reason = UnstageReason.Requested) =>
-        Bench(staging).UnstageBy(Key(address), reason);
+        staging.UnstageBy(Key(staging, address), reason);
 
     /// <inheritdoc cref="ConnStaging.Get"/>
     /// <exception cref="FormatException">The text is not a valid address, or is too long.</exception>
-    public static StagedPeer? Get(this ConnStaging staging, string address) => Bench(staging).GetBy(Key(address));
+    public static StagedPeer? Get(this ConnStaging staging, string address) => staging.GetBy(Key(staging, address));
 
     /// <inheritdoc cref="ConnStaging.Pin"/>
     /// <exception cref="FormatException">The text is not a valid address, or is too long.</exception>
-    public static bool Pin(this ConnStaging staging, string address) => Bench(staging).SetPin(Key(address), isPinned: true);
+    public static bool Pin(this ConnStaging staging, string address) => staging.SetPin(Key(staging, address), isPinned: true);
 
     /// <inheritdoc cref="ConnStaging.Unpin"/>
     /// <exception cref="FormatException">The text is not a valid address, or is too long.</exception>
-    public static bool Unpin(this ConnStaging staging, string address) => Bench(staging).SetPin(Key(address), isPinned: false);
+    public static bool Unpin(this ConnStaging staging, string address) => staging.SetPin(Key(staging, address), isPinned: false);
 
-    private static ConnStaging Bench(ConnStaging staging)
+    private static BenchKey Key(ConnStaging staging, string address)
     {
         ArgumentNullException.ThrowIfNull(staging);
-        staging.ThrowIfClosed();
-        return staging;
-    }
-
-    private static BenchKey Key(string address)
-    {
-        ArgumentNullException.ThrowIfNull(address);
+        staging.CheckGiven(address);
         return new BenchKey(address);
     }
 }

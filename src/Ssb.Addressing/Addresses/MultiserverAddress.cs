@@ -55,15 +55,13 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     }
 
     /// <summary>This address in one spelling: the key of each <c>shs</c> part in padded base64, without the seed of an invite. Two addresses are of one peer in one place if
-    /// these are equal. It is this address itself if it is spelled so. Computed at each call.</summary>
+    /// these are equal. It is this address itself if it is spelled so. Computed once.</summary>
     public MultiserverAddress Canonical
     {
         get
         {
-            if (IsCanonical(Text))
-                return this;
-            string text = string.Join(';', Routes.Select(r => r.Canonical.ToText()));
-            return text == Text ? this : new MultiserverAddress(text);
+            Meaning meaning = Read();
+            return meaning.Canonical ??= IsCanonical(Text) ? this : InOneSpelling();
         }
     }
 
@@ -163,6 +161,25 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     /// <summary>The hash code of the address that has this text, which need not be valid.</summary>
     public static int GetHashCode(ReadOnlySpan<char> text) => AddressHash.Of(text);
 
+    /// <summary>The peer that the address with this text names, which is valid: what <see cref="FeedId"/> is, without making an address.</summary>
+    public static FeedId? FeedIdOf(ReadOnlySpan<char> text)
+    {
+        // As ssb-ref's getKeyFromAddress: the first part of any route whose name begins with "shs", and no other.
+        for (int start = 0, end; start <= text.Length; start = end + 1)
+        {
+            end = EndOfPart(text, start);
+            ReadOnlySpan<char> part = text[start..end];
+            if (!part.StartsWith("shs"))
+                continue;
+            int colon = part.IndexOf(':');
+            ReadOnlySpan<char> data = colon < 0 ? default : part[(colon + 1)..];
+            int seed = data.IndexOf(':');
+            return Ssb.FeedId.ReadLenient(seed < 0 ? data : data[..seed]);
+        }
+
+        return null;
+    }
+
     /// <summary>Equality of texts.</summary>
     public static bool operator ==(MultiserverAddress? left, MultiserverAddress? right) =>
         left is null ? right is null : left.Equals(right);
@@ -179,6 +196,12 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
 
     static bool ISpanParsable<MultiserverAddress>.TryParse(ReadOnlySpan<char> s, IFormatProvider? provider, [MaybeNullWhen(false)] out MultiserverAddress result) =>
         TryParse(s, out result);
+
+    private MultiserverAddress InOneSpelling()
+    {
+        string text = string.Join(';', Routes.Select(r => r.Canonical.ToText()));
+        return text == Text ? this : new MultiserverAddress(text);
+    }
 
     // Nearly all are: this allocates nothing.
     private static bool IsCanonical(ReadOnlySpan<char> text)
@@ -201,24 +224,6 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
         }
 
         return true;
-    }
-
-    private static FeedId? ReadFeedId(ReadOnlySpan<char> text)
-    {
-        // As ssb-ref's getKeyFromAddress: the first part of any route whose name begins with "shs", and no other.
-        for (int start = 0, end; start <= text.Length; start = end + 1)
-        {
-            end = EndOfPart(text, start);
-            ReadOnlySpan<char> part = text[start..end];
-            if (!part.StartsWith("shs"))
-                continue;
-            int colon = part.IndexOf(':');
-            ReadOnlySpan<char> data = colon < 0 ? default : part[(colon + 1)..];
-            int seed = data.IndexOf(':');
-            return Ssb.FeedId.ReadLenient(seed < 0 ? data : data[..seed]);
-        }
-
-        return null;
     }
 
     /// <summary>Why a text is no valid address, without repeating it; null when it is one.</summary>
@@ -248,12 +253,14 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     }
 
     // Several threads may do so at the same time, and read the same.
-    private Meaning Read() => _meaning ??= new Meaning(ReadFeedId(Text));
+    private Meaning Read() => _meaning ??= new Meaning(FeedIdOf(Text));
 
     private sealed class Meaning(FeedId? feedId)
     {
         public FeedId? FeedId => feedId;
 
         public IReadOnlyList<MultiserverRoute>? Routes { get; set; }
+
+        public MultiserverAddress? Canonical { get; set; }
     }
 }

@@ -31,15 +31,21 @@ public sealed record PeerData
     public const int DefaultMaxLength = 65_536;
 
     private const int LongestName = 12; // of those that are properties
+    private const int MostBytesOfChar = 6; // \ud800
 
     private string? _key;
     private string? _type;
     private bool? _verified;
     private PeerDetails _details = PeerDetails.None;
-    private PeerField[]? _fields; // made of the text when somebody asks; never changed
+
+    // Never changed. Null: made of the text when somebody asks; or, where there is no text, of the three above each time, for most peers
+    // of the bench have no more, and are many.
+    private PeerField[]? _fields;
 
     /// <summary>Initialises data without a field, to be filled by an object initialiser.</summary>
-    public PeerData() => _fields = [];
+    public PeerData()
+    {
+    }
 
     internal PeerData(PeerField[] fields) => Become(fields);
 
@@ -55,7 +61,8 @@ public sealed record PeerData
         get => _key;
         init
         {
-            Put("key", value);
+            if (!IsShort || (_key is null && (_type is not null || _verified is not null)))
+                Put("key", value);
             _key = value; // the string of the caller, who may have it many times
         }
     }
@@ -65,14 +72,26 @@ public sealed record PeerData
     public string? Type
     {
         get => _type;
-        init => Put("type", value);
+        init
+        {
+            if (IsShort && (_type is not null || _verified is null))
+                _type = value is null ? null : PeerField.Word(value);
+            else
+                Put("type", value);
+        }
     }
 
     /// <summary>Whether the peer has proved that it owns its key. Once true on the bench, an update does not make it false.</summary>
     public bool? Verified
     {
         get => _verified;
-        init => Put("verified", value);
+        init
+        {
+            if (IsShort)
+                _verified = value;
+            else
+                Put("verified", value);
+        }
     }
 
     /// <summary>Who told, in the words of the old gossip plugin: <c>stored</c>, <c>manual</c>, <c>local</c>, <c>pub</c>, <c>friends</c>
@@ -128,6 +147,9 @@ public sealed record PeerData
 
     internal ReadOnlySpan<PeerField> Raw => All;
 
+    // Key, type and verified, in this order, are all there is.
+    private bool IsShort => _fields is null && ReferenceEquals(_details, PeerDetails.None);
+
     /// <summary>The object as <c>JSON.stringify(..., null, 2)</c> writes it in <c>conn.json</c>, if that is at hand; else empty.</summary>
     internal ReadOnlySpan<byte> Text => _details.Text.Span;
 
@@ -137,14 +159,27 @@ public sealed record PeerData
         get
         {
             int length = 0;
+            if (IsShort)
+            {
+                if (_key is not null)
+                    length += "key".Length + PeerField.LengthOf(_key);
+                if (_type is not null)
+                    length += "type".Length + PeerField.LengthOf(_type);
+                if (_verified is { } verified)
+                    length += "verified".Length + (verified ? "true".Length : "false".Length);
+                return length;
+            }
+
             foreach (ref readonly PeerField one in All.AsSpan())
                 length += Encoding.UTF8.GetByteCount(one.Name) + one.Json.Length;
             return length;
         }
     }
 
+    private int CountOfShort => (_key is null ? 0 : 1) + (_type is null ? 0 : 1) + (_verified is null ? 0 : 1);
+
     // Two threads may make the same list; which of them stays is all one.
-    private PeerField[] All => _fields ??= FieldList.Of(_details.Text).ToArray();
+    private PeerField[] All => IsShort ? OfShort() : _fields ??= FieldList.Of(_details.Text).ToArray();
 
     /// <summary>Reads a JSON object.</summary>
     /// <exception cref="JsonException"><paramref name="json"/> is not a JSON object, is not UTF-8, or is nested deeper than <see cref="MaxDepth"/>.</exception>
@@ -200,8 +235,9 @@ public sealed record PeerData
     public bool TryGet(string name, out JsonElement value)
     {
         ArgumentNullException.ThrowIfNull(name);
-        int place = PeerField.PlaceOf(All, name);
-        value = place < 0 ? default : All[place].Value;
+        PeerField[] fields = All;
+        int place = PeerField.PlaceOf(fields, name);
+        value = place < 0 ? default : fields[place].Value;
         return place >= 0;
     }
 
@@ -240,16 +276,17 @@ public sealed record PeerData
     /// <summary>This data without some fields; this object itself if it has none of them.</summary>
     public PeerData Without(params ReadOnlySpan<string> names)
     {
+        PeerField[] all = All;
         int kept = 0;
-        foreach (ref readonly PeerField field in All.AsSpan())
+        foreach (ref readonly PeerField field in all.AsSpan())
             kept += names.Contains(field.Name) ? 0 : 1;
-        if (kept == All.Length)
+        if (kept == all.Length)
             return this;
         if (kept == 0)
             return Empty;
         var fields = new PeerField[kept];
         kept = 0;
-        foreach (ref readonly PeerField field in All.AsSpan())
+        foreach (ref readonly PeerField field in all.AsSpan())
         {
             if (!names.Contains(field.Name))
                 fields[kept++] = field;
@@ -264,12 +301,13 @@ public sealed record PeerData
     public PeerData Merge(PeerData given)
     {
         ArgumentNullException.ThrowIfNull(given);
-        if (ReferenceEquals(given, this) || Says(given.All))
+        if (ReferenceEquals(given, this) || (IsShort && given.IsShort ? SaysShort(given) : Says(given.All)))
             return this;
-        if (All.Length == 0)
+        PeerField[] mine = All, told = given.All;
+        if (mine.Length == 0)
             return given;
-        var fields = new FieldList(All, given.All.Length);
-        foreach (ref readonly PeerField field in given.All.AsSpan())
+        var fields = new FieldList(mine, told.Length);
+        foreach (ref readonly PeerField field in told.AsSpan())
             fields.Set(field);
         return fields.HasChanged ? fields.ToData() : this;
     }
@@ -282,9 +320,13 @@ public sealed record PeerData
     {
         if (ReferenceEquals(this, other))
             return true;
-        if (other is null || other.All.Length != All.Length)
+        if (other is null)
             return false;
+        if (IsShort && other.IsShort)
+            return _key == other._key && _type == other._type && _verified == other._verified;
         PeerField[] mine = All, theirs = other.All;
+        if (mine.Length != theirs.Length)
+            return false;
         FieldList? inOtherOrder = null;
         for (int i = 0; i < mine.Length; i++)
         {
@@ -305,12 +347,22 @@ public sealed record PeerData
         $"key {(Key is null ? "none" : FeedId.ReadLenient(Key)?.ToString() ?? "no feed id")}, type {StrangerText.Show(Type ?? "none")}"
         + StrangerText.Show(string.Concat(All.Where(f => f.Name is not ("key" or "type")).Select(f => $", {f.Name}")));
 
-    internal bool Has(string name) => PeerField.PlaceOf(All, name) >= 0;
+    /// <summary>This data without the fields that the bench alone writes.</summary>
+    internal PeerData WithoutBenchFields() => IsShort ? this : Without(StagedPeer.BenchFields);
+
+    /// <summary>Whether <see cref="Length"/> is more than that: counted only where it is near.</summary>
+    internal bool IsLongerThan(int bytes) =>
+        !(IsShort && ((_key?.Length ?? 0) + (_type?.Length ?? 0) + 8) * MostBytesOfChar <= bytes) && Length > bytes;
+
+    internal bool Has(string name) => IsShort
+        ? name switch { "key" => _key is not null, "type" => _type is not null, "verified" => _verified is not null, _ => false }
+        : PeerField.PlaceOf(All, name) >= 0;
 
     internal PeerData With(in PeerField field)
     {
-        int place = PeerField.PlaceOf(All, field.Name);
-        return place >= 0 && All[place].HasTextOf(field) ? this : new PeerData(Changed(place, field));
+        PeerField[] fields = All;
+        int place = PeerField.PlaceOf(fields, field.Name);
+        return place >= 0 && fields[place].HasTextOf(field) ? this : new PeerData(Changed(fields, place, field));
     }
 
     /// <summary>Writes all fields into the object that is being written.</summary>
@@ -392,6 +444,9 @@ public sealed record PeerData
         return true;
     }
 
+    private bool SaysShort(PeerData told) => (told._key is null || told._key == _key) && (told._type is null || told._type == _type)
+        && (told._verified is null || told._verified == _verified);
+
     private void Put(string name, string? value) => Put(name, value is null ? null : PeerField.Of(name, value));
 
     private void Put(string name, bool? value) => Put(name, value is { } flag ? PeerField.Of(name, flag) : null);
@@ -399,10 +454,11 @@ public sealed record PeerData
     // By an initialiser: nobody else has this object yet, but others may have its list of fields.
     private void Put(string name, PeerField? field)
     {
-        int place = PeerField.PlaceOf(All, name);
+        PeerField[] fields = All;
+        int place = PeerField.PlaceOf(fields, name);
         if (field is null && place < 0)
             return;
-        PeerField[] fields = field is { } put ? Changed(place, put) : [.. All.AsSpan(0, place), .. All.AsSpan(place + 1)];
+        fields = field is { } put ? Changed(fields, place, put) : [.. fields.AsSpan(0, place), .. fields.AsSpan(place + 1)];
         if (ReferenceEquals(_details, PeerDetails.None))
         {
             _fields = fields;
@@ -414,9 +470,8 @@ public sealed record PeerData
         }
     }
 
-    private PeerField[] Changed(int place, in PeerField field)
+    private static PeerField[] Changed(PeerField[] fields, int place, in PeerField field)
     {
-        PeerField[] fields = All;
         if (place < 0)
             return [.. fields, field];
         fields = [.. fields];
@@ -427,8 +482,31 @@ public sealed record PeerData
     private void Become(PeerField[] fields)
     {
         (_fields, _key, _type, _verified, _details) = (fields, null, null, null, PeerDetails.None);
+        bool isOrdered = true;
+        string before = "";
         foreach (ref readonly PeerField field in fields.AsSpan())
+        {
             Take(field.Name, field.Json.Span);
+            isOrdered = isOrdered && string.CompareOrdinal(before, field.Name) < 0;
+            before = field.Name;
+        }
+
+        // Their order is that of the alphabet; a field of one of these names with another type of value is none of them.
+        if (isOrdered && fields.Length == CountOfShort && ReferenceEquals(_details, PeerDetails.None))
+            _fields = null;
+    }
+
+    private PeerField[] OfShort()
+    {
+        var fields = new PeerField[CountOfShort];
+        int count = 0;
+        if (_key is not null)
+            fields[count++] = PeerField.Of("key", _key);
+        if (_type is not null)
+            fields[count++] = PeerField.Of("type", _type);
+        if (_verified is { } verified)
+            fields[count] = PeerField.Of("verified", verified);
+        return fields;
     }
 
     private void Take(ReadOnlySpan<byte> name, ReadOnlySpan<byte> json)

@@ -111,6 +111,13 @@ internal readonly record struct PeerField(string Name, ReadOnlyMemory<byte> Json
 
     public static bool? FlagOf(ReadOnlySpan<byte> json) => json.SequenceEqual("true"u8) ? true : json.SequenceEqual("false"u8) ? false : null;
 
+    /// <summary>The shared string of a word, or the string itself.</summary>
+    public static string Word(string text) => s_words.TryGetValue(text, out (string Text, byte[]) word) ? word.Text : text;
+
+    /// <summary>The length of a text as a value, in UTF-8 bytes of JSON.</summary>
+    public static int LengthOf(string text) =>
+        text.AsSpan().IndexOfAny(s_escaped) >= 0 ? Quoted(text).Length : Encoding.UTF8.GetByteCount(text) + 2;
+
     /// <summary>The name at which a reader stands.</summary>
     public static string NameOf(ref Utf8JsonReader reader) => reader.ValueIsEscaped ? JsonGate.TextOf(reader) : Word(reader.ValueSpan);
 
@@ -223,6 +230,4 @@ internal readonly record struct PeerField(string Name, ReadOnlyMemory<byte> Json
 
     /// <summary>The shared string of a word, or a new one.</summary>
     private static string Word(ReadOnlySpan<byte> utf8) => KnownWord(utf8)?.Text ?? Encoding.UTF8.GetString(utf8);
-
-    private static string Word(string text) => s_words.TryGetValue(text, out (string Text, byte[]) word) ? word.Text : text;
 }

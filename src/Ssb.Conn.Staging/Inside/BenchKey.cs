@@ -15,7 +15,7 @@ internal readonly struct BenchKey
     public int Hash { get; }
 
     /// <summary>Whom the address names, which is valid.</summary>
-    public FeedId? FeedId => (_address ?? MultiserverAddress.Parse(Text, int.MaxValue)).FeedId;
+    public FeedId? FeedId => _address is null ? MultiserverAddress.FeedIdOf(Text) : _address.FeedId;
 
     /// <summary>The address, or its text if that is all there is.</summary>
     /// <exception cref="ArgumentException">The address has more characters than that.</exception>

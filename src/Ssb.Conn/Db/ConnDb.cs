@@ -386,10 +386,12 @@ public sealed class ConnDb : IAsyncDisposable
     // A peer has one entry for a place, however the address spells its key.
     private DbPeer? Find_NeedsLock(MultiserverAddress address)
     {
-        if (_peers.TryGet(address, out DbPeer? peer))
+        if (_peers.TryGet(address, out DbPeer? peer) || _peers.Count == 0)
             return peer;
         MultiserverAddress canonical = address.Canonical;
-        return _peers.TryGet(canonical, out peer) || (_spelled.TryGetValue(canonical, out MultiserverAddress? spelled) && _peers.TryGet(spelled, out peer)) ? peer : null;
+        if (!ReferenceEquals(canonical, address) && _peers.TryGet(canonical, out peer))
+            return peer;
+        return _spelled.Count > 0 && _spelled.TryGetValue(canonical, out MultiserverAddress? spelled) && _peers.TryGet(spelled, out peer) ? peer : null;
     }
 
     private void Spell(MultiserverAddress address)
