@@ -161,7 +161,8 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     /// <summary>The hash code of the address that has this text, which need not be valid.</summary>
     public static int GetHashCode(ReadOnlySpan<char> text) => AddressHash.Of(text);
 
-    /// <summary>The peer that the address with this text names, which is valid: what <see cref="FeedId"/> is, without making an address.</summary>
+    /// <summary>The peer that the address with this text names, which is valid: what <see cref="FeedId"/> is, without making an address.
+    /// Allocates nothing. Of a text that is not valid it says nothing of use.</summary>
     public static FeedId? FeedIdOf(ReadOnlySpan<char> text)
     {
         // As ssb-ref's getKeyFromAddress: the first part of any route whose name begins with "shs", and no other.
@@ -249,7 +250,7 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
                 i++;
         }
 
-        return i;
+        return Math.Min(i, text.Length); // one that is not valid may end with '!'
     }
 
     // Several threads may do so at the same time, and read the same.
