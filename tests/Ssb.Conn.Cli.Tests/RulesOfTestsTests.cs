@@ -37,7 +37,7 @@ public sealed partial class RulesOfTestsTests
     [GeneratedRegex(@"Directory\.Delete\([^\n]*recursive: true", RegexOptions.None, 1_000)]
     private static partial Regex DeletedFolder();
 
-    [GeneratedRegex(@"new (PeerNetworkLimits|PeerNetworkOptions|SsbPeerOptions)\b", RegexOptions.ExplicitCapture, 1_000)]
+    [GeneratedRegex(@"new (PeerNetworkLimits|PeerNetworkOptions|SsbPeerOptions)\b|(PeerNetworkLimits|PeerNetworkOptions|SsbPeerOptions) \w+ (\{ get; \} =|=>?) new\(\)\s*\{", RegexOptions.ExplicitCapture, 1_000)]
     private static partial Regex Hurried();
 
     [GeneratedRegex("(^|/)(bin|obj)/", RegexOptions.ExplicitCapture, 1_000)]

@@ -20,7 +20,7 @@ public abstract class HostTestBase : IAsyncDisposable
 
     private protected string Folder => Path.Combine(_folder, "ours");
 
-    private protected SsbPeerOptions Options => new()
+    private protected SsbPeerOptions Options => Unhurried.Peer with
     {
         Folder = Folder,
         Listen = ["net:127.0.0.1:0~shs"],
