@@ -33,7 +33,7 @@ internal sealed class PeerProcess(LineProcess process, CancellationToken cancell
         {
             TimeSpan left = s_patience - TimeProvider.System.GetElapsedTime(start);
             if (i == _told.Count)
-                _told.Add(await process.ReceiveAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, cancellationToken));
+                await ReceiveAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero);
             if (wanted(_told[i]))
                 return _told[i];
         }
@@ -44,4 +44,16 @@ internal sealed class PeerProcess(LineProcess process, CancellationToken cancell
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => process.DisposeAsync();
+
+    private async Task ReceiveAsync(TimeSpan atMost)
+    {
+        try
+        {
+            _told.Add(await process.ReceiveAsync(atMost, cancellationToken));
+        }
+        catch (TimeoutException e)
+        {
+            throw new TimeoutException($"{e.Message} Before that it told {_told.Count} lines; the last: {string.Join(' ', _told.TakeLast(3))}", e);
+        }
+    }
 }
