@@ -51,6 +51,8 @@ public sealed class DoorTests : IAsyncDisposable
     [MemberData(nameof(NeverDialled))]
     public async Task Address_NeverDialled_IsRefusedAtEveryEntrance(string pattern, string reason)
     {
+        if (pattern.StartsWith("unix:", StringComparison.Ordinal))
+            Needs.UnixSockets();
         MultiserverAddress address = At(pattern);
         SsbPeer peer = await Start();
         RpcConnection owner = await Connect(peer, _own);
@@ -82,6 +84,8 @@ public sealed class DoorTests : IAsyncDisposable
     [MemberData(nameof(MayBeDialled))]
     public async Task Address_ThatMayBeDialled_IsLetInAtEveryEntrance(string pattern)
     {
+        if (pattern.StartsWith("unix:", StringComparison.Ordinal))
+            Needs.UnixSockets();
         MultiserverAddress address = At(pattern);
         SsbPeer peer = await Start();
         RpcConnection owner = await Connect(peer, _own);
@@ -99,6 +103,7 @@ public sealed class DoorTests : IAsyncDisposable
     [Fact]
     public async Task Stranger_NamesASocketWithoutAHandshake_IsRefused_AndAnOwnerIsNot()
     {
+        Needs.UnixSockets();
         const string Reason = "only an owner may name a socket without a handshake";
         SsbPeer peer = await Start(options => options with { AllowStrangers = ["conn.stage", "conn.remember", "conn.connect"] });
         RpcConnection stranger = await Connect(peer, _other), owner = await Connect(peer, _own);
