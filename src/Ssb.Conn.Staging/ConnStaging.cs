@@ -508,7 +508,6 @@ public sealed partial class ConnStaging : IDisposable
 
     // What is on the bench is short enough, and needs no check.
     /// <returns>false.</returns>
-    /// <returns>false.</returns>
     private bool IsNotThere(in BenchKey key)
     {
         key.Checked(_options.MaxAddressLength); // it could never have been staged: who calls is told

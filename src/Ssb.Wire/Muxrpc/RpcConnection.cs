@@ -228,7 +228,8 @@ public sealed class RpcConnection : IAsyncDisposable
     /// <summary>Asks the peer whether it is still there, by <c>gossip.ping</c>. If it answered something before on this connection, and nothing
     /// comes from it within the deadline, the connection ends with <see cref="RpcEndReason.Silent"/>. A peer that never answered may be one
     /// that answers nobody, and stays.</summary>
-    /// <param name="deadline">How long the peer may take; must be above zero.</param>
+    /// <param name="deadline">How long the peer may take; must be above zero. Where the machine slept meanwhile, it is asked again and has that
+    /// time once more.</param>
     /// <returns>Whether the connection stands.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="deadline"/> is zero or less.</exception>
     public Task<bool> ProbeAsync(TimeSpan deadline)
