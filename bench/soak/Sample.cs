@@ -4,7 +4,7 @@ namespace Ssb.Conn.Soak;
 
 /// <summary>What the process under measurement holds at a moment.</summary>
 /// <param name="Seconds">Since the crowd began to come.</param>
-/// <param name="RssMiB">Resident memory.</param>
+/// <param name="RssMiB">Resident memory; what the collector keeps of garbage is in it, unless <paramref name="LiveMiB"/> was measured.</param>
 /// <param name="HeapMiB">Managed heap, garbage included.</param>
 /// <param name="LiveMiB">Managed heap after a full collection; NaN where none was made.</param>
 /// <param name="Handles">Open file descriptors but for those of assemblies and their symbols, which are opened when they are first needed; elsewhere, handles.</param>
@@ -36,7 +36,7 @@ internal sealed record Sample(
         {
             GC.Collect();
             GC.WaitForPendingFinalizers();
-            GC.Collect();
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true); // what it holds no more goes back to the system
             live = GC.GetTotalMemory(forceFullCollection: false) / 1048576.0;
         }
 

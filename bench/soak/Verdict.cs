@@ -11,7 +11,7 @@ internal sealed class Verdict
     private static readonly Rule[] s_rules =
     [
         new("live heap", "MiB", s => s.LiveMiB, 0.10, 4, "of peers that do not read, some have more to come than others: up to 1 MiB each"),
-        new("resident memory", "MiB", s => s.RssMiB, 0.10, 8, "the collector gives memory back late, and code is compiled again"),
+        new("resident memory", "MiB", s => double.IsNaN(s.LiveMiB) ? double.NaN : s.RssMiB, 0.10, 8, "the live heap is in it, and code is compiled again"),
         new("handles", "", s => s.Handles, 0.15, 10, "one for each connection, of which there are now more, now less"),
         new("threads", "", s => s.Threads, 0, 6, "the pool adds and removes some with the load of the machine"),
         new("timers", "", s => s.Timers, 0.15, 15, "some for each connection"),
