@@ -444,14 +444,12 @@ public sealed class ConnPlugin : IAsyncDisposable
             });
         }
 
-        bool isRefused = false;
         if (address is not null && routes.TryGet(address, out WhyRoute? asked) && asked.Where == Nowhere && ProblemOf(address) is { } never)
         {
-            isRefused = true;
             routes.Set(address, asked with { Outlook = $"{asked.Outlook}, and {NeverDialled(never)}" });
         }
 
-        WhyRoute[] found = [.. routes.All.Where(r => r.Where != Nowhere || feedId is null || routes.Count == 1 || isRefused)];
+        WhyRoute[] found = [.. routes.All.Where(r => r.Where != Nowhere || r.Address == address || feedId is null || routes.Count == 1)];
         PeerTarget subject = feedId is { } peerKnown ? PeerTarget.From(peerKnown) : target;
         PeerNote[] history = [.. _history.Of(subject).Concat(_refusals.Of(subject)).OrderBy(n => n.Order).Select(n => n.Note)];
         return new WhyReport(target, feedId, hops, _rules.Find(address, feedId), found, history) { IsOurselves = isOurselves };

@@ -139,15 +139,16 @@ public sealed class ConnScheduler : IConnScheduler
         (double earliest, double latest, MultiserverAddress? better) = LeftOfPeer(peer, fullness, timeOfDay);
         if (better is not null)
             return new SchedulerOutlook($"Another route to it is dialled before this one: {better}");
-        int place = PlaceOf(peer, isRoom, latest, fullness, inHub, ofKind, timeOfDay);
+        (int place, bool isCertain) = PlaceOf(peer, isRoom, latest, fullness, inHub, ofKind, timeOfDay);
+        string nth = isCertain ? $"the {Ordinal(place)}" : $"about the {Ordinal(place)}";
         if (free == 0)
-            return new SchedulerOutlook($"All {quota} slots for {kind} are taken; it waits for its turn, as the {Ordinal(place)}") { Place = place };
+            return new SchedulerOutlook($"All {quota} slots for {kind} are taken; it waits for its turn, as {nth}") { Place = place };
         if (_plugin.Hub.DialRefusal() is { } refusal)
             return new SchedulerOutlook($"{refusal.TrimEnd('.')}; it waits until that is over") { Place = place };
         if (_plugin.Budget.IsExhausted)
         {
             return new SchedulerOutlook(
-                $"{_options.DialsPerMinute:N0} connections were opened in the last minute, the most that may be; it waits for the next, as the {Ordinal(place)}")
+                $"{_options.DialsPerMinute:N0} connections were opened in the last minute, the most that may be; it waits for the next, as {nth}")
             {
                 Place = place,
             };
@@ -155,7 +156,13 @@ public sealed class ConnScheduler : IConnScheduler
 
         string others = place == 1 ? "" : place == 2 ? "1 other goes before it" : $"{place - 1:N0} others go before it";
         if (latest <= 0)
-            return new SchedulerOutlook(place == 1 ? "To be dialled next" : $"It is the {Ordinal(place)} to be dialled: {others}") { Place = place };
+        {
+            return new SchedulerOutlook(place == 1 ? "To be dialled next" : $"It is {nth} to be dialled: {(isCertain ? others : "sources take turns")}")
+            {
+                Place = place,
+            };
+        }
+
         string text = earliest > 0 ? "It is left alone for a while" : "To be dialled soon";
         // That it has cooled down is seen at the next look.
         double by = latest + _options.Interval.TotalMilliseconds;
@@ -206,7 +213,7 @@ public sealed class ConnScheduler : IConnScheduler
             && (route.Kind == PeerKind.Room) == (asked.Kind == PeerKind.Room);
     }
 
-    private int PlaceOf(ConnPeer asked, bool isRoom, double left, double fullness, HubPeer[] inHub, HubPeer[] ofKind, long timeOfDay)
+    private (int Place, bool IsCertain) PlaceOf(ConnPeer asked, bool isRoom, double left, double fullness, HubPeer[] inHub, HubPeer[] ofKind, long timeOfDay)
     {
         var taken = new HashSet<FeedId>(inHub.Select(p => p.FeedId).OfType<FeedId>());
         var due = new List<(ConnPeer Peer, (double, double) Order)>();
@@ -231,13 +238,14 @@ public sealed class ConnScheduler : IConnScheduler
         }
 
         if (left > 0)
-            return sooner.Count + 1;
+            return (sooner.Count + 1, true);
         DialTurns turns;
         lock (_looking)
             turns = (isRoom ? _roomTurns : _peerTurns).Copy();
         if (_options.IsFairToSources)
             turns.Begin(ofKind.Where(p => !p.IsCaller).Select(p => _plugin.SourceOf(p.Address)), Math.Max(0, Now() - Volatile.Read(ref _lastLook)));
-        return QueuePlace.Of(asked, due, turns, _options.IsFairToSources, Now());
+        (int place, bool isCertain) = QueuePlace.Of(asked, due, turns, _options.IsFairToSources, Now());
+        return (place, isCertain && (_options.IsFairToSources || place == 1)); // else luck decides who goes first
     }
 
     private static string Ordinal(int number) => $"{number:N0}" + (number % 100 is >= 11 and <= 13 ? "th" : (number % 10) switch { 1 => "st", 2 => "nd", 3 => "rd", _ => "th" });

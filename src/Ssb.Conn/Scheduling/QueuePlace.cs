@@ -9,8 +9,9 @@ internal static class QueuePlace
     /// <param name="turns">Whose turn it is. It is changed.</param>
     /// <param name="bySource">Is each source kept apart?</param>
     /// <param name="now">The time, as <see cref="DialTurns.Had"/> takes it.</param>
-    /// <remarks>Lots decide between sources that nothing else tells apart: they are taken to fall against the one that is asked for.</remarks>
-    public static int Of(ConnPeer asked, IReadOnlyCollection<(ConnPeer Peer, (double, double) Order)> due, DialTurns turns, bool bySource, long now)
+    /// <returns>The place; and whether it is certain: lots decide between sources that nothing else tells apart, and are taken to fall against the one that is
+    /// asked for.</returns>
+    public static (int Place, bool IsCertain) Of(ConnPeer asked, IReadOnlyCollection<(ConnPeer Peer, (double, double) Order)> due, DialTurns turns, bool bySource, long now)
     {
         object own = SourceOf(asked);
         string ownGroup = PeerSource.GroupOf(asked.ToldAs);
@@ -30,6 +31,7 @@ internal static class QueuePlace
         foreach (Group group in groups.Values)
             waiting.Enqueue(group, OrderOf(group));
 
+        bool isCertain = groups.Values.Sum(g => g.Sources.Count) <= 1;
         int place = 0;
         var taken = new HashSet<FeedId>();
         while (waiting.TryDequeue(out Group? group, out _))
@@ -41,7 +43,7 @@ internal static class QueuePlace
             {
                 place++;
                 if (peer.Address == asked.Address || (peer.FeedId is { } taker && taker == asked.FeedId))
-                    return place;
+                    return (place, isCertain || place == 1);
                 turns.Had(peer.ToldAs, now);
             }
 
@@ -51,7 +53,7 @@ internal static class QueuePlace
                 waiting.Enqueue(group, OrderOf(group));
         }
 
-        return place + 1;
+        return (place + 1, isCertain);
 
         object SourceOf(ConnPeer peer) => bySource && peer.Staged?.Share is { } share ? share : turns;
 
