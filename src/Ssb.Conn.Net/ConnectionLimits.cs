@@ -185,14 +185,18 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
 
             // Asked here: many could enter while there were few connections, and some when there was no room.
             if (!HasRoom_NeedsLock(place.Source))
-                return _connected >= options.Limits.MaxCallers ? $"there are {_connected:N0} callers, the most that may be"
-                    : $"there are {options.Limits.MaxCallersPerSource:N0} callers from where it called, the most that may be";
+                {
+                return _connected >= options.Limits.MaxCallers ? $"{Callers(_connected)} connected, the most that may be"
+                    : $"{Callers(options.Limits.MaxCallersPerSource)} connected from where it called, the most that may be";
+            }
+
             if (place.IsBrowser && !HasRoomForBrowser_NeedsLock())
-                return $"there are {_browsers:N0} web pages that called, the most that may be";
+                return $"{(_browsers == 1 ? "1 web page is" : $"{_browsers:N0} web pages are")} connected, the most that may be";
             if (_byIdentity.GetValueOrDefault(identity) >= options.Limits.MaxCallersPerIdentity)
             {
                 _refusedIdentity++;
-                return $"it has called {options.Limits.MaxCallersPerIdentity:N0} {(options.Limits.MaxCallersPerIdentity == 1 ? "time" : "times")} already, the most connections that it may have";
+                int most = options.Limits.MaxCallersPerIdentity;
+                return $"it has {(most == 1 ? "a connection" : $"{most:N0} connections")} already that it made, the most that it may have";
             }
 
             Remove_NeedsLock(place);
@@ -205,6 +209,8 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
             return null;
         }
     }
+
+    private static string Callers(int count) => count == 1 ? "1 caller is" : $"{count:N0} callers are";
 
     private bool HasRoom_NeedsLock(string source)
     {

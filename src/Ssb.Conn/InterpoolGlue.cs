@@ -23,8 +23,8 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
                 break;
             case HubEventType.ConnectingFailed:
                 string error = peer.Address.Hide(e.Error!.Message); // a failure has its error
-                if (e.Error is ConnectFailedException { IsUnwanted: true } && !error.Contains("want us", StringComparison.Ordinal))
-                    error = $"{e.Reason}: {error}";
+                if (e.Error is ConnectFailedException { IsUnwanted: true })
+                    error = WithVerdict(error, e.Reason);
                 Note(HubEvent.NameOf(e.Type), error);
                 if (e.Error is ConnectFailedException { IsLocal: true })
                     OnNotTried(peer, error);
@@ -123,6 +123,13 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
         ChangeState(peer, now.ToUnixTimeMilliseconds(), data => data.With(PeerField.Of("failure", data.Failure + 1))
             .With("duration", (data.Duration?.Add(0) ?? PeerStatistics.Of(0)).ToElement()));
         Return(peer, $"its dial failed: {error}", route => route.Peer.Text == peer.Address.Text ? With(route.Data, failure) : route.Data);
+    }
+
+    // What a handshake says cannot know what the address was good for before.
+    private static string WithVerdict(string error, string verdict)
+    {
+        int doubt = error.IndexOf(" It does not want us, or ", StringComparison.Ordinal);
+        return doubt < 0 ? $"{verdict}: {error}" : verdict == ConnReason.Unwanted ? $"{verdict}: {error[..doubt]}" : error;
     }
 
     // This machine could not even try: nothing was learned of the peer, and its wait does not grow.

@@ -457,9 +457,12 @@ public sealed class ConnHub : IAsyncDisposable
     }
 
     private string? DialRefusal_NeedsLock() =>
-        _entries.Count >= _options.Capacity ? $"The hub is full: it has {_entries.Count:N0} peers, the most that it holds."
-        : _dials >= _options.MaxDials ? $"{_dials:N0} dials are under way, the most that may be."
-        : null;
+        _entries.Count >= _options.Capacity ? Full_NeedsLock()
+        : _dials < _options.MaxDials ? null
+        : _dials == 1 ? "1 dial is under way, and no more may be."
+        : $"{_dials:N0} dials are under way, the most that may be.";
+
+    private string Full_NeedsLock() => $"The hub is full: it has {_entries.Count:N0} {(_entries.Count == 1 ? "peer" : "peers")}, the most that it holds.";
 
     private string? Dial_NeedsLock(MultiserverAddress address, PeerData? data, string reason, bool isRequested, out Entry? entry)
     {
@@ -680,7 +683,7 @@ public sealed class ConnHub : IAsyncDisposable
     {
         { View.State: HubState.Disconnecting } => "its connection before is being ended just now.",
         not null => null,
-        null when _entries.Count >= _options.Capacity => $"The hub is full: it has {_entries.Count:N0} peers, the most that it holds.",
+        null when _entries.Count >= _options.Capacity => Full_NeedsLock(),
         null => _entries.TryGet(caller.Address, out _) ? "another peer is in connection at the address that it called from." : null,
     };
 

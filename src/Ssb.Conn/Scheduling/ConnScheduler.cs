@@ -142,13 +142,13 @@ public sealed class ConnScheduler : IConnScheduler
         (int place, bool isCertain) = PlaceOf(peer, isRoom, latest, fullness, inHub, ofKind, timeOfDay);
         string nth = isCertain ? $"the {Ordinal(place)}" : $"about the {Ordinal(place)}";
         if (free == 0)
-            return new SchedulerOutlook($"All {quota} slots for {kind} are taken; it waits for its turn, as {nth}") { Place = place };
+            return new SchedulerOutlook($"{(quota == 1 ? $"The only slot for {kind} is" : $"All {quota:N0} slots for {kind} are")} taken; it waits for its turn, as {nth}") { Place = place };
         if (_plugin.Hub.DialRefusal() is { } refusal)
             return new SchedulerOutlook($"{refusal.TrimEnd('.')}; it waits until that is over") { Place = place };
         if (_plugin.Budget.IsExhausted)
         {
             return new SchedulerOutlook(
-                $"{_options.DialsPerMinute:N0} connections were opened in the last minute, the most that may be; it waits for the next, as {nth}")
+                $"{(_options.DialsPerMinute == 1 ? "1 connection was" : $"{_options.DialsPerMinute:N0} connections were")} opened in the last minute, the most that may be; it waits for the next, as {nth}")
             {
                 Place = place,
             };

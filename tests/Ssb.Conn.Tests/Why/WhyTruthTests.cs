@@ -433,8 +433,8 @@ public class WhyTruthTests : PluginTestBase
         AssertDialled(1, within: 3);
         conn.Stage(Given.Address(2), OfType("internet"));
         conn.Stage(Given.Address(3), OfType("internet"));
-        Assert.Equal(("All 1 slots for peers are taken; it waits for its turn, as the 1st", 1, null, null), Seen(conn, 2));
-        Assert.Equal(("All 1 slots for peers are taken; it waits for its turn, as the 2nd", 2, null, null), Seen(conn, 3));
+        Assert.Equal(("The only slot for peers is taken; it waits for its turn, as the 1st", 1, null, null), Seen(conn, 2));
+        Assert.Equal(("The only slot for peers is taken; it waits for its turn, as the 2nd", 2, null, null), Seen(conn, 3));
         Seconds(600);
         Assert.Equal((0, 0), (Dials(2), Dials(3)));
         Network.Connections[0].End();
@@ -449,7 +449,7 @@ public class WhyTruthTests : PluginTestBase
         conn.Stage(Given.Address(1), OfType("internet"));
         AssertDialled(1, within: 3);
         conn.Stage(Given.Address(2), OfType("internet"));
-        Assert.Equal("All 1 slots for peers are taken; it waits for its turn, as the 1st", Ask(conn, Given.Peer(2)).Outlook);
+        Assert.Equal("The only slot for peers is taken; it waits for its turn, as the 1st", Ask(conn, Given.Peer(2)).Outlook);
         Seconds(5);
         Assert.Equal(0, Dials(2));
         Network.Dials[0].Fail("gone");
@@ -488,7 +488,7 @@ public class WhyTruthTests : PluginTestBase
         TestConnection call = Network.Call(9)!;
         Patience.Until(() => conn.Hub.Count == 1);
         conn.Remember(Given.Address(1), OfType("pub"));
-        Assert.Equal(("The hub is full: it has 1 peers, the most that it holds; it waits until that is over", 1, null, null), Seen(conn, 1));
+        Assert.Equal(("The hub is full: it has 1 peer, the most that it holds; it waits until that is over", 1, null, null), Seen(conn, 1));
         Seconds(60);
         Assert.Empty(Network.Dials);
         call.End();
@@ -502,7 +502,7 @@ public class WhyTruthTests : PluginTestBase
         conn.Remember(Given.Address(1), OfType("pub"));
         AssertDialled(1, within: 3);
         conn.Remember(Given.Address(2), OfType("pub"));
-        Assert.Equal("1 dials are under way, the most that may be; it waits until that is over", Ask(conn, Given.Peer(2)).Outlook);
+        Assert.Equal("1 dial is under way, and no more may be; it waits until that is over", Ask(conn, Given.Peer(2)).Outlook);
         Seconds(3);
         Assert.Equal(0, Dials(2));
         Network.Dials[0].Fail("gone");
@@ -516,7 +516,7 @@ public class WhyTruthTests : PluginTestBase
         conn.Remember(Given.Address(1), OfType("pub"));
         AssertDialled(1, within: 3);
         conn.Remember(Given.Address(2), OfType("pub"));
-        Assert.Equal("1 connections were opened in the last minute, the most that may be; it waits for the next, as the 1st", Ask(conn, Given.Peer(2)).Outlook);
+        Assert.Equal("1 connection was opened in the last minute, the most that may be; it waits for the next, as the 1st", Ask(conn, Given.Peer(2)).Outlook);
         Seconds(50);
         Assert.Equal(0, Dials(2));
         AssertDialled(2, within: 15);
@@ -638,7 +638,7 @@ public class WhyTruthTests : PluginTestBase
         Patience.Until(() => conn.Hub.Count == 1);
         TestConnection refused = Network.Call(2)!;
         Patience.Until(() => refused.HasCloseBeenCalled);
-        AssertRefused(conn, 2, "The hub is full: it has 1 peers, the most that it holds");
+        AssertRefused(conn, 2, "The hub is full: it has 1 peer, the most that it holds");
         Assert.Null(conn.Hub.Get(Given.FeedId(2)));
     }
 
@@ -779,7 +779,7 @@ public class WhyTruthTests : PluginTestBase
         ConnPlugin conn = await Open(s_on with { Autostart = false, Hub = new HubOptions { MaxDials = 1 } });
         conn.ConnectAsync(Given.Address(1)).Forget();
         await Assert.ThrowsAsync<ConnectFailedException>(() => conn.ConnectAsync(Given.Address(2)).Guarded());
-        AssertRefused(conn, 2, "1 dials are under way, the most that may be");
+        AssertRefused(conn, 2, "1 dial is under way, and no more may be");
         conn.Block(Given.Peer(3));
         await Assert.ThrowsAsync<ConnectFailedException>(() => conn.ConnectAsync(Given.Address(3)).Guarded());
         Assert.Equal(["blocked", "refused"], conn.Why(Given.Peer(3)).History.Select(n => n.What));
