@@ -35,7 +35,8 @@ internal sealed class AddressCommand : CliCommand
 
     public static AddressCommand Stage(TimeProvider time) => new(
         "stage", "Put a peer on the bench of those that a running peer could connect to.", true,
-        "A peer that is staged already has its data updated. One that is connected, blocked or dismissed, or the peer itself, is refused: the reason is printed, and the exit code is 1.",
+        "A peer that is staged already has its data updated. One that is connected, blocked or dismissed, or\n" +
+        "the peer itself, is refused: the reason is printed, and the exit code is 1.",
         "true, or false if it was there before",
         (address, result) => JsonText.IsTrue(result) ? $"Staged {address}." : $"{address} was staged before, and has its data updated; or it is connected.", time);
 

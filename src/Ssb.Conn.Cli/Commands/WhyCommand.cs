@@ -22,8 +22,8 @@ internal sealed class WhyCommand : CliCommand
                       "outlook":TEXT,"retryAt":MS,"retryBy":MS,"place":1,"wasConnected":true}],
            "history":[{"at":MS,"what":"connecting-failed","reason":TEXT,"address":ADDRESS,"source":"lan:..."}]}
 
-        A peer is dialled between "retryAt" and "retryBy", as things stand: chance decides when. "place" is its place
-        among those that wait. "hops" is there only if the peer has a social graph, "ourselves" only for the peer itself.
+        It is dialled between "retryAt" and "retryBy", as things stand: chance decides when. "place" is its
+        place among those that wait. "hops" needs a social graph; "ourselves" is there for the peer itself.
 
         {{RemoteOptions.Help}}
 
