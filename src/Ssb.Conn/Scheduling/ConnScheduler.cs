@@ -136,7 +136,7 @@ public sealed class ConnScheduler : IConnScheduler
         int up = ofKind.Count(p => p.State == HubState.Connected && (_options.CountsCallers || !p.IsCaller));
         int free = Math.Max(0, quota - up - Dialling(ofKind, Now()));
         double fullness = Fullness(quota, up);
-        (double earliest, double latest, MultiserverAddress? better) = LeftOfPeer(peer, fullness, timeOfDay);
+        (double earliest, double latest, MultiserverAddress? better, bool isContested) = LeftOfPeer(peer, fullness, timeOfDay);
         if (better is not null)
             return new SchedulerOutlook($"Another route to it is dialled before this one: {better}");
         (int place, bool isCertain) = PlaceOf(peer, isRoom, latest, fullness, inHub, ofKind, timeOfDay);
@@ -155,20 +155,22 @@ public sealed class ConnScheduler : IConnScheduler
         }
 
         string others = place == 1 ? "" : place == 2 ? "1 other goes before it" : $"{place - 1:N0} others go before it";
+        string by = isContested ? ", by this route or another" : "";
         if (latest <= 0)
         {
-            return new SchedulerOutlook(place == 1 ? "To be dialled next" : $"It is {nth} to be dialled: {(isCertain ? others : "sources take turns")}")
+            return new SchedulerOutlook(place == 1 ? $"To be dialled next{by}" : $"It is {nth} to be dialled: {(isCertain ? others : "sources take turns")}{by}")
             {
                 Place = place,
             };
         }
 
-        string text = earliest > 0 ? "It is left alone for a while" : "To be dialled soon";
+        string text = earliest <= 0 ? $"To be dialled soon{by}" : isContested ? "It is left alone for a while, and then dialled by this route or another"
+            : "It is left alone for a while";
         // That it has cooled down is seen at the next look.
-        double by = latest + _options.Interval.TotalMilliseconds;
+        double end = latest + _options.Interval.TotalMilliseconds;
         return new SchedulerOutlook(place > free ? $"{text}, and {others}" : text, earliest > 0 ? TimeIn(earliest, isLate: false) : null)
         {
-            RetryBy = place > free ? null : TimeIn(by, isLate: true),
+            RetryBy = place > free ? null : TimeIn(end, isLate: true),
             Place = place,
         };
 
@@ -185,29 +187,27 @@ public sealed class ConnScheduler : IConnScheduler
     }
 
     /// <summary>For how many milliseconds a peer, by whichever of its routes, is left alone yet: with luck and without; and which of its routes is dialled then,
-    /// if it is another one.</summary>
-    private (double Earliest, double Latest, MultiserverAddress? Better) LeftOfPeer(ConnPeer asked, double fullness, long timeOfDay)
+    /// if it is another one, or whether it may be another one.</summary>
+    private (double Earliest, double Latest, MultiserverAddress? Better, bool IsContested) LeftOfPeer(ConnPeer asked, double fullness, long timeOfDay)
     {
         ConnPeer[] routes = asked.FeedId is { } key
             ? [.. RoutesOf(key).DistinctBy(r => r.Address).Where(r => r.Address == asked.Address || MayBeDialled(r))] : [];
         if (routes.Length == 0)
             routes = [asked];
-        double earliest = double.PositiveInfinity, latest = double.PositiveInfinity;
-        ConnPeer first = asked;
-        (double, double, double) firstOrder = (double.PositiveInfinity, 0, 0);
-        foreach (ConnPeer route in routes)
+        double[] lucky = [.. routes.Select(r => LeftOf(r, fullness, isLucky: true, timeOfDay))];
+        double latest = routes.Min(r => LeftOf(r, fullness, isLucky: false, timeOfDay));
+        double fresh = Fresh();
+        // Whichever is drawn first, its best is dialled.
+        var dialled = new HashSet<MultiserverAddress>();
+        for (int i = 0; i < routes.Length; i++)
         {
-            double left = LeftOf(route, fullness, isLucky: false, timeOfDay), waited = WaitedOf(route, timeOfDay);
-            earliest = Math.Min(earliest, LeftOf(route, fullness, isLucky: true, timeOfDay));
-            latest = Math.Min(latest, left);
-            // Of several that have cooled down, as in a queue of those that wait.
-            (double, double, double) order = (Math.Max(0, left), CooldownOf(route, fullness, isLucky: false, IsStale(waited, Fresh())), -waited);
-            if (order.CompareTo(firstOrder) < 0)
-                (first, firstOrder) = (route, order);
+            if (Math.Max(0, lucky[i]) > Math.Max(0, latest))
+                continue;
+            dialled.Add(BestRoute(routes[i], timeOfDay, fresh, Math.Max(0, lucky[i])).Address);
+            dialled.Add(BestRoute(routes[i], timeOfDay, fresh, Math.Max(0, latest)).Address);
         }
 
-        ConnPeer best = BestRoute(first, timeOfDay, Fresh(), Math.Max(0, latest));
-        return (earliest, latest, best.Address == asked.Address ? null : best.Address);
+        return (lucky.Min(), latest, dialled.Contains(asked.Address) ? null : dialled.First(), dialled.Count > 1);
 
         bool MayBeDialled(ConnPeer route) => Obstacle(route) is null && !(route.Kind == PeerKind.Room && route.Pool == PeerPool.Staging)
             && (route.Kind == PeerKind.Room) == (asked.Kind == PeerKind.Room);
