@@ -170,25 +170,33 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
         return false;
     }
 
-    private bool Promote(Place place, FeedId identity)
+    /// <returns>Why not; null if it is let in.</returns>
+    private string? Promote(Place place, FeedId identity)
     {
         lock (_gate)
         {
             if (!place.IsShaking)
-                return false;
+                return "it was let go while it shook hands, in favour of another caller";
             if (identity == options.Keys.Id || options.Access.For(identity) == RpcPermissions.All)
             {
                 Remove_NeedsLock(place); // an owner is let in however many strangers there are
-                return true;
+                return null;
             }
 
             // Asked here: many could enter while there were few connections, and some when there was no room.
-            if (!HasRoom_NeedsLock(place.Source) || (place.IsBrowser && !HasRoomForBrowser_NeedsLock()))
-                return false;
+            if (!HasRoom_NeedsLock(place.Source))
+                {
+                return _connected >= options.Limits.MaxCallers ? $"{Callers(_connected)} connected, the most that may be"
+                    : $"{Callers(options.Limits.MaxCallersPerSource)} connected from where it called, the most that may be";
+            }
+
+            if (place.IsBrowser && !HasRoomForBrowser_NeedsLock())
+                return $"{(_browsers == 1 ? "1 web page is" : $"{_browsers:N0} web pages are")} connected, the most that may be";
             if (_byIdentity.GetValueOrDefault(identity) >= options.Limits.MaxCallersPerIdentity)
             {
                 _refusedIdentity++;
-                return false;
+                int most = options.Limits.MaxCallersPerIdentity;
+                return $"it has {(most == 1 ? "a connection" : $"{most:N0} connections")} already that it made, the most that it may have";
             }
 
             Remove_NeedsLock(place);
@@ -198,9 +206,11 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
             _browsers += place.IsBrowser ? 1 : 0;
             _bySource[place.Source] = _bySource.GetValueOrDefault(place.Source) + 1;
             _byIdentity[identity] = _byIdentity.GetValueOrDefault(identity) + 1;
-            return true;
+            return null;
         }
     }
+
+    private static string Callers(int count) => count == 1 ? "1 caller is" : $"{count:N0} callers are";
 
     private bool HasRoom_NeedsLock(string source)
     {
@@ -276,7 +286,16 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
 
         /// <summary>It has proven who it is.</summary>
         /// <returns>false if there are too many already.</returns>
-        public bool Promote(FeedId identity) => limits.Promote(this, identity);
+        public bool Promote(FeedId identity) => Promote(identity, out _);
+
+        /// <inheritdoc cref="Promote(FeedId)"/>
+        /// <param name="identity">Who it is.</param>
+        /// <param name="refusal">Why not, as a clause; null if it is let in.</param>
+        public bool Promote(FeedId identity, out string? refusal)
+        {
+            refusal = limits.Promote(this, identity);
+            return refusal is null;
+        }
 
         public void Dispose() => limits.Leave(this);
 

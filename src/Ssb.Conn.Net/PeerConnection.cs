@@ -9,7 +9,11 @@ public sealed class PeerConnection : IPeerConnection
     // Between two questions whether the other side keeps a connection alone.
     private static readonly TimeSpan s_longestWait = TimeSpan.FromSeconds(5);
 
+    // A peer that ends our call so soon, without having said anything, does not want us.
+    private static readonly TimeSpan s_atOnce = TimeSpan.FromSeconds(10);
+
     private PeerPing? _ping;
+    private long _since;
     private bool _isProbed;
 
     internal PeerConnection(RpcConnection rpc, FeedId remote, MultiserverAddress address, bool isClient, bool isOurs)
@@ -43,8 +47,11 @@ public sealed class PeerConnection : IPeerConnection
         { Reason: RpcEndReason.Closed } => ConnReason.EndedHere,
         { Reason: RpcEndReason.Violation, Error: RpcProtocolException { Violation: RpcViolation.NotReading } } => ConnReason.NotReading,
         { Reason: RpcEndReason.Violation } => ConnReason.CutOff,
-        { Error: var error } => UsefulBytes.CauseOf(error) is null ? null : ConnReason.CutOff,
+        { Error: var error } => UsefulBytes.CauseOf(error) is not null ? ConnReason.CutOff : WasTurnedAway ? ConnReason.Unwanted : null,
     };
+
+    // Another caller may have come over it that said nothing because there was nothing to say; whom we called had our ping to answer.
+    private bool WasTurnedAway => IsClient && !Rpc.HasReceived && TimeProvider.GetElapsedTime(_since) < s_atOnce;
 
     /// <inheritdoc/>
     public PeerPing? Ping => Volatile.Read(ref _ping);
@@ -93,7 +100,11 @@ public sealed class PeerConnection : IPeerConnection
     /// <summary>How long the peer may take to show that it is there.</summary>
     internal TimeSpan ProbeDeadline { get; init; } = TimeSpan.FromSeconds(10);
 
-    internal TimeProvider TimeProvider { private get; init; } = TimeProvider.System;
+    internal TimeProvider TimeProvider
+    {
+        private get;
+        init => (field, _since) = (value, value.GetTimestamp());
+    } = TimeProvider.System;
 
     /// <summary>Waits for a probe that was begun.</summary>
     internal Action<Task>? Probing { private get; init; }

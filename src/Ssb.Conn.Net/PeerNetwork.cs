@@ -106,6 +106,10 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     /// nothing.</summary>
     internal Action<PeerConnection, string>? CutOff { private get; set; }
 
+    /// <summary>Told of each caller that is refused after it has shown who it is, beside <see cref="PeerNetworkOptions.OnRefused"/>. Quick, on any thread, and throws
+    /// nothing.</summary>
+    internal Action<FeedId, MultiserverAddress?, string>? Refused { private get; set; }
+
     internal PeerNetworkLimits Limits => _options.Limits;
 
     /// <summary>Asked, beside the manager, whether a caller is let in.</summary>
@@ -170,7 +174,11 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         }
 
         throw failures.Count == 1 ? failures[0]
-            : new ConnectFailedException(string.Join(' ', failures.Select(f => f.Message)), failures[^1]) { IsLocal = failures.TrueForAll(f => f.IsLocal) };
+            : new ConnectFailedException(string.Join(' ', failures.Select(f => f.Message)), failures[^1])
+            {
+                IsLocal = failures.TrueForAll(f => f.IsLocal),
+                IsUnwanted = failures.Exists(f => f.IsUnwanted),
+            };
     }
 
     /// <inheritdoc/>
@@ -390,7 +398,11 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         {
             await raw.DisposeAsync().ConfigureAwait(false);
             string why = raw is TunnelStream { Refusal.Message: { } said } ? $"The room said: {said}" : e.Message;
-            throw new ConnectFailedException(e is IOException ? $"{route}: {why}" : $"The seed of {route} is not 32 bytes in base64.", e);
+            throw new ConnectFailedException(e is IOException ? $"{route}: {why}" : $"The seed of {route} is not 32 bytes in base64.", e)
+            {
+                // What a room says of a tunnel comes from the room.
+                IsUnwanted = e is HandshakeException { Failure: HandshakeFailure.Refused } && raw is not TunnelStream { Refusal: not null },
+            };
         }
         finally
         {
@@ -529,10 +541,15 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             }
         }
 
-        if (addressOf(stream.Remote) is not { } address || !place.Promote(stream.Remote))
-            await stream.DisposeAsync().ConfigureAwait(false);
-        else
+        string? refusal = null;
+        if (addressOf(stream.Remote) is { } address && place.Promote(stream.Remote, out refusal))
+        {
             await HoldAsync(stream, null, address, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        Refuse(stream.Remote, addressOf(stream.Remote), refusal ?? "it called through a room as another peer than it is");
+        await stream.DisposeAsync().ConfigureAwait(false);
     }
 
     // A web page must not take the places of other programs, nor, through the browser of a person here, call from this machine: what is meant for it alone would be open to every page.
@@ -552,7 +569,23 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
 
     private UsefulBytes NewUseful() => new(_options.TimeProvider, _options.Limits.MaxUselessBytes, _limits.CountUseless);
 
-    private bool MayEnter(FeedId who) => who == _options.Keys.Id || ((_welcome?.Invoke(who) ?? true) && (IsWelcome?.Invoke(who) ?? true));
+    private bool MayEnter(FeedId who)
+    {
+        if (who == _options.Keys.Id)
+            return true;
+        if (_welcome?.Invoke(who) == false)
+            return false; // the manager knows why
+        if (IsWelcome?.Invoke(who) != false)
+            return true;
+        Refuse(who, null, ConnReason.HostPolicy);
+        return false;
+    }
+
+    private void Refuse(FeedId who, MultiserverAddress? address, string why)
+    {
+        Refused?.Invoke(who, address, why);
+        _options.OnRefused?.Invoke(who, address, why);
+    }
 
     private async Task HoldAsync(Stream stream, FeedId? remote, MultiserverAddress address, CancellationToken cancellationToken)
     {

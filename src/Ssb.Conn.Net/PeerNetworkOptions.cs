@@ -41,6 +41,12 @@ public sealed record PeerNetworkOptions
     /// <see cref="PeerConnection.Closed"/> has not completed.</summary>
     public Action<PeerConnection>? OnConnected { get; init; }
 
+    /// <summary>Told of each caller that is refused after it has shown who it is, because there are as many as may be or the host does not want it: who it is, where
+    /// the call came from (null during its handshake), and why, as a clause. <see cref="ConnPlugin.NoteRefusal"/> takes it as it is; an <see cref="SsbPeer"/> does
+    /// that by itself. Quick, on any thread, and throws nothing.</summary>
+    /// <value>Defaults to null: nobody is told.</value>
+    public Action<FeedId, MultiserverAddress?, string>? OnRefused { get; init; }
+
     /// <summary>The clock. Default: the system's.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 

@@ -85,6 +85,7 @@ public sealed class SsbPeer : IAsyncDisposable
 
             ConnPlugin manager = conn;
             network.CutOff = (connection, why) => manager.Note(PeerTarget.From(connection.FeedId), "cut-off", why, connection.Address);
+            network.Refused = (who, address, why) => manager.NoteRefusal(who, address, why);
             RpcApi api = ConnApi.AddTo(options.Api ?? new RpcApi(), conn, keys.Id, options.TimeProvider);
             LanService? lan = options.Lan is not { } given ? null : new LanService(
                 given with { NetworkKey = options.NetworkKey, OwnKey = keys.Id, TimeProvider = options.TimeProvider },

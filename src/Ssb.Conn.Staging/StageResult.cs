@@ -53,4 +53,23 @@ public enum RefusalReason
 /// <summary>What staging did, and why not if it did not.</summary>
 /// <param name="Outcome">What happened.</param>
 /// <param name="Reason">Why, when <paramref name="Outcome"/> is <see cref="StageOutcome.Refused"/>; else null.</param>
-public readonly record struct StageResult(StageOutcome Outcome, RefusalReason? Reason = null);
+public readonly record struct StageResult(StageOutcome Outcome, RefusalReason? Reason = null)
+{
+    /// <summary>Why in words, for people: a clause without a full stop, such as <c>it is blocked</c>. Null unless it was refused.</summary>
+    /// <remarks>For <see cref="RefusalReason.TooLocal"/> and <see cref="RefusalReason.Undiallable"/> the manager's <c>Why</c> says more.</remarks>
+    public string? Explanation => Reason switch
+    {
+        null => null,
+        RefusalReason.SourceFull => "its source has as many peers on the bench as it may",
+        RefusalReason.GroupFull => "its group of sources has as many peers on the bench as it may",
+        RefusalReason.BenchFull => "the bench is full",
+        RefusalReason.Blocked => "it is blocked",
+        RefusalReason.Dismissed => "it is dismissed",
+        RefusalReason.InHub => "it is connected, being connected or being disconnected",
+        RefusalReason.OwnKey => "that is ourselves",
+        RefusalReason.TooManyRoutes => "it has as many routes on the bench as it may",
+        RefusalReason.TooLocal => "its addresses are more local than the one at which its source was reached",
+        RefusalReason.Undiallable => "it can never be dialled here",
+        _ => "it was refused",
+    };
+}

@@ -23,6 +23,7 @@ public sealed class ConnPlugin : IAsyncDisposable
     private readonly InterpoolGlue _glue;
     private readonly FailureMemory _failures;
     private readonly PeerHistory _history;
+    private readonly PeerHistory _refusals; // of callers and tunnels, apart: strangers make them, and push out only each other's
     private readonly IConnScheduler _scheduler;
     private readonly ITimer _pingTimer;
     private readonly CancellationTokenSource _closing = new();
@@ -38,8 +39,9 @@ public sealed class ConnPlugin : IAsyncDisposable
         Staging = new ConnStaging(options.Staging);
         Budget = new DialBudget(options.Scheduler.DialsPerMinute, options.TimeProvider);
         Hub = new ConnHub(network, options.Hub) { Budget = Budget, OpeningsPerDial = options.Scheduler.OpeningsPerDial };
-        Query = new ConnQuery(Db, Hub, Staging);
+        Query = new ConnQuery(Db, Hub, Staging) { IsOut = IsNeverSuggested };
         _history = new PeerHistory(options.HistoryPeers, options.HistoryNotes);
+        _refusals = new PeerHistory(options.HistoryPeers, options.HistoryNotes);
         _failures = new FailureMemory(options.FailuresRemembered);
         StateTimes = new StateTimes(options.FailuresRemembered, options.TimeProvider);
         _admission = new Admission(options.Admission, Staging, Hub, rules, options);
@@ -48,6 +50,8 @@ public sealed class ConnPlugin : IAsyncDisposable
         Hub.Glue = OnHub;
         Hub.IsBlocked = (address, feedId) => rules.Find(address, feedId) is { Kind: PeerRuleKind.Block };
         Hub.KeepsPathOf = address => options.Scheduler.KeepsPathsOfStrangers || Db.Get(address) is not null || SourceOf(address) is null;
+        Hub.WasConnected = _failures.WasConnected;
+        Hub.Refused = (address, feedId, why) => NoteRefusal(feedId, address, why.TrimEnd('.'));
         Staging.Left = OnLeft;
         States = new StateLog(options.Logger, options.TimeProvider);
         _scheduler = options.MakeScheduler?.Invoke(this) ?? new ConnScheduler(this, options.Scheduler);
@@ -194,7 +198,15 @@ public sealed class ConnPlugin : IAsyncDisposable
                 if (!isThere && _failures.Find(address) is { } failure)
                     data = InterpoolGlue.With(data, failure);
                 string? toldAs = source is not null && _admission.IsFriend(hops) ? PeerSource.OfFriend(source) : source;
-                result = Staging.TryStage(address, data, toldAs);
+                try
+                {
+                    result = Staging.TryStage(address, data, toldAs);
+                }
+                catch (ArgumentException e)
+                {
+                    Note("refused", address, feedId, Clause(e), source);
+                    throw;
+                }
             }
 
             _admission.Count(result, hasDropped: dropped is not null);
@@ -249,8 +261,16 @@ public sealed class ConnPlugin : IAsyncDisposable
         FeedId? feedId = address.FeedId ?? FeedId.ReadLenient(data?.Key);
         if (Db.Find(address) is null && Refuses(address, feedId, source) is { } refusal)
             throw new ArgumentException(refusal, nameof(address));
-        if (Db.Set(address, data))
-            Note("remembered", address, feedId, ConnReason.Requested, source);
+        try
+        {
+            if (Db.Set(address, data))
+                Note("remembered", address, feedId, ConnReason.Requested, source);
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException and not ObjectDisposedException)
+        {
+            Note("refused", address, feedId, $"the address book does not take it: {Clause(e)}", source);
+            throw;
+        }
     }
 
     /// <summary>Removes a peer from the address book.</summary>
@@ -285,7 +305,10 @@ public sealed class ConnPlugin : IAsyncDisposable
         ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
         FeedId? feedId = address.FeedId ?? FeedId.ReadLenient(data?.Key);
-        string? refusal = IsBlocked(address, feedId) ? $"{feedId?.ToString() ?? address.ToString()} is blocked."
+        bool isBlocked = IsBlocked(address, feedId);
+        if (isBlocked)
+            Note("refused", address, feedId, ConnReason.Blocked, source);
+        string? refusal = isBlocked ? $"{feedId?.ToString() ?? address.ToString()} is blocked."
             : Hub.Get(address) is null ? Refuses(address, feedId, source)
             : null;
         return refusal is not null
@@ -387,7 +410,8 @@ public sealed class ConnPlugin : IAsyncDisposable
         MultiserverAddress? address = target.Address;
         FeedId? feedId = address is null ? target.FeedId
             : address.FeedId ?? Db.Find(address)?.FeedId ?? Staging.Get(address)?.FeedId ?? Hub.Get(address)?.FeedId;
-        int? hops = feedId is { } known ? HopsTo(known) : null;
+        bool isOurselves = feedId is not null && feedId == _options.OwnFeedId;
+        int? hops = feedId is { } known && !isOurselves ? _options.SocialGraph?.HopsTo(known) : null;
         var routes = new OrderedTable<WhyRoute>();
         var outlooks = new List<(WhyRoute Route, ConnPeer Peer)>();
         lock (Hub.Gate)
@@ -411,19 +435,24 @@ public sealed class ConnPlugin : IAsyncDisposable
             SchedulerOutlook outlook = ProblemOf(peer.Address, PeerSource.IsOwn(peer.ToldAs)) is { } problem
                 ? new SchedulerOutlook($"It is kept and not dialled: it {NeverDialled(problem)}")
                 : _scheduler.Explain(peer);
-            routes.Set(route.Address, route with { Outlook = outlook.Text, RetryAt = outlook.RetryAt });
+            routes.Set(route.Address, route with
+            {
+                Outlook = outlook.Text,
+                RetryAt = outlook.RetryAt,
+                RetryBy = outlook.RetryBy,
+                Place = outlook.Place,
+            });
         }
 
-        bool isRefused = false;
         if (address is not null && routes.TryGet(address, out WhyRoute? asked) && asked.Where == Nowhere && ProblemOf(address) is { } never)
         {
-            isRefused = true;
             routes.Set(address, asked with { Outlook = $"{asked.Outlook}, and {NeverDialled(never)}" });
         }
 
-        WhyRoute[] found = [.. routes.All.Where(r => r.Where != Nowhere || feedId is null || routes.Count == 1 || isRefused)];
-        IReadOnlyList<PeerNote> history = _history.Of(feedId is { } peerKnown ? PeerTarget.From(peerKnown) : target);
-        return new WhyReport(target, feedId, hops, _rules.Find(address, feedId), found, history);
+        WhyRoute[] found = [.. routes.All.Where(r => r.Where != Nowhere || r.Address == address || feedId is null || routes.Count == 1)];
+        PeerTarget subject = feedId is { } peerKnown ? PeerTarget.From(peerKnown) : target;
+        PeerNote[] history = [.. _history.Of(subject).Concat(_refusals.Of(subject)).OrderBy(n => n.Order).Select(n => n.Note)];
+        return new WhyReport(target, feedId, hops, _rules.Find(address, feedId), found, history) { IsOurselves = isOurselves };
 
         void Add(MultiserverAddress route)
         {
@@ -492,7 +521,11 @@ public sealed class ConnPlugin : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(room);
         bool may = _options.Scheduler.DialsAnyRoomForTunnels || Db.Get(room)?.Autoconnect != false;
         if (!may)
+        {
             Budget.CountRoom();
+            NoteRefusal(room.FeedId, room, "it is not dialled for a tunnel that no person asked for: its autoconnect is false");
+        }
+
         return may;
     }
 
@@ -518,6 +551,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         if (refusal is null)
             return Hub.ConnectAsync(address, null, ConnReason.Tunnel, isRequested, cancellationToken);
         Budget.CountRoom();
+        NoteRefusal(address.FeedId, address, $"a tunnel through it was not opened: {refusal.TrimEnd('.')}");
         return Task.FromException<IPeerConnection>(new ConnectFailedException(refusal));
     }
 
@@ -564,7 +598,27 @@ public sealed class ConnPlugin : IAsyncDisposable
         ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(what);
         ArgumentNullException.ThrowIfNull(reason);
-        Keep(subject, what, reason, address, source);
+        Keep(_history, subject, what, reason, address, source);
+    }
+
+    /// <summary>Notes for <see cref="Why"/> that a peer was refused that somebody else sent here, such as a caller for whom there is no room. For networks, and
+    /// for hosts that refuse peers. Quick, thread-safe and without effect once the manager is closed.</summary>
+    /// <param name="feedId">Who was refused, as its handshake has proved; null if that is not known.</param>
+    /// <param name="address">Where it is, or where its call came from; null if that is not known. If <paramref name="feedId"/> is null, too, there is nobody to
+    /// note it of, and nothing happens.</param>
+    /// <param name="reason">Why, as a clause without a full stop, such as <c>there are as many callers as may be</c>. It is kept as
+    /// <see cref="StrangerText.Show(string?, int)"/> shows it.</param>
+    /// <remarks>Kept apart from what else happened, of <see cref="ConnPluginOptions.HistoryPeers"/> peers and <see cref="ConnPluginOptions.HistoryNotes"/> refusals
+    /// each, the latest: strangers who call with ever new keys push out only each other. A caller that is refused before its handshake has not said who it is, and
+    /// cannot be noted.</remarks>
+    public void NoteRefusal(FeedId? feedId, MultiserverAddress? address, string reason)
+    {
+        ArgumentNullException.ThrowIfNull(reason);
+        if (IsClosed || (feedId is null && address is null))
+            return;
+        // One of the two is there.
+        PeerTarget subject = (feedId ?? address!.FeedId) is { } known ? PeerTarget.From(known) : PeerTarget.From(address!);
+        Keep(_refusals, subject, "refused", reason, address, null);
     }
 
     /// <summary>Why an address is not let in, and not dialled if it is in the address book: it can never be dialled here. Null if it
@@ -627,10 +681,10 @@ public sealed class ConnPlugin : IAsyncDisposable
     }
 
     internal void Note(string what, MultiserverAddress? address, FeedId? feedId, string reason, string? source) =>
-        Keep(feedId is { } peer ? PeerTarget.From(peer) : PeerTarget.From(address!), what, reason, address, source); // without a feed id it is about an address
+        Keep(_history, feedId is { } peer ? PeerTarget.From(peer) : PeerTarget.From(address!), what, reason, address, source); // without a feed id it is about an address
 
-    private void Keep(PeerTarget subject, string what, string reason, MultiserverAddress? address, string? source) =>
-        _history.Add(subject, new PeerNote(_options.TimeProvider.GetUtcNow(), what, StrangerText.Show(reason, StrangerText.KeptLength), address, source));
+    private void Keep(PeerHistory history, PeerTarget subject, string what, string reason, MultiserverAddress? address, string? source) =>
+        history.Add(subject, new PeerNote(_options.TimeProvider.GetUtcNow(), what, StrangerText.Show(reason, StrangerText.KeptLength), address, source));
 
     /// <summary>Refuses an address that can never be dialled, counts that and tells <see cref="Why"/>.</summary>
     /// <returns>The reason, in a sentence; null if it is let in.</returns>
@@ -652,10 +706,21 @@ public sealed class ConnPlugin : IAsyncDisposable
         RefusalReason.BenchFull => "the bench is full",
         RefusalReason.Blocked => ConnReason.Blocked,
         RefusalReason.Dismissed => ConnReason.Dismissed,
-        RefusalReason.OwnKey => "that is ourselves",
-        RefusalReason.TooManyRoutes => "it has as many routes as it may",
-        _ => "in connection",
+        _ => result.Explanation!, // it was refused
     };
+
+    // What an exception says, as a clause: without the name of the parameter and the full stop.
+    private static string Clause(Exception e)
+    {
+        string text = e is ArgumentException { ParamName: { } name } ? e.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : e.Message;
+        return text.TrimEnd('.');
+    }
+
+    // Who is connected to by nobody here, whatever a person does, or is not to be suggested.
+    private bool IsNeverSuggested(ConnPeer peer) =>
+        (peer.FeedId is { } feedId && (feedId == _options.OwnFeedId || _options.SocialGraph?.HopsTo(feedId) < 0))
+        || (HasRules && RuleOf(peer.Address, peer.FeedId) is not null)
+        || ProblemOf(peer.Address, PeerSource.IsOwn(peer.ToldAs)) is not null;
 
     private Task KeepAccepting(IPeerNetwork network) => SteadyLoop.RunAsync(
         "letting callers in", "No callers are let in at the moment.", token => AcceptAsync(network, token), States, _options.TimeProvider,
@@ -693,10 +758,10 @@ public sealed class ConnPlugin : IAsyncDisposable
 
     private bool IsWelcome(FeedId feedId)
     {
-        bool isBlocked = IsBlocked(null, feedId);
-        if (isBlocked)
-            Note("refused", null, feedId, ConnReason.Blocked, null);
-        return !isBlocked && feedId != _options.OwnFeedId;
+        string? refusal = IsBlocked(null, feedId) ? ConnReason.Blocked : feedId == _options.OwnFeedId ? ConnReason.Ourselves : null;
+        if (refusal is not null)
+            NoteRefusal(feedId, null, refusal);
+        return refusal is null;
     }
 
     private void OnHub(HubEvent e)
@@ -778,6 +843,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         DbPeer? known = Db.Find(address);
         Failure? failure = _failures.Find(address);
         int failures = Math.Max(failure?.Count ?? 0, known?.Data.Failure ?? 0);
+        bool wasConnected = _failures.WasConnected(address) || known?.Data.MeanDurationMs > 0;
         if (inHub?.Address == address)
         {
             CountsAsRoom(inHub, out string why);
@@ -785,14 +851,21 @@ public sealed class ConnPlugin : IAsyncDisposable
             if (why.Length > 0)
                 words = $"{words}; {why}";
             string? source = PeerSource.ToldBy(_glue.SourceOf(address));
-            return new WhyRoute(address, HubPeer.NameOf(inHub.State), source, failures, failure?.LastError, words, null);
+            return new WhyRoute(address, HubPeer.NameOf(inHub.State), source, failures, failure?.LastError, words, null) { WasConnected = wasConnected };
         }
 
         if (staged is null && known is null)
-            return new WhyRoute(address, Nowhere, null, failures, failure?.LastError, "It is neither on the bench nor in the address book", null);
+        {
+            string nowhere = inHub is not null && _glue.IsAway(address)
+                ? $"It is {HubPeer.NameOf(inHub.State)} by another route; this one left the bench, and comes back when that has ended, unless it expires before"
+                : inHub is not null ? $"It is {HubPeer.NameOf(inHub.State)} by another route; this one is neither on the bench nor in the address book"
+                : "It is neither on the bench nor in the address book";
+            return new WhyRoute(address, Nowhere, null, failures, failure?.LastError, nowhere, null) { WasConnected = wasConnected };
+        }
+
         waits = known is not null ? new ConnPeer(known) : new ConnPeer(staged!); // one of the two is there
         string where = staged is not null ? "staged" : "remembered";
-        return new WhyRoute(address, where, PeerSource.ToldBy(staged?.Source), failures, failure?.LastError, "", null);
+        return new WhyRoute(address, where, PeerSource.ToldBy(staged?.Source), failures, failure?.LastError, "", null) { WasConnected = wasConnected };
     }
 
     internal void ThrowIfClosed() => ObjectDisposedException.ThrowIf(IsClosed, this);

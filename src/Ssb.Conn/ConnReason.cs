@@ -57,6 +57,20 @@ public static class ConnReason
     /// <summary>This program ended the connection itself, and not through the hub.</summary>
     public const string EndedHere = "ended by this side";
 
+    /// <summary>The other side does not want us: it proved who it is and ended the connection at once, without having said anything; or it
+    /// ended the handshake as soon as it knew who we are, at an address where it was connected before.</summary>
+    public const string Unwanted = "it does not want us";
+
+    /// <summary>The other side ended the handshake as soon as it knew who we are, before it proved who it is. The protocol does not tell
+    /// which of the two it is.</summary>
+    public const string UnwantedOrAnother = "it does not want us, or is not whom we dialled";
+
+    /// <summary>The policy of the host refused it.</summary>
+    public const string HostPolicy = "the policy of this program refuses it";
+
+    /// <summary>It is our own feed id.</summary>
+    public const string Ourselves = "that is ourselves";
+
     /// <summary>It did not answer within its deadline.</summary>
     public const string TimedOut = "timed out";
 }

@@ -83,6 +83,10 @@ public sealed class ConnectFailedException : Exception
     /// manager does not count it as a failure of the peer. Defaults to false.</summary>
     public bool IsLocal { get; init; }
 
+    /// <summary>Did the other side end the attempt when it knew who we are, without having proved who it is? Then it does not want us, or it
+    /// is not whom we dialled; see <see cref="ConnReason.UnwantedOrAnother"/>. Defaults to false.</summary>
+    public bool IsUnwanted { get; init; }
+
     /// <summary>The exception with its causes and where they were thrown. The messages of the causes are shown as
     /// <see cref="Exception.Message"/> is.</summary>
     public override string ToString() => StrangerText.Show(this, LongestMessage);

@@ -23,6 +23,8 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
                 break;
             case HubEventType.ConnectingFailed:
                 string error = peer.Address.Hide(e.Error!.Message); // a failure has its error
+                if (e.Error is ConnectFailedException { IsUnwanted: true })
+                    error = WithVerdict(error, e.Reason);
                 Note(HubEvent.NameOf(e.Type), error);
                 if (e.Error is ConnectFailedException { IsLocal: true })
                     OnNotTried(peer, error);
@@ -77,6 +79,9 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
     /// <remarks>Other routes of the same identity say nothing of it: anybody can tell of a route to any identity.</remarks>
     public string? SourceOf(MultiserverAddress address) => _away.TryGetValue(address, out Away? away) ? away.Source : null;
 
+    /// <summary>Is an address off the bench only as long as its peer is in the hub?</summary>
+    public bool IsAway(MultiserverAddress address) => _away.Values.Any(away => away.Routes.Exists(route => route.Peer.Address == address));
+
     public void RecordPings()
     {
         foreach (Away away in _away.Values)
@@ -120,6 +125,13 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
         Return(peer, $"its dial failed: {error}", route => route.Peer.Text == peer.Address.Text ? With(route.Data, failure) : route.Data);
     }
 
+    // What a handshake says cannot know what the address was good for before.
+    private static string WithVerdict(string error, string verdict)
+    {
+        int doubt = error.IndexOf(" It does not want us, or ", StringComparison.Ordinal);
+        return doubt < 0 ? $"{verdict}: {error}" : verdict == ConnReason.Unwanted ? $"{verdict}: {error[..doubt]}" : error;
+    }
+
     // This machine could not even try: nothing was learned of the peer, and its wait does not grow.
     private void OnNotTried(HubPeer peer, string error)
     {
@@ -130,7 +142,7 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
 
     private void OnConnected(HubPeer peer, IPeerConnection connection)
     {
-        failures.Forget(peer.Address);
+        failures.Connected(peer.Address, isDialled: !peer.IsCaller || db.Find(peer.Address) is not null);
         Away away = _away[peer.Address]; // it was promoted just now
         (away.Connection, away.ConnectedAt) = (connection, Timestamp());
     }

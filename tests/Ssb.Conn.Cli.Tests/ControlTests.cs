@@ -315,13 +315,91 @@ public class ControlTests
         Assert.Equal(
             $"""
             @{Other}.ed25519, 2 hops away.
-              net:192.168.1.5:8008~shs:{Other}:*** is staged, told of by lan:eth0/10.0.0.1. It waits (not before 1970-01-01 00:33:20Z). Failed 3 times since the last connection. The last error: nobody answered
+              net:192.168.1.5:8008~shs:{Other}:*** is staged, told of by lan:eth0/10.0.0.1. It waits (about 1970-01-01 00:33:20Z at the earliest). Failed 3 times. The last error: nobody answered
               1970-01-01 00:16:40Z connecting-failed: refused?[2J (told of by lan:eth0/10.0.0.1)
 
             """.ReplaceLineEndings("\n"),
             text);
         Assert.Equal(report.ToJson() + "\n", json);
         Assert.Equal($"""conn.why ["@{Other}.ed25519"]""", await NextCallAsync(peer));
+    }
+
+    [Theory]
+    [InlineData("", "T.", "Nothing is known of it now.")]
+    [InlineData("\"hops\":-1", "T, blocked in the social graph.", "Nothing is known of it now.")]
+    [InlineData("\"hops\":1", "T, 1 hop away.", "Nothing is known of it now.")]
+    [InlineData("\"hops\":0", "T, the peer itself.", "Nothing is known of it now.")]
+    [InlineData("\"ourselves\":true", "T: this is the peer itself, which it neither stages nor dials.")]
+    [InlineData("\"ourselves\":false", "T.", "Nothing is known of it now.")]
+    [InlineData("\"key\":\"K\"", "T is K.", "Nothing is known of it now.")]
+    [InlineData("\"key\":\"T\"", "T.", "Nothing is known of it now.")]
+    [InlineData("\"rule\":{\"kind\":\"block\",\"since\":1000,\"until\":2000}", "T.", "It is blocked since 1970-01-01 00:00:01Z, until 1970-01-01 00:00:02Z.", "Nothing is known of it now.")]
+    [InlineData("\"rule\":{\"kind\":\"dismiss\",\"since\":1000}", "T.", "It is dismissed since 1970-01-01 00:00:01Z.", "Nothing is known of it now.")]
+    [InlineData("\"history\":[{\"at\":1000,\"what\":\"refused\",\"reason\":\"no room\",\"source\":\"pub:x\"}]", "T.", "It is neither connected, nor on the bench, nor in the address book.", "  1970-01-01 00:00:01Z refused: no room (told of by pub:x)")]
+    [InlineData("\"history\":[{\"at\":1000,\"what\":\"blocked\",\"reason\":\"blocked until x\"}]", "T.", "It is neither connected, nor on the bench, nor in the address book.", "  1970-01-01 00:00:01Z blocked until x")]
+    [InlineData("\"routes\":[{\"address\":\"net:h:1\",\"where\":\"remembered\",\"outlook\":\"X\",\"retryAt\":1000,\"retryBy\":2000}]", "T.", "  net:h:1 is remembered. X (about 1970-01-01 00:00:01Z, by 1970-01-01 00:00:02Z at the latest).")]
+    [InlineData("\"routes\":[{\"address\":\"net:h:1\",\"where\":\"remembered\",\"outlook\":\"X\",\"retryAt\":1000}]", "T.", "  net:h:1 is remembered. X (about 1970-01-01 00:00:01Z at the earliest).")]
+    [InlineData("\"routes\":[{\"address\":\"net:h:1\",\"where\":\"remembered\",\"outlook\":\"X\",\"retryBy\":2000}]", "T.", "  net:h:1 is remembered. X (by 1970-01-01 00:00:02Z at the latest).")]
+    [InlineData("\"routes\":[{\"address\":\"net:h:1\",\"where\":\"remembered\",\"outlook\":\"X\",\"failures\":1}]", "T.", "  net:h:1 is remembered. X. Failed 1 time.")]
+    [InlineData("\"routes\":[{\"address\":\"net:h:1\",\"where\":\"staged\",\"source\":\"lan:x\",\"outlook\":\"X\",\"failures\":2,\"wasConnected\":true,\"lastError\":\"E\"}]", "T.", "  net:h:1 is staged, told of by lan:x. X. Failed 2 times since the last connection. The last error: E")]
+    [InlineData("\"routes\":[{\"outlook\":null},{\"address\":\"net:h:1\"}],\"history\":[{\"what\":\"a\",\"reason\":\"b\",\"address\":\"net:h:1\"}]", "T.", "  ? is somewhere. Nothing is said of what comes next.", "  net:h:1 is somewhere. Nothing is said of what comes next.", "   a: b, net:h:1")]
+    public async Task Why_EachPartOfAReport_HasItsWords(string parts, params string[] lines)
+    {
+        await using var peer = new PeerStandIn();
+        peer.Answers["conn.why"] = _ => JsonElement.Parse($"{{\"subject\":\"T\"{(parts.Length == 0 ? "" : ",")}{parts}}}");
+        (int code, string text, _) = await Cli.RunAsync(["why", $"@{Other}.ed25519", .. peer.Options]);
+        Assert.Equal((0, string.Concat(lines.Select(line => line + "\n"))), (code, text));
+    }
+
+    [Theory]
+    [InlineData("self", "that is the peer itself"), InlineData("blocked", "it is blocked"), InlineData("dismissed", "it is dismissed until 2999-01-01 00:00:00Z")]
+    [InlineData("remembered and blocked", "it is blocked"), InlineData("graph", "it is blocked in the social graph"), InlineData("full", "the bench is full")]
+    [InlineData("connected", "it is connected already"), InlineData("connected elsewhere", "it is connected already, by another route")]
+    [InlineData("new", null), InlineData("staged", null)]
+    public async Task Stage_OfWhomThePeerDoesNotStage_FailsAndSaysWhy(string who, string? reason)
+    {
+        string folder = Directory.CreateTempSubdirectory("ssb-conn-test").FullName;
+        try
+        {
+            using KeyPair keys = SecretFile.Create(Path.Combine(folder, "secret"));
+            await using SsbPeer other = await SsbPeer.StartAsync(Unhurried.Peer with { Listen = ["net:127.0.0.1:0~shs"], Conn = Unhurried.Conn with { Autostart = false } }, TestContext.Current.CancellationToken);
+            await using SsbPeer peer = await SsbPeer.StartAsync(
+                Unhurried.Peer with
+                {
+                    Keys = keys,
+                    Listen = ["net:127.0.0.1:0~shs"],
+                    Conn = Unhurried.Conn with { Autostart = false, SocialGraph = who == "graph" ? new Blocking() : null, Staging = new StagingOptions { Capacity = 1 } },
+                },
+                TestContext.Current.CancellationToken);
+            MultiserverAddress address = who == "self" ? peer.Addresses[0] : other.Addresses[0];
+            if (who.EndsWith("blocked", StringComparison.Ordinal))
+                peer.Conn.Block(PeerTarget.From(other.Id));
+            if (who.StartsWith("remembered", StringComparison.Ordinal))
+                peer.Conn.Remember(address);
+            if (who == "dismissed")
+                peer.Conn.Dismiss(PeerTarget.From(other.Id), new DateTimeOffset(2999, 1, 1, 0, 0, 0, TimeSpan.Zero));
+            if (who is "full")
+                peer.Conn.Stage(s_address);
+            if (who is "staged")
+                peer.Conn.Stage(address);
+            if (who.StartsWith("connected", StringComparison.Ordinal))
+                await peer.Conn.ConnectAsync(address, cancellationToken: TestContext.Current.CancellationToken);
+            if (who == "connected elsewhere")
+                address = MultiserverAddress.Parse($"ws://127.0.0.1:1~shs:{other.Id.ToBase64()}");
+
+            string[] options = ["--remote", peer.Addresses[0].Text, "--secret", Path.Combine(folder, "secret"), "--timeout", "3m"];
+            (int code, string output, string error) = await Cli.RunAsync(["stage", address.Text, .. options]);
+            Assert.Equal((reason is null ? 0 : 1, reason is null), (code, error.Length == 0));
+            if (reason is not null)
+                Assert.EndsWith($"refused to stage {address}: {reason}\n", error, StringComparison.Ordinal);
+            else
+                Assert.Equal(who == "staged" ? $"{address} was staged before, and has its data updated.\n" : $"Staged {address}.\n", output);
+            Assert.Equal(reason is null || who == "full" ? 1 : 0, peer.Conn.Staging.Count);
+        }
+        finally
+        {
+            TestFolder.Delete(folder);
+        }
     }
 
     [Theory]
@@ -556,5 +634,13 @@ public class ControlTests
             socket.Dispose();
             return null;
         }
+    }
+
+    /// <summary>A social graph in which everybody is blocked.</summary>
+    private sealed class Blocking : ISocialGraph
+    {
+        public bool IsLoaded => true;
+
+        public int? HopsTo(FeedId feedId) => -1;
     }
 }

@@ -35,7 +35,9 @@ internal sealed class AddressCommand : CliCommand
 
     public static AddressCommand Stage(TimeProvider time) => new(
         "stage", "Put a peer on the bench of those that a running peer could connect to.", true,
-        "A peer that is staged already has its data updated; one that is connected is not staged.", "true, or false if it was there before",
+        "A peer that is staged already has its data updated. One that is connected, blocked or dismissed, or\n" +
+        "the peer itself, is refused: the reason is printed, and the exit code is 1.",
+        "true, or false if it was there before",
         (address, result) => JsonText.IsTrue(result) ? $"Staged {address}." : $"{address} was staged before, and has its data updated; or it is connected.", time);
 
     public static AddressCommand Unstage(TimeProvider time) => new(
@@ -69,9 +71,17 @@ internal sealed class AddressCommand : CliCommand
             RpcValue result = await peer.CallAsync($"conn.{Name}", data is { } given ? [address.Text, given] : [address.Text], cancellationToken);
             if (Name == "connect" && JsonText.IsFalse(result)) // so a JavaScript peer says it
                 throw new FailedException($"the peer does not connect to {address} now: it is dialling it already, or disconnecting from it; try again in a while");
-            if (Name == "stage" && JsonText.IsFalse(result) && await RefusalAsync(peer, address, cancellationToken) is { } refusal)
-                throw new FailedException($"the peer at {peer.Where} refused to stage {address}: {refusal}");
-            await console.Output.WriteLineAsync(RemoteOptions.IsJson(parsed) ? Json(address, result) : TerminalText.Clean(_sentence(address.ToString(), result)));
+            string sentence = _sentence(address.ToString(), result);
+            if (Name == "stage" && JsonText.IsFalse(result))
+            {
+                (bool isStaged, string? refusal) = await RefusalAsync(peer, address, cancellationToken);
+                if (refusal is not null)
+                    throw new FailedException($"the peer at {peer.Where} refused to stage {address}: {refusal}");
+                if (isStaged)
+                    sentence = $"{address} was staged before, and has its data updated.";
+            }
+
+            await console.Output.WriteLineAsync(RemoteOptions.IsJson(parsed) ? Json(address, result) : TerminalText.Clean(sentence));
         });
     }
 
@@ -88,12 +98,12 @@ internal sealed class AddressCommand : CliCommand
         }
     }
 
-    /// <summary>Why a peer of ours refused to stage an address, for which it gives the same answer as for one that it has; null if it has
-    /// the address, or cannot say.</summary>
-    private static async Task<string?> RefusalAsync(RemotePeer peer, MultiserverAddress address, CancellationToken cancellationToken)
+    /// <summary>Asks a peer of ours why it refused to stage an address, for which it gives the same answer as for one that it has.</summary>
+    /// <returns>Whether it has the address on the bench, and why it refused it; neither if it cannot say.</returns>
+    private static async Task<(bool IsStaged, string? Refusal)> RefusalAsync(RemotePeer peer, MultiserverAddress address, CancellationToken cancellationToken)
     {
         if (!peer.Has("conn.why"))
-            return null;
+            return (false, null);
         JsonElement report;
         try
         {
@@ -101,15 +111,22 @@ internal sealed class AddressCommand : CliCommand
         }
         catch (FailedException)
         {
-            return null;
+            return (false, null);
         }
 
         JsonElement[] routes = [.. JsonText.List(report, "routes")];
-        bool isThere = routes.Any(route => IsOfIt(route) ? Where(route) != "nowhere" : Where(route) is "connecting" or "connected" or "disconnecting");
+        if (routes.Any(route => IsOfIt(route) && Where(route) == "staged"))
+            return (true, null);
+        if (WhyText.IsPeerItself(report))
+            return (false, "that is the peer itself");
+        if (WhyText.Decided(report) is { } decided)
+            return (false, $"it is {decided}");
+        if (routes.FirstOrDefault(route => Where(route) is "connecting" or "connected" or "disconnecting") is { ValueKind: JsonValueKind.Object } inHub)
+            return (false, $"it is {Where(inHub)} already{(IsOfIt(inHub) ? "" : ", by another route")}");
+        if (JsonText.Number(report, "hops") < 0)
+            return (false, "it is blocked in the social graph");
         JsonElement last = JsonText.List(report, "history").LastOrDefault(IsOfIt);
-        return !isThere && JsonText.Of(last, "what") == "refused" && JsonText.Of(last, "reason") is { } reason
-            ? address.Hide(reason)
-            : null;
+        return (false, JsonText.Of(last, "what") == "refused" && JsonText.Of(last, "reason") is { } reason ? address.Hide(reason) : null);
 
         bool IsOfIt(JsonElement part) => JsonText.Of(part, "address") == address.Text;
 

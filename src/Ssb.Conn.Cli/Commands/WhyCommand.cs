@@ -16,11 +16,14 @@ internal sealed class WhyCommand : CliCommand
           ssb-conn why net:192.168.1.4:8008~shs:KEY
 
         JSON, one line (MS is Unix time in milliseconds; what is not known is left out):
-          {"subject":TARGET,"key":"@KEY.ed25519","hops":1,
+          {"subject":TARGET,"key":"@KEY.ed25519","ourselves":true,"hops":1,
            "rule":{"target":TARGET,"kind":"dismiss","since":MS,"until":MS},
            "routes":[{"address":ADDRESS,"where":"staged","source":"lan:...","failures":0,"lastError":TEXT,
-                      "outlook":TEXT,"retryAt":MS}],
+                      "outlook":TEXT,"retryAt":MS,"retryBy":MS,"place":1,"wasConnected":true}],
            "history":[{"at":MS,"what":"connecting-failed","reason":TEXT,"address":ADDRESS,"source":"lan:..."}]}
+
+        It is dialled between "retryAt" and "retryBy", as things stand: chance decides when. "place" is its
+        place among those that wait. "hops" needs a social graph; "ourselves" is there for the peer itself.
 
         {{RemoteOptions.Help}}
 

@@ -33,14 +33,21 @@ internal static class WhyText
         if (JsonText.Member(report, "rule") is { } rule)
             yield return TerminalText.Clean(Rule(rule));
 
-        JsonElement[] routes = [.. JsonText.List(report, "routes")];
-        if (routes.Length == 0)
-            yield return "Nothing is known of it now.";
+        JsonElement[] routes = [.. JsonText.List(report, "routes")], history = [.. JsonText.List(report, "history")];
+        if (routes.Length == 0 && !IsPeerItself(report))
+            yield return history.Length == 0 ? "Nothing is known of it now." : "It is neither connected, nor on the bench, nor in the address book.";
         foreach (JsonElement route in routes)
             yield return TerminalText.Clean("  " + Route(route));
-        foreach (JsonElement note in JsonText.List(report, "history"))
+        foreach (JsonElement note in history)
             yield return TerminalText.Clean("  " + Note(note, routes.Length != 1));
     }
+
+    /// <summary>Is it about the peer that answers?</summary>
+    public static bool IsPeerItself(JsonElement report) => JsonText.Member(report, "ourselves") is { ValueKind: JsonValueKind.True };
+
+    /// <summary>What a person decided, if that is in force, such as <c>blocked until 2026-01-01 00:00:00Z</c>; null if nothing is.</summary>
+    public static string? Decided(JsonElement report) =>
+        JsonText.Member(report, "rule") is { } rule ? $"{KindOf(rule)}{At(" until", rule, "until")}" : null;
 
     private static string Subject(JsonElement report)
     {
@@ -54,20 +61,22 @@ internal static class WhyText
             1 => ", 1 hop away",
             var many => $", {many:0} hops away",
         };
-        return $"{subject}{(key is null || key == subject ? "" : $" is {key}")}{hops}.";
+        string named = $"{subject}{(key is null || key == subject ? "" : $" is {key}")}";
+        return IsPeerItself(report) ? $"{named}: this is the peer itself, which it neither stages nor dials." : $"{named}{hops}.";
     }
 
     private static string Rule(JsonElement rule)
     {
-        string kind = JsonText.Of(rule, "kind") == "block" ? "blocked" : "dismissed";
         string cause = JsonText.Of(rule, "unknownKind") switch
         {
             null => "",
             "" => "; the rule in conn-rules.json gives no kind, and so counts as a block",
             { } other => $"; conn-rules.json gives the kind '{other}', which is not known, and so counts as a block",
         };
-        return $"It is {kind}{At(" since", rule, "since")}{At(", until", rule, "until")}{cause}.";
+        return $"It is {KindOf(rule)}{At(" since", rule, "since")}{At(", until", rule, "until")}{cause}.";
     }
+
+    private static string KindOf(JsonElement rule) => JsonText.Of(rule, "kind") == "block" ? "blocked" : "dismissed";
 
     private static string Route(JsonElement route)
     {
@@ -76,22 +85,36 @@ internal static class WhyText
         if (JsonText.Of(route, "source") is { } source)
             text.Append(", told of by ").Append(source);
         text.Append(". ").Append(JsonText.Of(route, "outlook") ?? "Nothing is said of what comes next");
-        if (JsonText.Time(JsonText.Number(route, "retryAt")) is { } retry)
-            text.Append($" (not before {retry:u})");
-        text.Append('.');
+        text.Append(Times(JsonText.Time(JsonText.Number(route, "retryAt")), JsonText.Time(JsonText.Number(route, "retryBy")))).Append('.');
         double failures = JsonText.Number(route, "failures") ?? 0;
         if (failures > 0)
-            text.Append($" Failed {failures:0} {(failures == 1 ? "time" : "times")} since the last connection.");
+        {
+            string since = JsonText.Member(route, "wasConnected") is { ValueKind: JsonValueKind.True } ? " since the last connection" : "";
+            text.Append($" Failed {failures:0} {(failures == 1 ? "time" : "times")}{since}.");
+        }
+
         if (JsonText.Of(route, "lastError") is { } error)
             text.Append(" The last error: ").Append(Hidden(error, JsonText.Of(route, "address")));
         return text.ToString();
     }
 
+    // Chance decides within these two. Where others go before it, no latest time is known.
+    private static string Times(DateTimeOffset? from, DateTimeOffset? to) => (from, to) switch
+    {
+        ({ } at, { } by) => $" (about {at:u}, by {by:u} at the latest)",
+        ({ } at, null) => $" (about {at:u} at the earliest)",
+        (null, { } by) => $" (by {by:u} at the latest)",
+        _ => "",
+    };
+
     private static string Note(JsonElement note, bool withAddress)
     {
+        string what = JsonText.Of(note, "what") ?? "", reason = Hidden(JsonText.Of(note, "reason"), JsonText.Of(note, "address")) ?? "";
+        // The words of a rule begin with what was decided, such as "blocked until ...".
+        string happened = what.Length > 0 && reason.StartsWith(what, StringComparison.Ordinal) ? "" : $"{what}: ";
         string told = JsonText.Of(note, "source") is { } source ? $" (told of by {source})" : "";
         string address = withAddress && Shown(JsonText.Of(note, "address")) is { } shown ? $", {shown}" : "";
-        return $"{At("", note, "at").TrimStart()} {JsonText.Of(note, "what")}: {Hidden(JsonText.Of(note, "reason"), JsonText.Of(note, "address"))}{told}{address}";
+        return $"{At("", note, "at").TrimStart()} {happened}{reason}{told}{address}";
     }
 
     private static string At(string before, JsonElement of, string name) =>

@@ -11,7 +11,10 @@ internal sealed record Failure(int Count, string LastError, DateTimeOffset At, D
 /// first. Not thread-safe: guarded by the hub's lock.</summary>
 internal sealed class FailureMemory(int capacity)
 {
+    private static readonly object s_connected = new();
+
     private readonly OrderedTable<Failure> _failures = new();
+    private readonly OrderedTable<object> _connected = new(); // addresses that were connected, bounded likewise
 
     public Failure? Find(MultiserverAddress address) => _failures.TryGet(address, out Failure? failure) ? failure : null;
 
@@ -25,5 +28,20 @@ internal sealed class FailureMemory(int capacity)
         return failure;
     }
 
-    public void Forget(MultiserverAddress address) => _failures.Remove(address, out _);
+    /// <summary>An address is connected: what failed before is forgotten.</summary>
+    /// <param name="address">The address.</param>
+    /// <param name="isDialled">Can it be dialled? Else it is only where a call came from, and is not remembered.</param>
+    public void Connected(MultiserverAddress address, bool isDialled)
+    {
+        bool hasFailed = _failures.Remove(address, out _);
+        if (!isDialled && !hasFailed)
+            return;
+        _connected.Remove(address, out _); // it is the latest now
+        if (_connected.Count >= capacity)
+            _connected.RemoveFirst();
+        _connected.Set(address, s_connected);
+    }
+
+    /// <summary>Was an address that we dialled connected since the manager was opened?</summary>
+    public bool WasConnected(MultiserverAddress address) => _connected.TryGet(address, out _);
 }

@@ -81,6 +81,13 @@ public sealed class ConnHub : IAsyncDisposable
     /// <summary>May a peer in the hub be asked for at the path of its address? See <see cref="PeerDial.KeepsPath"/>; it may unless set. Asked as <see cref="ReachOf"/> is.</summary>
     internal Func<MultiserverAddress, bool>? KeepsPathOf { private get; set; }
 
+    /// <summary>Told of each caller, and each dial that a person or a program asked for, that the hub refuses: where it is, who it is, and why. Ours, and
+    /// throws nothing.</summary>
+    internal Action<MultiserverAddress, FeedId?, string>? Refused { private get; set; }
+
+    /// <summary>Was an address connected before? Asked under <see cref="Gate"/>. Ours, and throws nothing.</summary>
+    internal Func<MultiserverAddress, bool>? WasConnected { private get; set; }
+
     /// <summary>Counts changes.</summary>
     internal long Version => Volatile.Read(ref _version);
 
@@ -120,7 +127,10 @@ public sealed class ConnHub : IAsyncDisposable
             }
 
             if (Dial_NeedsLock(address, data, reason, isRequested, out entry!) is { } refusal)
+            {
+                Refused?.Invoke(address, address.FeedId ?? FeedId.ReadLenient(data?.Key), refusal);
                 return Task.FromException<IPeerConnection>(new ConnectFailedException(refusal));
+            }
         }
 
         RunDeferred();
@@ -135,15 +145,20 @@ public sealed class ConnHub : IAsyncDisposable
         ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(connection);
         IPeerConnection? dropped = connection;
-        Entry? entry;
+        Entry? entry = null;
         lock (Gate)
         {
             ThrowIfClosed();
-            entry = Refusal_NeedsLock(connection.Address, connection.FeedId) is null ? TakeCaller_NeedsLock(connection, out dropped) : null;
-            if (entry is not null)
+            string? refusal = Refusal_NeedsLock(connection.Address, connection.FeedId) ?? CallerRefusal_NeedsLock(connection);
+            if (refusal is null)
             {
+                entry = TakeCaller_NeedsLock(connection, out dropped);
                 ProbeOthers_NeedsLock(entry, connection);
                 Settle_NeedsLock(entry);
+            }
+            else
+            {
+                Refused?.Invoke(connection.Address, connection.FeedId, refusal);
             }
         }
 
@@ -434,13 +449,26 @@ public sealed class ConnHub : IAsyncDisposable
         }
     }
 
+    /// <summary>Why no dial can begin now, whoever is dialled: a sentence. Null if one can.</summary>
+    internal string? DialRefusal()
+    {
+        lock (Gate)
+            return DialRefusal_NeedsLock();
+    }
+
+    private string? DialRefusal_NeedsLock() =>
+        _entries.Count >= _options.Capacity ? Full_NeedsLock()
+        : _dials < _options.MaxDials ? null
+        : _dials == 1 ? "1 dial is under way, and no more may be."
+        : $"{_dials:N0} dials are under way, the most that may be.";
+
+    private string Full_NeedsLock() => $"The hub is full: it has {_entries.Count:N0} {(_entries.Count == 1 ? "peer" : "peers")}, the most that it holds.";
+
     private string? Dial_NeedsLock(MultiserverAddress address, PeerData? data, string reason, bool isRequested, out Entry? entry)
     {
         entry = null;
-        if (_entries.Count >= _options.Capacity)
-            return $"The hub is full: it has {_entries.Count:N0} peers, the most that it holds.";
-        if (_dials >= _options.MaxDials)
-            return $"{_dials:N0} dials are under way, the most that may be.";
+        if (DialRefusal_NeedsLock() is { } full)
+            return full;
         FeedId? key = address.FeedId ?? FeedId.ReadLenient(data?.Key);
         if (Refusal_NeedsLock(address, key) is { } refusal)
             return refusal;
@@ -526,7 +554,7 @@ public sealed class ConnHub : IAsyncDisposable
             Failed(entry, e switch
             {
                 ConnectFailedException when Cause(e, address) is not null => e,
-                ConnectFailedException failed => new ConnectFailedException(address.Hide(e.Message)) { IsLocal = failed.IsLocal },
+                ConnectFailedException failed => new ConnectFailedException(address.Hide(e.Message)) { IsLocal = failed.IsLocal, IsUnwanted = failed.IsUnwanted },
                 _ when timeout.IsCancellationRequested && !entry.GivenUp.IsCancellationRequested && !_closingToken.IsCancellationRequested =>
                     new ConnectFailedException($"{address} did not answer within {deadline.TotalSeconds:0.###} s.", Cause(e, address)),
                 OperationCanceledException => new ConnectFailedException($"The dial of {address} was given up.", Cause(e, address)),
@@ -630,6 +658,8 @@ public sealed class ConnHub : IAsyncDisposable
             // Who called meanwhile is connected all the same; who was disconnected has been told so.
             if (IsThere_NeedsLock(entry) && entry.View.State == HubState.Connecting)
             {
+                if (error is ConnectFailedException { IsUnwanted: true })
+                    reason = WasConnected?.Invoke(entry.View.Address) == true ? ConnReason.Unwanted : ConnReason.UnwantedOrAnother;
                 Remove_NeedsLock(entry);
                 Tell_NeedsLock(new HubEvent(HubEventType.ConnectingFailed, entry.View, reason) { Error = error });
             }
@@ -644,19 +674,26 @@ public sealed class ConnHub : IAsyncDisposable
             _ = entry.Dialled.Task.Exception; // nobody need wait for it: the event has told
     }
 
-    /// <returns>Where it is now, in the place of what is to be dropped; null if it is refused, and itself to be dropped.</returns>
-    private Entry? TakeCaller_NeedsLock(IPeerConnection connection, out IPeerConnection? dropped)
+    // Of a caller: the entry that it belongs to, if there is one.
+    private Entry? EntryOf_NeedsLock(IPeerConnection caller) =>
+        _byKey.GetValueOrDefault(caller.FeedId)
+        ?? (_entries.TryGet(caller.Address, out Entry? sameAddress) && sameAddress.View.FeedId is null ? sameAddress : null);
+
+    private string? CallerRefusal_NeedsLock(IPeerConnection caller) => EntryOf_NeedsLock(caller) switch
     {
-        dropped = connection;
-        Entry? entry = _byKey.GetValueOrDefault(connection.FeedId);
-        if (entry is null && _entries.TryGet(connection.Address, out Entry? sameAddress))
-            entry = sameAddress.View.FeedId is null ? sameAddress : null;
-        if (entry is { View.State: HubState.Disconnecting })
-            return null;
+        { View.State: HubState.Disconnecting } => "its connection before is being ended just now.",
+        not null => null,
+        null when _entries.Count >= _options.Capacity => Full_NeedsLock(),
+        null => _entries.TryGet(caller.Address, out _) ? "another peer is in connection at the address that it called from." : null,
+    };
+
+    /// <summary>Takes in a caller that is not refused.</summary>
+    /// <returns>Where it is now, in the place of what is to be dropped.</returns>
+    private Entry TakeCaller_NeedsLock(IPeerConnection connection, out IPeerConnection? dropped)
+    {
+        Entry? entry = EntryOf_NeedsLock(connection);
         if (entry is null)
         {
-            if (_entries.Count >= _options.Capacity || _entries.TryGet(connection.Address, out _))
-                return null;
             dropped = null;
             entry = new Entry(new HubPeer(connection.Address, HubState.Connected, connection.FeedId, Inferred(connection.Address, PeerData.Empty), isCaller: true, Now(), Timestamp())) { HasDialled = true, Incoming = connection };
             Add_NeedsLock(entry);

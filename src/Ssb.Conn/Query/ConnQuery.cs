@@ -25,6 +25,9 @@ public enum ConnectablePool
 /// <param name="staging">The bench.</param>
 public sealed class ConnQuery(ConnDb db, ConnHub hub, ConnStaging staging)
 {
+    /// <summary>Who is left out of suggestions: nobody unless set. Quick, and throws nothing.</summary>
+    internal Func<ConnPeer, bool>? IsOut { private get; init; }
+
     /// <summary>Everybody: who could be connected to, and who is in connection.</summary>
     /// <exception cref="ObjectDisposedException">A pool is closed.</exception>
     public IReadOnlyCollection<ConnPeer> PeersAll()
@@ -51,7 +54,8 @@ public sealed class ConnQuery(ConnDb db, ConnHub hub, ConnStaging staging)
     public IReadOnlyCollection<ConnPeer> PeersConnectable(ConnectablePool pool = ConnectablePool.Db) => Collect(pool, hub.Snapshot());
 
     /// <summary>Who could be connected to, one suggestion for each identity, with its routes in order of preference; those in connection by
-    /// another route left out.</summary>
+    /// another route left out. Of a <see cref="ConnPlugin"/> also those that are blocked or dismissed, ourselves, and routes that can never be dialled
+    /// here.</summary>
     /// <exception cref="ObjectDisposedException">A pool is closed.</exception>
     public IReadOnlyList<Suggestion> Suggestions()
     {
@@ -61,6 +65,8 @@ public sealed class ConnQuery(ConnDb db, ConnHub hub, ConnStaging staging)
         var all = new List<List<ConnPeer>>();
         foreach (ConnPeer peer in Collect(ConnectablePool.DbAndStaging, inHub))
         {
+            if (IsOut?.Invoke(peer) == true)
+                continue;
             if (peer.FeedId is not { } key)
             {
                 all.Add([peer]);

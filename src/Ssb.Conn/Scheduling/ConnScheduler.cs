@@ -36,7 +36,7 @@ public sealed class ConnScheduler : IConnScheduler
     private readonly DialTurns _peerTurns = new();
     private readonly Excess _roomExcess = new(), _peerExcess = new(), _roomCallerExcess = new(), _peerCallerExcess = new();
     private long _lastRotation = Never;
-    private long _lastLook;
+    private long _lastLook; // also read without the lock
     private long _lastTimeOfDay; // at the last look, in Unix milliseconds
     private long _timeOfDay; // at this look
     private double _fresh; // for how long the network is what it is, at this look
@@ -108,32 +108,147 @@ public sealed class ConnScheduler : IConnScheduler
     }
 
     /// <inheritdoc/>
+    /// <remarks>It is what the next looks do if nothing changes. Three in ten peers, drawn anew at each look, wait half as long as the others: hence a time
+    /// from which a peer may be dialled, and one by which it is.</remarks>
     public SchedulerOutlook Explain(ConnPeer peer)
     {
-        if (!IsRunning)
-            return new SchedulerOutlook("The scheduler is stopped, so only a person dials");
-        if (Obstacle(peer) is { } obstacle)
-            return new SchedulerOutlook(obstacle);
         HubPeer[] inHub = _plugin.Hub.Snapshot();
-        if (peer.FeedId is { } key && Array.Find(inHub, p => p.FeedId == key && p.Address != peer.Address) is { } other)
-            return new SchedulerOutlook($"It is {HubPeer.NameOf(other.State)} at another address, and waits until that has ended");
+        HubPeer? other = peer.FeedId is { } key ? Array.Find(inHub, p => p.FeedId == key && p.Address != peer.Address) : null;
+        string elsewhere = other is null ? "" : $"it is {HubPeer.NameOf(other.State)} by another route";
+        if (!IsRunning)
+            return new SchedulerOutlook(Also("The scheduler is stopped, so only a person dials"));
+        if (Obstacle(peer) is { } obstacle)
+            return new SchedulerOutlook(Also(obstacle));
+        if (other is not null)
+            return new SchedulerOutlook($"I{elsewhere[1..]}; this one is not dialled until that has ended");
         bool isRoom = peer.Kind == PeerKind.Room;
         if (isRoom && peer.Pool == PeerPool.Staging)
             return new SchedulerOutlook("A room that is not remembered is dialled by a person");
+        string kind = isRoom ? "rooms" : "peers";
         int quota = isRoom ? _options.RoomQuota : _options.PeerQuota;
-        int up = inHub.Count(p => p.State == HubState.Connected && _plugin.CountsAsRoom(p) == isRoom
-            && (_options.CountsCallers || !p.IsCaller));
+        if (quota == 0)
+            return new SchedulerOutlook($"There are no slots for {kind}, so only a person dials it");
+        if (IsPaused(out string why))
+            return new SchedulerOutlook(why);
+
         long timeOfDay = _plugin.StateTimes.Read();
-        double left = LeftOf(peer, Fullness(quota, up), isLucky: false, timeOfDay);
-        bool isPaused = IsPaused(out string why);
-        bool isFull = up >= quota;
-        string text = isPaused ? why
-            : isFull ? $"All {quota} slots for {(isRoom ? "rooms" : "peers")} are taken; it waits for its turn"
-            : _plugin.Budget.IsExhausted ? $"{_options.DialsPerMinute:N0} connections were opened in the last minute, the most that may be; it waits for the next"
-            : left > 0 ? "It is left alone for a while" : "To be dialled next";
-        double retryAt = timeOfDay + left;
-        return new SchedulerOutlook(text, left > 0 && Math.Abs(retryAt) < StagingJson.LatestTime ? DateTimeOffset.FromUnixTimeMilliseconds((long)retryAt) : null);
+        HubPeer[] ofKind = Array.FindAll(inHub, p => _plugin.CountsAsRoom(p) == isRoom);
+        int up = ofKind.Count(p => p.State == HubState.Connected && (_options.CountsCallers || !p.IsCaller));
+        int free = Math.Max(0, quota - up - Dialling(ofKind, Now()));
+        double fullness = Fullness(quota, up);
+        (double earliest, double latest, MultiserverAddress? better, bool isContested) = LeftOfPeer(peer, fullness, timeOfDay);
+        if (better is not null)
+            return new SchedulerOutlook($"Another route to it is dialled before this one: {better}");
+        (int place, bool isCertain) = PlaceOf(peer, isRoom, latest, fullness, inHub, ofKind, timeOfDay);
+        string nth = isCertain ? $"the {Ordinal(place)}" : $"about the {Ordinal(place)}";
+        if (free == 0)
+            return new SchedulerOutlook($"{(quota == 1 ? $"The only slot for {kind} is" : $"All {quota:N0} slots for {kind} are")} taken; it waits for its turn, as {nth}") { Place = place };
+        if (_plugin.Hub.DialRefusal() is { } refusal)
+            return new SchedulerOutlook($"{refusal.TrimEnd('.')}; it waits until that is over") { Place = place };
+        if (_plugin.Budget.IsExhausted)
+        {
+            return new SchedulerOutlook(
+                $"{(_options.DialsPerMinute == 1 ? "1 connection was" : $"{_options.DialsPerMinute:N0} connections were")} opened in the last minute, the most that may be; it waits for the next, as {nth}")
+            {
+                Place = place,
+            };
+        }
+
+        string others = place == 1 ? "" : place == 2 ? "1 other goes before it" : $"{place - 1:N0} others go before it";
+        string by = isContested ? ", by this route or another" : "";
+        if (latest <= 0)
+        {
+            return new SchedulerOutlook(place == 1 ? $"To be dialled next{by}" : $"It is {nth} to be dialled: {(isCertain ? others : "sources take turns")}{by}")
+            {
+                Place = place,
+            };
+        }
+
+        string text = earliest <= 0 ? $"To be dialled soon{by}" : isContested ? "It is left alone for a while, and then dialled by this route or another"
+            : "It is left alone for a while";
+        // That it has cooled down is seen at the next look.
+        double end = latest + _options.Interval.TotalMilliseconds;
+        return new SchedulerOutlook(place > free ? $"{text}, and {others}" : text, earliest > 0 ? TimeIn(earliest, isLate: false) : null)
+        {
+            RetryBy = place > free ? null : TimeIn(end, isLate: true),
+            Place = place,
+        };
+
+        string Also(string obstacle) => elsewhere.Length == 0 ? obstacle : $"{obstacle}; {elsewhere}";
+
+        // In whole seconds, as people are shown it: the earliest time not too late, and the latest not too early.
+        DateTimeOffset? TimeIn(double left, bool isLate)
+        {
+            double at = timeOfDay + left;
+            if (!(Math.Abs(at) < StagingJson.LatestTime - 1_000))
+                return null;
+            return DateTimeOffset.FromUnixTimeMilliseconds(isLate ? (long)(Math.Ceiling(at / 1_000) * 1_000) : (long)at);
+        }
     }
+
+    /// <summary>For how many milliseconds a peer, by whichever of its routes, is left alone yet: with luck and without; and which of its routes is dialled then,
+    /// if it is another one, or whether it may be another one.</summary>
+    private (double Earliest, double Latest, MultiserverAddress? Better, bool IsContested) LeftOfPeer(ConnPeer asked, double fullness, long timeOfDay)
+    {
+        ConnPeer[] routes = asked.FeedId is { } key
+            ? [.. RoutesOf(key).DistinctBy(r => r.Address).Where(r => r.Address == asked.Address || MayBeDialled(r))] : [];
+        if (routes.Length == 0)
+            routes = [asked];
+        double[] lucky = [.. routes.Select(r => LeftOf(r, fullness, isLucky: true, timeOfDay))];
+        double latest = routes.Min(r => LeftOf(r, fullness, isLucky: false, timeOfDay));
+        double fresh = Fresh();
+        // Whichever is drawn first, its best is dialled.
+        var dialled = new HashSet<MultiserverAddress>();
+        for (int i = 0; i < routes.Length; i++)
+        {
+            if (Math.Max(0, lucky[i]) > Math.Max(0, latest))
+                continue;
+            dialled.Add(BestRoute(routes[i], timeOfDay, fresh, Math.Max(0, lucky[i])).Address);
+            dialled.Add(BestRoute(routes[i], timeOfDay, fresh, Math.Max(0, latest)).Address);
+        }
+
+        return (lucky.Min(), latest, dialled.Contains(asked.Address) ? null : dialled.First(), dialled.Count > 1);
+
+        bool MayBeDialled(ConnPeer route) => Obstacle(route) is null && !(route.Kind == PeerKind.Room && route.Pool == PeerPool.Staging)
+            && (route.Kind == PeerKind.Room) == (asked.Kind == PeerKind.Room);
+    }
+
+    private (int Place, bool IsCertain) PlaceOf(ConnPeer asked, bool isRoom, double left, double fullness, HubPeer[] inHub, HubPeer[] ofKind, long timeOfDay)
+    {
+        var taken = new HashSet<FeedId>(inHub.Select(p => p.FeedId).OfType<FeedId>());
+        var due = new List<(ConnPeer Peer, (double, double) Order)>();
+        var sooner = new HashSet<object>();
+        foreach (ConnPeer peer in _plugin.Query.Collect(ConnectablePool.DbAndStaging, inHub))
+        {
+            PeerKind kind = peer.Kind;
+            if ((kind == PeerKind.Room) != isRoom || (isRoom && peer.Pool == PeerPool.Staging))
+                continue;
+            double others = LeftOf(peer, fullness, isLucky: false, timeOfDay);
+            if (!(others <= Math.Max(0, left)) || !IsCandidate(peer, kind, taken))
+                continue;
+            if (others <= 0)
+            {
+                double waited = WaitedOf(peer, timeOfDay);
+                double cooldown = CooldownOf(peer, fullness, isLucky: false, IsStale(waited, Fresh()));
+                due.Add((peer, (cooldown, _options.IsFairToSources ? -waited : 0)));
+            }
+
+            if (others < left && peer.Address != asked.Address && !(peer.FeedId is { } key && key == asked.FeedId))
+                sooner.Add(peer.FeedId is { } known ? known : peer.Address);
+        }
+
+        if (left > 0)
+            return (sooner.Count + 1, true);
+        DialTurns turns;
+        lock (_looking)
+            turns = (isRoom ? _roomTurns : _peerTurns).Copy();
+        if (_options.IsFairToSources)
+            turns.Begin(ofKind.Where(p => !p.IsCaller).Select(p => _plugin.SourceOf(p.Address)), Math.Max(0, Now() - Volatile.Read(ref _lastLook)));
+        (int place, bool isCertain) = QueuePlace.Of(asked, due, turns, _options.IsFairToSources, Now());
+        return (place, isCertain && (_options.IsFairToSources || place == 1)); // else luck decides who goes first
+    }
+
+    private static string Ordinal(int number) => $"{number:N0}" + (number % 100 is >= 11 and <= 13 ? "th" : (number % 10) switch { 1 => "st", 2 => "nd", 3 => "rd", _ => "th" });
 
     /// <summary>Why a remembered room is not dialled at this moment, for a tunnel that no person asked for; null if it may be.</summary>
     internal string? ObstacleNow(ConnPeer room)
@@ -329,11 +444,9 @@ public sealed class ConnScheduler : IConnScheduler
         HubPeer[] ofKind = Array.FindAll(inHub, p => _plugin.CountsAsRoom(p) == isRoom);
         HubPeer[] all = [.. ofKind.Where(p => p.State == HubState.Connected).OrderBy(SinceOf)];
         HubPeer[] up = _options.CountsCallers ? all : Array.FindAll(all, p => !p.IsCaller);
-        int dialling = !_options.CountsDials ? 0 : ofKind.Count(p => p.State == HubState.Connecting
-            && now - TimeOf(p.BornAt) < _plugin.Options.Hub.DialDeadline.TotalMilliseconds);
         int quota = isRoom ? _options.RoomQuota : _options.PeerQuota;
         TimeSpan rotation = (isRoom ? _options.RoomRotation : _options.PeerRotation) * _spread;
-        int free = Math.Max(0, quota - up.Length - dialling);
+        int free = Math.Max(0, quota - up.Length - Dialling(ofKind, now));
 
         DialTurns turns = isRoom ? _roomTurns : _peerTurns;
         if (_options.IsFairToSources)
@@ -350,6 +463,9 @@ public sealed class ConnScheduler : IConnScheduler
             CallerExcess = isRoom ? _roomCallerExcess : _peerCallerExcess,
         };
     }
+
+    private int Dialling(HubPeer[] ofKind, long now) => !_options.CountsDials ? 0 : ofKind.Count(p => p.State == HubState.Connecting
+        && now - TimeOf(p.BornAt) < _plugin.Options.Hub.DialDeadline.TotalMilliseconds);
 
     // Hot: of thousands of peers nearly all have not cooled down, which is asked first.
     private void Weigh(ConnPeer peer, PeerKind kind, Slots slots, HashSet<FeedId> taken)
@@ -475,7 +591,7 @@ public sealed class ConnScheduler : IConnScheduler
                 continue; // another route to it was dialled just now
             if (_plugin.Budget.IsExhausted)
                 return;
-            ConnPeer route = BestRoute(peer);
+            ConnPeer route = BestRoute(peer, _timeOfDay, _fresh, 0);
             if (!_plugin.Hub.TryDial(route.Address, route.Data, ConnReason.FreeSlot))
                 continue;
             free--;
@@ -483,28 +599,32 @@ public sealed class ConnScheduler : IConnScheduler
         }
     }
 
-    // The best of the routes to an identity that may be dialled now.
-    private ConnPeer BestRoute(ConnPeer chosen)
+    // The best of the routes to an identity that may be dialled now, or so many milliseconds from now.
+    private ConnPeer BestRoute(ConnPeer chosen, long timeOfDay, double fresh, double after)
     {
         if (chosen.FeedId is not { } key)
             return chosen;
         ConnPeer best = chosen;
+        foreach (ConnPeer other in RoutesOf(key))
+        {
+            if (IsBetter(other, best) && other.Kind != PeerKind.Room && Obstacle(other) is null
+                && WaitedOf(other, timeOfDay) is var waited && waited + after >= LeastWaitOf(other, IsStale(waited, fresh)))
+                best = other;
+        }
+
+        return best;
+    }
+
+    private IEnumerable<ConnPeer> RoutesOf(FeedId key)
+    {
         foreach (MultiserverAddress address in _plugin.Db.GetAddresses(key))
         {
             if (_plugin.Db.Find(address) is { } known)
-                Offer(new ConnPeer(known));
+                yield return new ConnPeer(known);
         }
 
         foreach (StagedPeer route in _plugin.Staging.RoutesTo(key))
-            Offer(new ConnPeer(route));
-        return best;
-
-        void Offer(ConnPeer other)
-        {
-            if (IsBetter(other, best) && other.Kind != PeerKind.Room && Obstacle(other) is null
-                && WaitedOf(other, _timeOfDay) is var waited && waited >= LeastWaitOf(other, IsStale(waited, _fresh)))
-                best = other;
-        }
+            yield return new ConnPeer(route);
     }
 
     // What strangers tell of a peer's whereabouts comes after what a person or the address book says, until that fails: anybody can tell of
@@ -521,7 +641,7 @@ public sealed class ConnScheduler : IConnScheduler
 
     private bool IsCandidate(ConnPeer peer, PeerKind kind, HashSet<FeedId> taken)
     {
-        if (peer.Autoconnect == false || IsLocalhost(peer))
+        if (peer.Autoconnect == false || IsLocalhost(peer) || IsOurselves(peer))
             return false;
         if (!_options.DialsUnverifiedLan && kind == PeerKind.Lan && IsUnverified(peer))
             return false;
@@ -539,6 +659,8 @@ public sealed class ConnScheduler : IConnScheduler
     private string? Obstacle(ConnPeer peer)
     {
         FeedId? key = peer.FeedId;
+        if (IsOurselves(peer))
+            return "This is ourselves, whom nobody here dials";
         if (_plugin.RuleOf(peer.Address, key) is { } rule)
             return $"It is {rule}";
         if (key is { } named && _plugin.HopsTo(named) is < 0)
@@ -565,11 +687,14 @@ public sealed class ConnScheduler : IConnScheduler
     {
         double waited = WaitedOf(peer, timeOfDay);
         bool isStale = IsStale(waited, Fresh());
-        int failures = isStale ? Math.Min(1, peer.Failure) : peer.Failure;
-        double cooldown = Cooldown.Of(peer.Kind, HopsOf(peer), failures, ConnQuery.HasNoAttempts(peer), ConnQuery.HasOnlyFailedAttempts(peer), fullness, isLucky);
+        double cooldown = CooldownOf(peer, fullness, isLucky, isStale);
         double left = Math.Max(cooldown, LeastWaitOf(peer, isStale)) - waited;
         return double.IsNaN(left) ? cooldown : left; // infinite both: it is not to be dialled, however long it has waited
     }
+
+    private double CooldownOf(ConnPeer peer, double fullness, bool isLucky, bool isStale) => Cooldown.Of(
+        peer.Kind, HopsOf(peer), isStale ? Math.Min(1, peer.Failure) : peer.Failure, ConnQuery.HasNoAttempts(peer), ConnQuery.HasOnlyFailedAttempts(peer),
+        fullness, isLucky);
 
     private double WaitedOf(ConnPeer peer, long timeOfDay) => _plugin.StateTimes.Elapsed(peer.Address, peer.StateChangeMs, timeOfDay);
 
@@ -592,6 +717,8 @@ public sealed class ConnScheduler : IConnScheduler
 
     private static bool IsEmptyRoom(HubPeer peer) => peer.Data.TryGet("onlineCount", out System.Text.Json.JsonElement count)
         && count.ValueKind == System.Text.Json.JsonValueKind.Number && count.GetDouble() == 0;
+
+    private bool IsOurselves(ConnPeer peer) => peer.FeedId is { } key && key == _plugin.Options.OwnFeedId;
 
     private static bool IsUnverified(ConnPeer peer) => peer.Staged is { } staged && staged.Verified != true;
 

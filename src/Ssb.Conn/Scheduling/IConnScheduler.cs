@@ -19,5 +19,12 @@ public interface IConnScheduler
 
 /// <summary>What a scheduler makes of a peer.</summary>
 /// <param name="Text">In words, such as <c>To be dialled as soon as a slot is free</c>; without a full stop.</param>
-/// <param name="RetryAt">When it may be dialled, if that is to be waited for.</param>
-public readonly record struct SchedulerOutlook(string Text, DateTimeOffset? RetryAt = null);
+/// <param name="RetryAt">When it may be dialled, if that is to be waited for: not before, as things stand.</param>
+public readonly record struct SchedulerOutlook(string Text, DateTimeOffset? RetryAt = null)
+{
+    /// <summary>By when it is dialled at the latest, as things stand; null if that is not known. Defaults to null.</summary>
+    public DateTimeOffset? RetryBy { get; init; }
+
+    /// <summary>Its place among those that wait to be dialled, from 1; null if it does not wait. Defaults to null.</summary>
+    public int? Place { get; init; }
+}

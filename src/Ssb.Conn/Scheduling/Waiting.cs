@@ -97,6 +97,20 @@ internal sealed class DialTurns
     private readonly Dictionary<string, long> _lastOfSource = [];
     private double? _leastServed; // until the next change of _served: it is asked for each that waits
 
+    /// <summary>Nobody has had a turn.</summary>
+    public DialTurns()
+    {
+    }
+
+    private DialTurns(DialTurns other)
+    {
+        (_groups, _sources) = (new(other._groups), new(other._sources));
+        (_served, _lastOfSource) = (new(other._served), new(other._lastOfSource));
+    }
+
+    /// <summary>The same, to be changed without effect on this one.</summary>
+    public DialTurns Copy() => new(this);
+
     /// <summary>Counts anew.</summary>
     /// <param name="inHub">The source of each connection and dial.</param>
     /// <param name="elapsed">How long ago it was last done, in milliseconds.</param>

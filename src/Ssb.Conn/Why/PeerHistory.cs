@@ -16,13 +16,17 @@ public sealed record PeerNote(DateTimeOffset At, string What, string Reason, Mul
     {
         string told = Source is null ? "" : $" (told of by {Source})";
         string address = Address is not null && withAddress ? $", {Address}" : "";
-        return StrangerText.Show($"{At:u} {What}: {Address?.Hide(Reason) ?? Reason}{told}{address}", WhyReport.LongestLine);
+        // The words of a rule begin with what was decided, such as "blocked until ...".
+        string what = Reason.StartsWith(What, StringComparison.Ordinal) ? "" : $"{What}: ";
+        return StrangerText.Show($"{At:u} {what}{Address?.Hide(Reason) ?? Reason}{told}{address}", WhyReport.LongestLine);
     }
 }
 
 /// <summary>What happened to peers of late: the last few things for each, of the last few thousand peers. Thread-safe.</summary>
 internal sealed class PeerHistory(int peers, int notes)
 {
+    private static long s_order; // of all notes of all histories, so that those of two can be put in order
+
     private readonly Lock _gate = new();
     private readonly Dictionary<PeerTarget, Subject> _subjects = [];
 
@@ -52,16 +56,17 @@ internal sealed class PeerHistory(int peers, int notes)
             }
 
             // What happens again and again, such as the refusal of a peer that announces itself, is one note with its latest time.
-            if (known.Notes is [.., var last] && (last with { At = note.At }) == note)
+            if (known.Notes is [.., (var last, _)] && (last with { At = note.At }) == note)
                 known.Notes.RemoveAt(known.Notes.Count - 1);
             else if (known.Notes.Count >= notes)
                 known.Notes.RemoveAt(0);
-            known.Notes.Add(note);
+            known.Notes.Add((note, Interlocked.Increment(ref s_order)));
             Link_NeedsLock(known);
         }
     }
 
-    public IReadOnlyList<PeerNote> Of(PeerTarget subject)
+    /// <summary>What happened to a peer, the earliest first, and when in the order of all that happened.</summary>
+    public IReadOnlyList<(PeerNote Note, long Order)> Of(PeerTarget subject)
     {
         lock (_gate)
             return _subjects.TryGetValue(subject, out Subject? known) ? [.. known.Notes] : [];
@@ -92,7 +97,7 @@ internal sealed class PeerHistory(int peers, int notes)
     {
         public PeerTarget Name { get; } = name;
 
-        public List<PeerNote> Notes { get; } = new(2);
+        public List<(PeerNote Note, long Order)> Notes { get; } = new(2);
 
         public Subject? Previous { get; set; }
 

@@ -8,12 +8,23 @@ namespace Ssb.Conn;
 /// <param name="Address">The address.</param>
 /// <param name="Where">Where it is: <c>connected</c>, <c>connecting</c>, <c>disconnecting</c>, <c>staged</c>, <c>remembered</c>, or <c>nowhere</c>.</param>
 /// <param name="Source">Who told of it, if that is known.</param>
-/// <param name="Failures">Failed dials since the last connection.</param>
+/// <param name="Failures">Failed dials since it last was connected by this address; if it never was, all of them.</param>
 /// <param name="LastError">What the last one said.</param>
 /// <param name="Outlook">What the scheduler makes of it, in words.</param>
-/// <param name="RetryAt">Not to be dialled automatically before; null if nothing is to be waited for, or it never will be.</param>
+/// <param name="RetryAt">Not to be dialled automatically before, as things stand; null if nothing is to be waited for, or it is not known. Chance
+/// decides how soon after that it is dialled, see <see cref="RetryBy"/>.</param>
 public sealed record WhyRoute(MultiserverAddress Address, string Where, string? Source, int Failures, string? LastError, string Outlook, DateTimeOffset? RetryAt)
 {
+    /// <summary>By when it is dialled at the latest, as things stand: unless others come before it, slots fill up or the network changes. Null if that is
+    /// not known.</summary>
+    public DateTimeOffset? RetryBy { get; init; }
+
+    /// <summary>Its place among those that wait to be dialled automatically; 1: it is the next. Null if it does not wait.</summary>
+    public int? Place { get; init; }
+
+    /// <summary>Is it known that it was connected by this address before?</summary>
+    public bool WasConnected { get; init; }
+
     /// <summary>In words, on one line: the address masked, and strangers' text as it is shown to people.</summary>
     public override string ToString()
     {
@@ -22,29 +33,39 @@ public sealed record WhyRoute(MultiserverAddress Address, string Where, string? 
         if (Source is not null)
             text.Append(", told of by ").Append(Source);
         text.Append(". ").Append(Outlook);
-        if (RetryAt is { } retry)
-            text.Append($" (not before {retry:u})");
-        text.Append('.');
+        text.Append(Times(RetryAt, RetryBy)).Append('.');
         if (Failures > 0)
-            text.Append($" Failed {Failures} {(Failures == 1 ? "time" : "times")} since the last connection");
+            text.Append($" Failed {Failures} {(Failures == 1 ? "time" : "times")}{(WasConnected ? " since the last connection" : "")}");
         if (LastError is not null)
             text.Append(Failures > 0 ? ", last: " : " Last error: ").Append(Address.Hide(LastError));
         else if (Failures > 0)
             text.Append('.');
         return StrangerText.Show(text.ToString(), WhyReport.LongestLine);
     }
+
+    // Chance decides within these two. Where others go before it, no latest time is known.
+    private static string Times(DateTimeOffset? from, DateTimeOffset? to) => (from, to) switch
+    {
+        ({ } at, { } by) => $" (about {at:u}, by {by:u} at the latest)",
+        ({ } at, null) => $" (about {at:u} at the earliest)",
+        (null, { } by) => $" (by {by:u} at the latest)",
+        _ => "",
+    };
 }
 
 /// <summary>Why a peer is where it is: the answer of <see cref="ConnPlugin.Why"/>.</summary>
 /// <param name="Subject">What was asked for.</param>
 /// <param name="FeedId">The peer, if it is known; <c>key</c> in JSON.</param>
-/// <param name="Hops">How far it is from us in the social graph; negative: blocked there; null: not known.</param>
+/// <param name="Hops">How far it is from us in the social graph; negative: blocked there; null: not known, there is no graph, or it is ourselves.</param>
 /// <param name="Rule">What a person decided about it, if that is in force.</param>
 /// <param name="Routes">The ways to it that are known.</param>
 /// <param name="History">What happened to it of late, the earliest first.</param>
 [JsonConverter(typeof(WhyReportJsonConverter))]
 public sealed record WhyReport(PeerTarget Subject, FeedId? FeedId, int? Hops, PeerRule? Rule, IReadOnlyList<WhyRoute> Routes, IReadOnlyList<PeerNote> History)
 {
+    /// <summary>Is it our own feed id?</summary>
+    public bool IsOurselves { get; init; }
+
     internal const int LongestLine = 5_000; // an address of the usual limit is shown whole
 
     /// <summary>The report in words, for people: addresses masked, and each fact on one line, whatever strangers have said.</summary>
@@ -59,11 +80,12 @@ public sealed record WhyReport(PeerTarget Subject, FeedId? FeedId, int? Hops, Pe
     private IEnumerable<string> Lines()
     {
         string hops = Hops switch { null => "", < 0 => ", blocked in the social graph", 0 => ", ourselves", 1 => ", 1 hop away", _ => $", {Hops} hops away" };
-        yield return $"{Subject}{(FeedId is { } peer && Subject.FeedId is null ? $" is {peer}" : "")}{hops}.";
+        string subject = $"{Subject}{(FeedId is { } peer && Subject.FeedId is null ? $" is {peer}" : "")}";
+        yield return IsOurselves ? $"{subject}: this is ourselves, who are neither staged nor dialled." : $"{subject}{hops}.";
         if (Rule is not null)
             yield return $"It is {Rule}, since {Rule.Since:u}.";
-        if (Routes.Count == 0)
-            yield return "Nothing is known of it now.";
+        if (Routes.Count == 0 && !IsOurselves)
+            yield return History.Count == 0 ? "Nothing is known of it now." : "It is neither connected, nor on the bench, nor in the address book.";
         foreach (WhyRoute route in Routes)
             yield return $"  {route}";
         foreach (PeerNote note in History)
@@ -78,6 +100,8 @@ public sealed record WhyReport(PeerTarget Subject, FeedId? FeedId, int? Hops, Pe
         writer.WriteStartObject();
         writer.WriteString("subject", Subject.ToString());
         Write("key", FeedId?.ToString());
+        if (IsOurselves)
+            writer.WriteBoolean("ourselves", true);
         if (Hops is { } hops)
             writer.WriteNumber("hops", hops);
         if (Rule is { } rule)
@@ -97,6 +121,11 @@ public sealed record WhyReport(PeerTarget Subject, FeedId? FeedId, int? Hops, Pe
             Write("lastError", route.LastError);
             writer.WriteString("outlook", route.Outlook);
             WriteTime("retryAt", route.RetryAt);
+            WriteTime("retryBy", route.RetryBy);
+            if (route.Place is { } place)
+                writer.WriteNumber("place", place);
+            if (route.WasConnected)
+                writer.WriteBoolean("wasConnected", true);
             writer.WriteEndObject();
         }
 

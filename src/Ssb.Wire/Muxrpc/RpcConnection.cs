@@ -54,6 +54,9 @@ public sealed class RpcConnection : IAsyncDisposable
     /// <summary>How the connection ended. Never faults.</summary>
     public Task<RpcEnd> Completion => _completion.Task;
 
+    /// <summary>Has the peer sent anything but its goodbye, such as a request or an answer?</summary>
+    public bool HasReceived => _reader.Received > 0;
+
     internal RpcOptions Options { get; }
 
     internal RpcOutput Output { get; }
