@@ -60,7 +60,7 @@ internal static class Typed
         MultiserverAddress address;
         try
         {
-            address = MultiserverAddress.Parse(typed);
+            address = MultiserverAddress.ReadLenient(typed);
         }
         catch (FormatException e)
         {

@@ -37,7 +37,7 @@ internal sealed class ListCommand : CliCommand
     {
         IReadOnlyList<RemoteEntry> entries = _pool == Pool.Book
             ? await peer.ListAsync(_procedure, cancellationToken)
-            : await FirstAsync(peer, cancellationToken);
+            : await peer.FirstListAsync(_procedure, cancellationToken);
         if (RemoteOptions.IsJson(parsed))
         {
             foreach (RemoteEntry entry in entries)
@@ -55,13 +55,6 @@ internal sealed class ListCommand : CliCommand
             table.Write(console.Output);
         }
     });
-
-    private async Task<IReadOnlyList<RemoteEntry>> FirstAsync(RemotePeer peer, CancellationToken cancellationToken)
-    {
-        await foreach (IReadOnlyList<RemoteEntry> entries in peer.ListsAsync(_procedure, cancellationToken))
-            return entries;
-        throw new FailedException($"the peer at {peer.Where} closed the connection before it answered {_procedure}; is it shutting down?");
-    }
 
     private static string Help(string name, string columns, string fields) =>
         $$"""

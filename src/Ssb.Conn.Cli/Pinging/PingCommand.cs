@@ -98,7 +98,7 @@ internal sealed class PingCommand : CliCommand
         (routes, problem) = ([], "");
         try
         {
-            routes = MultiserverAddress.Parse(typed).Routes;
+            routes = MultiserverAddress.ReadLenient(typed).Routes;
             return true;
         }
         catch (FormatException e)

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Ssb.Conn.Cli.View;
 using Ssb.Conn.Net;
 using Ssb.Wire;
 
@@ -17,6 +18,8 @@ internal sealed class RemotePeer : IAsyncDisposable
         ReserveBytes = 1024 * 1024,
         ReserveFolder = null,
     };
+
+    private const int ShortPlace = 40;
 
     private readonly RpcConnection _rpc;
     private readonly RpcManifest _manifest;
@@ -137,6 +140,15 @@ internal sealed class RemotePeer : IAsyncDisposable
         }
     }
 
+    /// <summary>A list of entries as it is now, of a procedure that goes on to tell of changes.</summary>
+    /// <exception cref="FailedException">It failed, or there is none.</exception>
+    public async Task<IReadOnlyList<RemoteEntry>> FirstListAsync(string procedure, CancellationToken cancellationToken)
+    {
+        await foreach (IReadOnlyList<RemoteEntry> entries in ListsAsync(procedure, cancellationToken))
+            return entries;
+        throw Gone(procedure, null);
+    }
+
     /// <summary>Says goodbye.</summary>
     public ValueTask DisposeAsync() => _rpc.DisposeAsync();
 
@@ -186,16 +198,44 @@ internal sealed class RemotePeer : IAsyncDisposable
     private FailedException Explained(string procedure, RpcException e, params RpcValue[] arguments)
     {
         if (e.Error == RpcError.ConnectionClosed)
-            return new FailedException($"the peer at {Where} closed the connection before it answered {procedure}; is it shutting down?", e, "it closed the connection");
+            return Gone(procedure, e);
         // npm muxrpc 6.7.3, lib/permissions.js: "method:conn,stage is not in list of allowed methods", or "... is on list of disallowed methods".
-        string sentence = Sentence(arguments.Select(AddressIn).Aggregate(e.Message, (text, address) => address?.Hide(text) ?? text));
+        string sentence = Sentence(arguments.Select(AddressIn).Aggregate(e.Message, (text, address) => address is null ? text : WithoutIts(address, address.Hide(text))));
         bool isRefused = e.RemoteMessage is { } said && said.StartsWith("method:", StringComparison.Ordinal) && said.EndsWith("allowed methods", StringComparison.Ordinal);
+        if (isRefused)
+        {
+            return new FailedException(
+                $"not allowed: the peer at {TerminalText.Elide(Where, ShortPlace)} does not let us call {procedure}: only its own identity, and its masters, may; name their secret with --secret FILE",
+                e, "it does not let us");
+        }
+
+        // The cause comes first: a terminal has 80 columns, and an address alone may fill them.
+        string about = arguments.Select(AddressIn).OfType<MultiserverAddress>().FirstOrDefault() is { } address ? $"{TerminalText.Elide(address.ToString(), ShortPlace)}; " : "";
         return new FailedException(
-            isRefused
-                ? $"the peer at {Where} does not let us call {procedure}: only its own identity, and its masters, may; name their secret with --secret FILE"
-                : $"the peer at {Where} answered {procedure} with an error: {sentence}",
-            e,
-            isRefused ? "it does not let us" : sentence);
+            procedure == "conn.connect"
+                ? $"not connected: {sentence} ({about}{procedure} of the peer at {TerminalText.Elide(Where, ShortPlace)})"
+                : $"{sentence} ({about}answered to {procedure} by the peer at {TerminalText.Elide(Where, ShortPlace)})",
+            e, sentence);
+    }
+
+    private FailedException Gone(string procedure, Exception? cause) =>
+        new($"the connection was closed before {procedure} was answered; is the peer at {TerminalText.Elide(Where, ShortPlace)} shutting down?", cause, "it closed the connection");
+
+    // Our own peers begin with the route: whoever gave the address knows it.
+    private static string WithoutIts(MultiserverAddress address, string sentence)
+    {
+        foreach (string shown in address.Routes.Select(route => route.ToString()).Prepend(address.ToString()).Distinct())
+        {
+            sentence = sentence.Replace($"{shown} could not be reached: ", "", StringComparison.Ordinal)
+                .Replace($"{shown} could not be connected to: ", "", StringComparison.Ordinal);
+            foreach (string rest in (string[])[" did not answer", ": "])
+            {
+                if (sentence.StartsWith(shown + rest, StringComparison.Ordinal))
+                    sentence = rest == ": " ? sentence[(shown.Length + 2)..] : "it" + sentence[shown.Length..];
+            }
+        }
+
+        return sentence;
     }
 
     private static MultiserverAddress? AddressIn(RpcValue argument) =>

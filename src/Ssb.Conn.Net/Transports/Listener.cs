@@ -42,7 +42,7 @@ internal sealed class Listener : IDisposable
     {
         ArgumentNullException.ThrowIfNull(listen);
         const string Expected = "expected something like net:127.0.0.1:8008~shs or unix:/path/socket~noauth";
-        if (!MultiserverAddress.TryParse(listen, out MultiserverAddress? address)) // not repeated: it may be an invite
+        if (!MultiserverAddress.TryReadLenient(listen, out MultiserverAddress? address)) // not repeated: it may be an invite
         {
             string hint = listen.StartsWith("unix:", StringComparison.Ordinal)
                 ? " A path that no address can hold, such as one with a blank, is given as a ListeningSocket (Sockets) instead." : "";
