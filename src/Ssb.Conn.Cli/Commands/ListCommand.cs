@@ -52,7 +52,7 @@ internal sealed class ListCommand : CliCommand
             var table = new TextTable([.. PoolTable.Headings(_pool)]);
             foreach (RemoteEntry entry in entries)
                 table.Add(PoolTable.Cells(_pool, entry, _time.GetUtcNow()));
-            table.Write(console.Output);
+            table.Write(console.Output, console.Width);
         }
     });
 

@@ -47,7 +47,7 @@ internal sealed class RemotePeer : IAsyncDisposable
             }
             catch (Exception e) when (e is ConnectFailedException or HandshakeException or IOException)
             {
-                failures.Add($"{route}: {Sentence(e.Message)}");
+                failures.Add($"{route}: {Sentence(e is IOException and not HandshakeException ? FailureText.OfDial(e, route) : e.Message)}");
                 continue;
             }
 
@@ -58,6 +58,12 @@ internal sealed class RemotePeer : IAsyncDisposable
             catch (Exception e)
             {
                 await rpc.DisposeAsync();
+                if (e is RpcException { Error: RpcError.ConnectionClosed })
+                {
+                    throw new FailedException(
+                        $"the peer at {TerminalText.Elide(route.ToString(), ShortPlace)} closed the connection at once: it is full, or does not want us, or is shutting down; try again in a while", e);
+                }
+
                 if (e is RpcException)
                     throw new FailedException($"what answers at {route} does not say what it can do, as SSB peers do: {Sentence(e.Message)}", e);
                 throw;
@@ -205,21 +211,18 @@ internal sealed class RemotePeer : IAsyncDisposable
         if (isRefused)
         {
             return new FailedException(
-                $"not allowed: the peer at {TerminalText.Elide(Where, ShortPlace)} does not let us call {procedure}: only its own identity, and its masters, may; name their secret with --secret FILE",
+                $"the peer at {Where} does not let us call {procedure}: only its own identity, and its masters, may; name their secret with --secret FILE",
                 e, "it does not let us");
         }
 
-        // The cause comes first: a terminal has 80 columns, and an address alone may fill them.
-        string about = arguments.Select(AddressIn).OfType<MultiserverAddress>().FirstOrDefault() is { } address ? $"{TerminalText.Elide(address.ToString(), ShortPlace)}; " : "";
-        return new FailedException(
-            procedure == "conn.connect"
-                ? $"not connected: {sentence} ({about}{procedure} of the peer at {TerminalText.Elide(Where, ShortPlace)})"
-                : $"{sentence} ({about}answered to {procedure} by the peer at {TerminalText.Elide(Where, ShortPlace)})",
-            e, sentence);
+        // Of a dial the cause comes first: a terminal has 80 columns, and the addresses of both peers would fill them.
+        return procedure == "conn.connect" && arguments.Select(AddressIn).OfType<MultiserverAddress>().FirstOrDefault() is { } dialled
+            ? new FailedException($"not connected: {sentence} ({TerminalText.Elide(dialled.ToString(), ShortPlace)})", e, sentence)
+            : new FailedException($"the peer at {Where} answered {procedure} with an error: {sentence}", e, sentence);
     }
 
     private FailedException Gone(string procedure, Exception? cause) =>
-        new($"the connection was closed before {procedure} was answered; is the peer at {TerminalText.Elide(Where, ShortPlace)} shutting down?", cause, "it closed the connection");
+        new($"the peer at {Where} closed the connection before it answered {procedure}; is it shutting down?", cause, "it closed the connection");
 
     // Our own peers begin with the route: whoever gave the address knows it.
     private static string WithoutIts(MultiserverAddress address, string sentence)

@@ -219,7 +219,7 @@ internal sealed class Listener : IDisposable
         if (OwnFiles.FolderProblem(Path.GetDirectoryName(Path.GetFullPath(path))!) is { } problem) // a file is in a folder
             return new IOException($"The socket '{path}' cannot be made: {problem}", e);
         // Files can be made there, and sockets cannot: FAT, some network shares and folders of virtual machines.
-        return new NoUnixSocketException($"There can be no socket '{path}': its file system has none ({e.Message}).", e);
+        return new NoUnixSocketException($"There can be no socket '{path}': its file system has none ({FailureText.Of(e)}).", e);
     }
 
     private static void TryDelete(string path)
