@@ -2,6 +2,7 @@
 //
 //   feed id          "@" + base64, padded (44 characters, the last is '=') + ".ed25519"
 //   in addresses     the base64 alone, with or without padding, with or without ".ed25519" or "@"
+//   as a URI         "ssb:feed/ed25519/" + URL-safe base64, padded
 using System.ComponentModel;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
@@ -38,17 +39,25 @@ public readonly struct FeedId : IEquatable<FeedId>, IComparable<FeedId>, ISpanPa
         this = MemoryMarshal.Read<FeedId>(publicKey);
     }
 
-    /// <summary>Reads <c>@BASE64=.ed25519</c>: canonical, padded base64 of 32 bytes and nothing else.</summary>
+    /// <summary>Reads <c>@BASE64=.ed25519</c>, canonical, padded base64 of 32 bytes; or the SSB URI of a feed, <c>ssb:feed/ed25519/BASE64=</c>, whose
+    /// base64 is the URL-safe one. (<c>ssb://feed/ed25519/</c>, <c>ssb:feed:ed25519:</c> and the format <c>classic</c> are such URIs, too.)</summary>
     /// <exception cref="FormatException">The text is anything else. The message does not repeat it: it may be a secret key, taken for
     /// the public one.</exception>
     public static FeedId Parse(ReadOnlySpan<char> text) =>
         TryParse(text, out FeedId id) ? id : throw new FormatException(
-            $"Not a feed id: expected '@', 44 characters of base64 that hold 32 bytes, and '{Suffix}'; these were {text.Length} characters.");
+            $"Not a feed id: expected '@', 44 characters of base64 that hold 32 bytes, and '{Suffix}'; or an SSB URI such as ssb:feed/ed25519/KEY; these were {text.Length} characters.");
 
     /// <summary><see cref="Parse(ReadOnlySpan{char})"/> without the exception.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, out FeedId id)
     {
         id = default;
+        if (SsbUri.IsUri(text))
+        {
+            FeedId? named = SsbUri.ReadFeedId(text, isStrict: true);
+            id = named.GetValueOrDefault();
+            return named is not null;
+        }
+
         if (text.Length != TextLength || text[0] != '@' || !text[(1 + Base64Length)..].SequenceEqual(Suffix))
             return false;
 
@@ -69,9 +78,12 @@ public readonly struct FeedId : IEquatable<FeedId>, IComparable<FeedId>, ISpanPa
     }
 
     /// <summary>Reads a feed id in any of the spellings that SSB programs use inside addresses: base64, padded or not, with or without <c>@</c> and
-    /// <c>.ed25519</c>.</summary>
+    /// <c>.ed25519</c>; or the SSB URI of a feed, <c>ssb:feed/ed25519/BASE64</c>, padded or not.</summary>
     /// <returns>null if the text does not name 32 bytes.</returns>
-    public static FeedId? ReadLenient(ReadOnlySpan<char> text)
+    public static FeedId? ReadLenient(ReadOnlySpan<char> text) => SsbUri.IsUri(text) ? SsbUri.ReadFeedId(text) : ReadPlain(text);
+
+    /// <summary>Reads a feed id as <see cref="ReadLenient"/> does, but for URIs, which stand in no address.</summary>
+    internal static FeedId? ReadPlain(ReadOnlySpan<char> text)
     {
         if (text.StartsWith('@'))
             text = text[1..];

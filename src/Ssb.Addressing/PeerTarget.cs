@@ -30,16 +30,15 @@ public readonly record struct PeerTarget : ISpanParsable<PeerTarget>
         return new PeerTarget(default, address);
     }
 
-    /// <summary>Reads a feed id, in any spelling that <see cref="Ssb.FeedId.ReadLenient"/> reads, or a multiserver address.</summary>
-    /// <exception cref="FormatException">The text is neither. The message does not repeat it: an address that is mistyped may hold a secret all the
-    /// same.</exception>
-    public static PeerTarget Parse(ReadOnlySpan<char> text)
-    {
-        if (TryParse(text, out PeerTarget target))
-            return target;
-        string? problem = MultiserverAddress.Explain(text, MultiserverAddress.DefaultMaxLength);
-        throw new FormatException($"The target is neither a feed id (@, 32 bytes in base64, .ed25519) nor a multiserver address: {problem}");
-    }
+    /// <summary>Reads a feed id, in any spelling that <see cref="Ssb.FeedId.ReadLenient"/> reads, or a multiserver address, as
+    /// <see cref="MultiserverAddress.ReadLenient"/> reads it.</summary>
+    /// <remarks>An address must name somebody: a feed id, or a place of a transport that SSB has. (<see cref="From(MultiserverAddress)"/> takes every
+    /// address.)</remarks>
+    /// <exception cref="FormatException">The text is neither, or names nobody: a name such as <c>bob</c>, or the SSB URI of a message. The message does not
+    /// repeat it: an address that is mistyped may hold a secret all the same.</exception>
+    public static PeerTarget Parse(ReadOnlySpan<char> text) =>
+        TryParse(text, out PeerTarget target) ? target
+        : throw new FormatException($"The target is neither a feed id (@, 32 bytes in base64, .ed25519) nor a multiserver address: {ProblemOf(text)}");
 
     /// <summary><see cref="Parse(ReadOnlySpan{char})"/> without the exception.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, out PeerTarget target)
@@ -50,10 +49,24 @@ public readonly record struct PeerTarget : ISpanParsable<PeerTarget>
             return true;
         }
 
-        bool isAddress = MultiserverAddress.TryParse(text, out MultiserverAddress? address);
-        target = isAddress ? From(address!) : default;
-        return isAddress;
+        bool namesSomebody = MultiserverAddress.TryReadLenient(text.ToString(), out MultiserverAddress? address) && NamesSomebody(address);
+        target = namesSomebody ? From(address!) : default;
+        return namesSomebody;
     }
+
+    private static string ProblemOf(ReadOnlySpan<char> text)
+    {
+        if (SsbUri.IsUri(text) && !SsbUri.TryReadAddress(text, out _))
+            return $"it is {SsbUri.Describe(text)}.";
+        _ = SsbUri.TryReadAddress(text, out string? named);
+        return MultiserverAddress.Explain(named ?? text, MultiserverAddress.DefaultMaxLength)
+            ?? "it names no peer (~shs:KEY), and no place where one could be, such as 'net:HOST:PORT'.";
+    }
+
+    // Any word is an address by its grammar, such as `bob`, or `https://example.org`.
+    private static bool NamesSomebody(MultiserverAddress address) => address.FeedId is not null || address.Routes.Any(route =>
+        route is { Transport: "net" or "ws" or "wss" or "onion" or "unix" or "tunnel", Problem: null }
+        || (route.Transport is "bt" or "dht" && route.Protocols[0].Data is [{ Length: > 0 }, ..]));
 
     /// <summary>The feed id, or the address as it is shown to people, without its secrets.</summary>
     public override string ToString() => Address?.ToString() ?? _feedId.ToString();

@@ -11,7 +11,7 @@ try
 {
     // For programs UTF-8 everywhere, and a closed pipe that is noticed. Not disposed: nothing is left in it, and a write that nobody reads may still be under way.
     TextWriter? piped = Console.IsOutputRedirected ? new StreamWriter(StandardOutput.Open(), new UTF8Encoding(false)) { AutoFlush = true } : null;
-    return await CommandLine.RunAsync(args, new CliConsole(piped ?? Console.Out, Console.Error), TimeProvider.System);
+    return await CommandLine.RunAsync(args, new CliConsole(piped ?? Console.Out, Console.Error) { Width = Terminal.IsThere ? Terminal.Size.Width : int.MaxValue }, TimeProvider.System);
 }
 #pragma warning disable CA1031 // The last line of defence: a person gets a sentence, never a stack trace.
 catch (Exception e)

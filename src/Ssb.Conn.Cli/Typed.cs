@@ -23,7 +23,8 @@ internal static class Typed
     /// <summary>The identity in a file.</summary>
     /// <param name="option">What named the file.</param>
     /// <param name="path">The file.</param>
-    /// <exception cref="MisuseException">It cannot be read, or holds none.</exception>
+    /// <exception cref="MisuseException">There is no such file, or the one that was named with <c>--secret</c> holds no identity.</exception>
+    /// <exception cref="FailedException">It cannot be read, or that of a folder is damaged.</exception>
     public static KeyPair Secret(string option, string path)
     {
         string what = $"{option} {Quote(path)}";
@@ -38,15 +39,16 @@ internal static class Typed
         }
         catch (Exception e) when (e is UnauthorizedAccessException or SecurityException)
         {
-            throw Wrong(what, $"the file may not be read by you; {Right}");
+            throw new FailedException($"{what}: the file may not be read by you; {Right}", e);
         }
         catch (Exception e) when (e is InvalidDataException or FormatException)
         {
-            throw Wrong(what, e.Message); // which repeats nothing of what the file holds
+            // Which repeats nothing of what the file holds. Whoever named it may have meant another one.
+            throw option == "--secret" ? Wrong(what, e.Message) : new FailedException($"{what}: {e.Message.TrimEnd('.')}", e);
         }
         catch (Exception e) when (e is IOException or ArgumentException or NotSupportedException)
         {
-            throw Wrong(what, $"the file cannot be read; {Right}");
+            throw new FailedException($"{what}: the file cannot be read ({FailureText.Of(e)}); {Right}", e);
         }
     }
 
@@ -60,7 +62,7 @@ internal static class Typed
         MultiserverAddress address;
         try
         {
-            address = MultiserverAddress.Parse(typed);
+            address = MultiserverAddress.ReadLenient(typed);
         }
         catch (FormatException e)
         {

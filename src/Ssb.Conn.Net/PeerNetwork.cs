@@ -397,7 +397,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         catch (Exception e) when (e is IOException or FormatException or ArgumentException)
         {
             await raw.DisposeAsync().ConfigureAwait(false);
-            string why = raw is TunnelStream { Refusal.Message: { } said } ? $"The room said: {said}" : e.Message;
+            string why = raw is TunnelStream { Refusal.Message: { } said } ? $"The room said: {said}" : e is HandshakeException ? e.Message : FailureText.OfDial(e, route);
             throw new ConnectFailedException(e is IOException ? $"{route}: {why}" : $"The seed of {route} is not 32 bytes in base64.", e)
             {
                 // What a room says of a tunnel comes from the room.

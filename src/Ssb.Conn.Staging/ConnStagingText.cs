@@ -4,7 +4,7 @@ namespace Ssb.Conn;
 /// <remarks>Each reads the text and makes the call of the same name, whose documentation holds. A text that is not a valid address of at
 /// most <see cref="StagingOptions.MaxAddressLength"/> characters is a <see cref="FormatException"/> and changes nothing; a closed bench is
 /// an <see cref="ObjectDisposedException"/> before the text is looked at. The text of a peer that is staged is found as it is, and not read
-/// again. Callers that use an address elsewhere should keep the <see cref="MultiserverAddress"/>.</remarks>
+/// again. The SSB URI of an address is read as that (<see cref="MultiserverAddress.ReadLenient"/>). Callers that use an address elsewhere should keep the <see cref="MultiserverAddress"/>.</remarks>
 public static class ConnStagingText
 {
     /// <inheritdoc cref="ConnStaging.Stage"/>
@@ -38,6 +38,9 @@ public static class ConnStagingText
     {
         ArgumentNullException.ThrowIfNull(staging);
         staging.CheckGiven(address);
-        return new BenchKey(address);
+        if (!address.StartsWith("ssb:", StringComparison.OrdinalIgnoreCase))
+            return new BenchKey(address);
+        staging.ThrowIfClosed();
+        return new BenchKey(MultiserverAddress.ReadLenient(address, int.MaxValue).Text);
     }
 }

@@ -1,7 +1,9 @@
 namespace Ssb.Conn;
 
 /// <summary>The calls of the manager and its parts that take an address or a peer, for callers that have its text.</summary>
-/// <remarks>Each reads the text and makes the call of the same name, whose documentation holds. A text that cannot be read, or that has
+/// <remarks>Each reads the text and makes the call of the same name, whose documentation holds. Beside an address, the SSB URI that names one is read
+/// (<see cref="MultiserverAddress.ReadLenient"/>), and for a target every spelling of a feed id, or its SSB URI (<see cref="PeerTarget"/>). A text that cannot be read, that
+/// names nobody where a target is asked for, or that has
 /// more than <see cref="MultiserverAddress.DefaultMaxLength"/> characters (4,096), is a <see cref="FormatException"/> and changes nothing;
 /// a closed instance is an <see cref="ObjectDisposedException"/> before the text is looked at. For other lengths, parse a
 /// <see cref="MultiserverAddress"/>; the bench takes those of up to <see cref="StagingOptions.MaxAddressLength"/> characters.</remarks>
@@ -41,23 +43,32 @@ public static class ConnText
     public static Task<bool> DisconnectAsync(this ConnPlugin conn, string address) => conn.DisconnectAsync(Read(conn, address));
 
     /// <inheritdoc cref="ConnPlugin.Dismiss"/>
-    /// <exception cref="FormatException">The text is neither a feed id nor a valid address.</exception>
+    /// <exception cref="FormatException">The text is neither a feed id nor a valid address, or names nobody.</exception>
     public static void Dismiss(this ConnPlugin conn, string target, DateTimeOffset? until = null) => conn.Dismiss(ReadTarget(conn, target), until);
 
     /// <inheritdoc cref="ConnPlugin.Snooze"/>
-    /// <exception cref="FormatException">The text is neither a feed id nor a valid address.</exception>
+    /// <exception cref="FormatException">The text is neither a feed id nor a valid address, or names nobody.</exception>
     public static void Snooze(this ConnPlugin conn, string target, TimeSpan duration) => conn.Snooze(ReadTarget(conn, target), duration);
 
     /// <inheritdoc cref="ConnPlugin.Block"/>
-    /// <exception cref="FormatException">The text is neither a feed id nor a valid address.</exception>
+    /// <exception cref="FormatException">The text is neither a feed id nor a valid address, or names nobody.</exception>
     public static void Block(this ConnPlugin conn, string target, DateTimeOffset? until = null) => conn.Block(ReadTarget(conn, target), until);
 
     /// <inheritdoc cref="ConnPlugin.Undo"/>
     /// <exception cref="FormatException">The text is neither a feed id nor a valid address.</exception>
-    public static bool Undo(this ConnPlugin conn, string target) => conn.Undo(ReadTarget(conn, target));
+    public static bool Undo(this ConnPlugin conn, string target)
+    {
+        ArgumentNullException.ThrowIfNull(conn);
+        conn.ThrowIfClosed();
+        ArgumentNullException.ThrowIfNull(target);
+        // A file of rules may have one about an address that names nobody: what took it once takes it back.
+        return conn.Undo(PeerTarget.TryParse(target, out PeerTarget named) ? named
+            : MultiserverAddress.TryParse(target, out MultiserverAddress? address) ? PeerTarget.From(address)
+            : PeerTarget.Parse(target));
+    }
 
     /// <inheritdoc cref="ConnPlugin.Why"/>
-    /// <exception cref="FormatException">The text is neither a feed id nor a valid address.</exception>
+    /// <exception cref="FormatException">The text is neither a feed id nor a valid address, or names nobody.</exception>
     public static WhyReport Why(this ConnPlugin conn, string target) => conn.Why(ReadTarget(conn, target));
 
     /// <inheritdoc cref="ConnDb.Set"/>
@@ -107,7 +118,7 @@ public static class ConnText
     {
         ArgumentNullException.ThrowIfNull(conn);
         conn.ThrowIfClosed();
-        return MultiserverAddress.Parse(address);
+        return MultiserverAddress.ReadLenient(address);
     }
 
     private static PeerTarget ReadTarget(ConnPlugin conn, string target)
@@ -122,13 +133,13 @@ public static class ConnText
     {
         ArgumentNullException.ThrowIfNull(db);
         db.ThrowIfClosed();
-        return MultiserverAddress.Parse(address);
+        return MultiserverAddress.ReadLenient(address);
     }
 
     private static MultiserverAddress Read(ConnHub hub, string address)
     {
         ArgumentNullException.ThrowIfNull(hub);
         hub.ThrowIfClosed();
-        return MultiserverAddress.Parse(address);
+        return MultiserverAddress.ReadLenient(address);
     }
 }

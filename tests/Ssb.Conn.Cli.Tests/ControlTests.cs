@@ -152,9 +152,9 @@ public class ControlTests
             Assert.Contains(reason, error, StringComparison.Ordinal);
         }
 
-        foreach (string command in (string[])["unstage", "disconnect", "forget", "why"])
+        foreach (string command in (string[])["unstage", "disconnect", "forget"])
             await Cli.RunAsync([command, address, .. peer.Options]);
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < 3; i++)
             Assert.DoesNotMatch("conn.(stage|connect|remember) ", await NextCallAsync(peer)); // what takes something away is passed on
         Assert.False(peer.Calls.Reader.TryRead(out _));
     }
@@ -223,7 +223,7 @@ public class ControlTests
         (int code, string output, string error) = await Cli.RunAsync(["connect", s_address, .. peer.Options]);
 
         Assert.Equal((1, ""), (code, output));
-        Assert.StartsWith($"ssb-conn: the peer does not connect to {s_address} now: ", error, StringComparison.Ordinal);
+        Assert.StartsWith("ssb-conn: not connected: it is being dialled already, or disconnected from; ", error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -270,6 +270,174 @@ public class ControlTests
         Assert.Equal(1, code);
         Assert.Contains("could not dial net:192.168.1.5", error, StringComparison.Ordinal);
         Assert.DoesNotContain(Seed, error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Each spelling of a peer or an address, and what the peer is asked about.</summary>
+    public static TheoryData<string, string> Spellings
+    {
+        get
+        {
+            string key = Other, safe = Other.Replace('+', '-').Replace('/', '_'), id = $"@{Other}.ed25519";
+            string address = $"net:192.168.1.4:8008~shs:{Other}";
+            return new TheoryData<string, string>
+            {
+                { id, id }, { key, id }, { key[..43], id }, { $"{key}.ed25519", id }, { $"ssb:feed/ed25519/{safe}", id }, { $"ssb:feed/classic/{safe}", id },
+                { $"ssb://feed/ed25519/{safe}", id }, { $"ssb:feed:ed25519:{safe}", id }, { $"ssb:feed/classic/{safe[..43]}", id }, { address, address },
+                { $"ssb:address/multiserver?multiserverAddress={Uri.EscapeDataString(address)}", address },
+                { $"ssb://address/multiserver?multiserverAddress={Uri.EscapeDataString(address)}", address },
+                { $"ssb:address:multiserver?multiserverAddress={address}", address },
+            };
+        }
+    }
+
+    [Theory, MemberData(nameof(Spellings))]
+    public async Task Act_EachSpelling_IsAboutWhatItNames(string typed, string named)
+    {
+        await using var peer = new PeerStandIn();
+        string address = $"net:192.168.1.4:8008~shs:{Other}";
+        string entries = $$"""[["net:10.0.0.1:8008~shs:{{Key}}",{}],["{{address}}",{"state":"connecting"}]]""";
+        foreach (string pool in (string[])["staged", "peers", "db"])
+            peer.Set(pool, entries);
+        bool isPeer = named.StartsWith('@');
+        foreach (string command in (string[])["dismiss", "why", "unstage", "disconnect", "forget", "connect", "stage", "remember"])
+        {
+            peer.Answers[$"conn.{command}"] = _ => command == "why" ? JsonElement.Parse("""{"subject":"x","routes":[],"history":[]}""") : true;
+            (int code, _, string error) = await Cli.RunAsync([command, typed, .. peer.Options]);
+            if (isPeer && command is ("stage" or "remember"))
+            {
+                Assert.Equal(2, code); // a peer is no address to stage
+                continue;
+            }
+
+            Assert.Equal((0, ""), (code, error));
+            string asked = command is "dismiss" or "why" || !isPeer ? named : address;
+            Assert.StartsWith($"""conn.{command} ["{asked}""", await NextCallAsync(peer), StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("bob"), InlineData("bob:8008"), InlineData("https://example.org"), InlineData("localhost:8008"), InlineData("net:h:99999")]
+    [InlineData("ssb:message/sha256/pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0="), InlineData("ssb:blob/sha256/pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=")]
+    [InlineData("ssb:feed/bendybutt-v1/pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0="), InlineData("ssb:feed/classic/short"), InlineData("ssb:experimental?action=x")]
+    [InlineData("ssb:address/multiserver?multiserverAddress=bob"), InlineData("%pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=.sha256")]
+    public async Task Act_TargetThatNamesNobody_IsMisuse_AndThePeerIsNotAsked(string typed)
+    {
+        await using var peer = new PeerStandIn();
+        foreach (string command in (string[])["dismiss", "why", "connect", "stage", "remember"])
+        {
+            (int code, string output, string error) = await Cli.RunAsync([command, typed, .. peer.Options]);
+            Assert.Equal((2, ""), (code, output));
+            Assert.Matches(command is "dismiss" or "why" ? "TARGET: The target is neither a feed id" : "it takes something like|Not a multiserver address", error);
+        }
+
+        Assert.False(peer.Calls.Reader.TryRead(out _));
+    }
+
+    [Fact]
+    public async Task Act_FeedIdWithSeveralAddresses_IsAboutAllOfThem()
+    {
+        await using var peer = new PeerStandIn();
+        string first = $"net:10.0.0.1:8008~shs:{Other}", second = $"net:10.0.0.2:8008~shs:{Other}", bare = "net:10.0.0.3:8008";
+        peer.Set("staged", $$"""[["{{first}}",{}],["{{s_address}}",{}],["{{second}}",{}],["{{bare}}",{"key":"@{{Other}}.ed25519"}]]""");
+        peer.Answers["conn.unstage"] = call => call.Argument(0)?.GetString() != second;
+
+        (int code, string output, string error) = await Cli.RunAsync(["unstage", $"@{Other}.ed25519", .. peer.Options]);
+        Assert.Equal((0, $"Unstaged {first}.\n{second} was not staged.\nUnstaged {bare}.\n", ""), (code, output, error));
+        for (int i = 0; i < 3; i++)
+            await NextCallAsync(peer);
+        (_, string json, _) = await Cli.RunAsync(["unstage", $"@{Other}.ed25519", "--json", .. peer.Options]);
+        Assert.Equal($$"""{"did":"unstage","address":"{{first}}","result":true}""", json.Split('\n')[0]);
+    }
+
+    [Theory]
+    [InlineData("unstage", "was not staged", "false"), InlineData("disconnect", "was not connected", "false"), InlineData("forget", "was not in the address book", "null")]
+    public async Task Act_FeedIdThatIsNotThere_SaysSo(string command, string said, string result)
+    {
+        await using var peer = new PeerStandIn();
+        Assert.Equal((0, $"@{Other}.ed25519 {said}.\n", ""), await Cli.RunAsync([command, $"@{Other}.ed25519", .. peer.Options]));
+        Assert.Equal((0, $$"""{"did":"{{command}}","key":"@{{Other}}.ed25519","result":{{result}}}""" + "\n", ""), await Cli.RunAsync([command, $"@{Other}.ed25519", "--json", .. peer.Options]));
+        Assert.False(peer.Calls.Reader.TryRead(out _));
+    }
+
+    [Fact]
+    public async Task Connect_FeedId_TriesTheBenchThenTheBook_UntilOneWorks()
+    {
+        await using var peer = new PeerStandIn();
+        string id = $"@{Other}.ed25519";
+        static string A(int n) => $"net:10.0.0.{n}:8008~shs:{Other}";
+        peer.Set("staged", $$"""[["{{A(1)}}",{"stagingUpdated":1}],["{{A(2)}}",{"stagingUpdated":2}],["net:10.0.0.9:8008",{"key":"{{id}}"}]]""");
+        peer.Set("db", $$"""[["{{A(3)}}",{"failure":5}],["{{A(4)}}",{"failure":0}],["{{A(1)}}",{}]]""");
+        peer.Answers["conn.connect"] = call => call.Argument(0)?.GetString() == A(3) ? JsonElement.Parse($$"""{"id":"{{id}}"}""") : throw new RpcException("no");
+
+        (int code, string output, string error) = await Cli.RunAsync(["connect", id, .. peer.Options]);
+        Assert.Equal((0, $"Connected with {id}.\n"), (code, output));
+        Assert.Equal(3, error.Split("ssb-conn: not connected: no (net:10.0.0.").Length - 1);
+        foreach (int n in (int[])[2, 1, 4, 3])
+            Assert.Equal($$"""conn.connect ["{{A(n)}}"]""", await NextCallAsync(peer));
+    }
+
+    [Fact]
+    public async Task Connect_FeedIdThatIsConnectedOrUnknown_SaysSo()
+    {
+        await using var peer = new PeerStandIn();
+        string id = $"@{Other}.ed25519";
+        (int code, string output, string error) = await Cli.RunAsync(["connect", id, .. peer.Options]);
+        Assert.Equal((1, ""), (code, output));
+        Assert.StartsWith($"ssb-conn: no address of {id} is known to the peer", error, StringComparison.Ordinal);
+        peer.Set("db", $$"""[["net:10.0.0.9:8008",{"key":"{{id}}"}]]""");
+        (code, _, error) = await Cli.RunAsync(["connect", id, .. peer.Options]);
+        Assert.Equal(1, code);
+        Assert.Contains("none of the addresses of", error, StringComparison.Ordinal);
+        peer.Set("peers", $$"""[["net:10.0.0.9:50000~shs:{{Other}}",{"state":"connected"}]]""");
+        Assert.Equal((0, $"{id} is connected already.\n", ""), await Cli.RunAsync(["connect", id, .. peer.Options]));
+        Assert.False(peer.Calls.Reader.TryRead(out _));
+    }
+
+    [Fact]
+    public async Task Connect_Fails_SaysTheCauseWithin80Columns_AndAllOfItInJson()
+    {
+        string folder = Directory.CreateTempSubdirectory("ssb-conn-test").FullName;
+        try
+        {
+            using KeyPair keys = SecretFile.Create(Path.Combine(folder, "secret"));
+            await using SsbPeer peer = await SsbPeer.StartAsync(Unhurried.Peer with { Keys = keys, Listen = ["net:127.0.0.1:0~shs"] }, TestContext.Current.CancellationToken);
+            string[] options = ["--remote", peer.Addresses[0].Text, "--secret", Path.Combine(folder, "secret"), "--timeout", "3m"];
+            string address = $"net:127.0.0.1:9~shs:{Other}"; // nobody discards here
+            (int code, string output, string error) = await Cli.RunAsync(["connect", address, .. options]);
+            Assert.Equal((1, ""), (code, output));
+            Assert.StartsWith("ssb-conn: not connected: refused: nobody listens there (net:127.0.0.1:9", error[..80], StringComparison.Ordinal);
+            Assert.DoesNotContain(address, error, StringComparison.Ordinal);
+
+            (code, output, _) = await Cli.RunAsync(["connect", address, "--json", .. options]);
+            Assert.Equal((1, $$"""{"did":"connect","address":"{{address}}","error":"refused: nobody listens there"}""" + "\n"), (code, output));
+            (_, string why, _) = await Cli.RunAsync(["why", address, .. options]);
+            Assert.Contains("refused: nobody listens there", why, StringComparison.Ordinal); // the same words
+        }
+        finally
+        {
+            TestFolder.Delete(folder);
+        }
+    }
+
+    [Theory]
+    [InlineData(40), InlineData(50), InlineData(60), InlineData(80), InlineData(200)]
+    public void TextTable_NarrowTerminal_HeadingsStandOverTheirColumns(int width)
+    {
+        var table = new Commands.TextTable("PEER", "TYPE", "STATE", "SINCE", "ADDRESS");
+        table.Add(["@mUIhsJF1…", "room-attendant-alias", "disconnecting", "12m", s_address]);
+        table.Add(["@pAhDcHju…", "lan", "connected", "5s", s_address]);
+        using var output = new StringWriter { NewLine = "\n" };
+        table.Write(output, width);
+        string[] lines = output.ToString().TrimEnd().Split('\n');
+        foreach (string line in lines[1..])
+        {
+            int at = line.IndexOf("net:", StringComparison.Ordinal);
+            Assert.Equal(lines[0].IndexOf("ADDRESS", StringComparison.Ordinal), at);
+            Assert.InRange(at, 0, width - 8);
+            Assert.EndsWith(s_address, line, StringComparison.Ordinal); // whole, so that it can be copied
+            foreach (string heading in (string[])["TYPE", "STATE", "SINCE"])
+                Assert.Equal((' ', true), (line[lines[0].IndexOf(heading, StringComparison.Ordinal) - 1], line[lines[0].IndexOf(heading, StringComparison.Ordinal)] != ' '));
+        }
     }
 
     [Fact]
@@ -440,7 +608,11 @@ public class ControlTests
         (int code, string output, string error) = await Cli.RunAsync([words[0], s_invite, .. words[1..], .. peer.Options]);
 
         Assert.Equal((1, ""), (code, output));
-        Assert.EndsWith($"with an error: no net:192.168.1.5:8008~shs:{Other}:***, and no ***\n", error, StringComparison.Ordinal);
+        string said = $"no net:192.168.1.5:8008~shs:{Other}:***, and no ***";
+        if (line == "connect")
+            Assert.StartsWith($"ssb-conn: not connected: {said} (net:", error, StringComparison.Ordinal);
+        else
+            Assert.EndsWith($"with an error: {said}\n", error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -43,6 +43,31 @@ public class LiveTableTests
     }
 
     [Fact]
+    public void Render_AnyWidthFrom40_HeadingsStandOverTheirColumns()
+    {
+        for (int width = 40; width <= 200; width++)
+        {
+            string[] lines = Plain(Model(3), width, 24);
+            (string above, string below) = (lines[4], lines[6]); // of a peer that is 3 s old
+            foreach ((string name, string cell, bool isRight) in ((string, string, bool)[])
+                [("PEER", "@AAAA", false), ("TYPE", "lan ", false), ("ADDRESS", "net:", false), ("TOLD BY", "eth0", false), ("AGE", " 3s", true), ("HEARD", " 3s", true)])
+            {
+                int at = above.IndexOf(name, StringComparison.Ordinal);
+                if (at >= 0 && isRight)
+                    Assert.EndsWith(cell, below[..(at + name.Length)], StringComparison.Ordinal);
+                else if (at >= 0)
+                    Assert.StartsWith(cell, below[at..], StringComparison.Ordinal);
+                else
+                    Assert.DoesNotContain($"  {cell}", below, StringComparison.Ordinal);
+            }
+
+            int left = above.IndexOf("LEFT", StringComparison.Ordinal);
+            Assert.InRange(left, 0, below.TrimEnd().Length - 1);
+            Assert.Contains("7s", below[Math.Max(0, left - 3)..], StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void Render_20x5_KeepsTheKeyAndTheTimeLeft()
     {
         string[] lines = Plain(Model(9), 20, 5);

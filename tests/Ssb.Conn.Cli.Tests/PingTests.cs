@@ -89,7 +89,7 @@ public class PingTests
         NetworkKey network = NetworkKey.Generate();
         await using var peer = new PeerStandIn(network: network);
 
-        Assert.Equal("It stops at handshake: it hung up on our hello: it is of another network, or no SSB peer. Name its network with --network-key.", await VerdictAsync(peer.Address));
+        Assert.Equal("It stops at handshake: it hung up on our hello: it is of another network, is full, or is no SSB peer. Name its network with --network-key, or try again in a while.", await VerdictAsync(peer.Address));
         Assert.Equal("It works.", await VerdictAsync(peer.Address, "--network-key", network.ToBase64()));
     }
 
@@ -122,15 +122,98 @@ public class PingTests
 
         Assert.Equal(0, code);
         Assert.Contains("we came as the guest of the invite", output, StringComparison.Ordinal);
+        Assert.EndsWith("The peer is reachable. Whether the invite is good, only redeeming it shows.\n", output, StringComparison.Ordinal); // nobody knows this seed
+        Assert.DoesNotContain("It works", output, StringComparison.Ordinal);
+        Assert.Equal(JsonValueKind.Null, JsonElement.Parse(json).GetProperty("works").ValueKind);
         Assert.DoesNotContain(secret, output + json, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Ping_PeerThatLetsUsCallNothing_StopsAtMuxrpc()
+    public async Task Ping_PeerThatLetsUsCallNothing_WorksWithoutMuxrpcAndPing()
     {
         await using var peer = new PeerStandIn(strangers: new RpcPermissions(allow: []));
-        string verdict = await VerdictAsync(peer.Address);
-        Assert.StartsWith("It stops at muxrpc: it answered with an error: ", verdict, StringComparison.Ordinal);
+        (int code, string output, _) = await PingAsync(peer.Address, "--json");
+        JsonElement route = JsonElement.Parse(output);
+        Assert.Equal((0, true), (code, route.GetProperty("works").GetBoolean()));
+        Assert.Equal(["address ok", "tcp ok", "handshake ok", "muxrpc absent", "ping absent"], Steps(route));
+        Assert.Equal("it does not tell what it can do: method:manifest is not in list of allowed methods", route.GetProperty("steps")[3].GetProperty("detail").GetString());
+        Assert.Equal("It works.", await VerdictAsync(peer.Address));
+    }
+
+    [Fact]
+    public async Task Ping_PeerThatLetsNobodyReadItsManifest_IsPingedAllTheSame()
+    {
+        await using var peer = new PeerStandIn(strangers: new RpcPermissions(allow: ["gossip.ping"]));
+        (_, string output, _) = await PingAsync(peer.Address, "--json");
+        Assert.Equal(["address ok", "tcp ok", "handshake ok", "muxrpc absent", "ping ok"], Steps(JsonElement.Parse(output)));
+    }
+
+    /// <summary>Every transport, and what the system says of it: what is told, what is advised, and what is not.</summary>
+    [Theory]
+    [InlineData("unix:/nonesuch/socket~noauth", "It stops at unix: there is no such socket file. Is the peer running, and is that its folder? It makes the file when it starts.")]
+    [InlineData("unix:FILE~noauth", "It stops at unix: there is a file in the place of a socket file. Is the peer running")]
+    [InlineData("unix:FILE/x~noauth", "It stops at unix: there is no such socket file. ")]
+    [InlineData("unix:FOLDER~noauth", "It stops at unix: there is a folder in the place of a socket file. ")]
+    [InlineData("unix:LEFT~noauth", "It stops at unix: refused: the socket file is there, and nobody listens at it")]
+    [InlineData("net:fe80::1:8008~shs:" + Other, "It stops at tcp: an address that begins with fe80 is one of the network at one card: which network card? Write fe80::1%eth0")]
+    [InlineData("net:fe80::1%nonesuch:8008~shs:" + Other, "It stops at tcp: this computer has no network card called 'nonesuch'. ")]
+    [InlineData("ws://[fe80::1]:8008~shs:" + Other, "It stops at ws: an address that begins with fe80 is one of the network at one card")]
+    [InlineData("ws:127.0.0.1:PORT~shs:" + Other, "It stops at ws: refused: nobody listens there. Is the peer running, does it listen there, and does no firewall")]
+    [InlineData("onion:abcdefghijklmnop.onion:8008~shs:" + Other, "It stops at onion: Tor is not running here: nobody listens at 127.0.0.1:9050, where its SOCKS proxy should be. Start Tor; ")]
+    [InlineData("tunnel:@" + Other + ".ed25519:@" + Other + ".ed25519~shs:" + Other, "It stops at tunnel: a tunnel leads through a room, and only a peer that is in the room can open it. Ask a running peer that is in the room: ssb-conn connect ")]
+    [InlineData("bt:00.11~shs:" + Other, "It stops at bt: 'bt' is no transport that can be dialled here. Routes that can be tried here are net, ws, wss, onion and unix.")]
+    [InlineData("net:elsewhere.example:8008~shs:" + Other, "It stops at name: there is no such name. Is it spelled right")]
+    [InlineData("net:127.0.0.1:8008~shs:" + Other + ":c2VlZA==", "It stops at address: the seed of the invite is not 32 bytes in base64")]
+    public async Task Ping_EachTransport_SaysWhatIsWrongThere(string address, string verdict)
+    {
+        string folder = SocketFolder.Create("ssb-conn-test");
+        try
+        {
+            if (address.StartsWith("unix", StringComparison.Ordinal))
+                Needs.UnixSockets();
+            string file = Path.Combine(folder, "file"), left = Path.Combine(folder, "left");
+            await File.WriteAllTextAsync(file, "", TestContext.Current.CancellationToken);
+            if (address.Contains("LEFT", StringComparison.Ordinal))
+            {
+                using var dead = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                dead.Bind(new UnixDomainSocketEndPoint(left + "0"));
+                File.Move(left + "0", left); // what is not where it was bound is not removed when it ends
+            }
+
+            Assert.SkipWhen(address.StartsWith("onion", StringComparison.Ordinal) && await IsTorThereAsync(), "Somebody on this computer listens at 127.0.0.1:9050.");
+            string typed = address.Replace("FILE", file, StringComparison.Ordinal).Replace("FOLDER", folder, StringComparison.Ordinal)
+                .Replace("LEFT", left, StringComparison.Ordinal).Replace("PORT", $"{ClosedPort()}", StringComparison.Ordinal);
+            string said = await VerdictAsync(typed);
+            Assert.StartsWith(verdict, said, StringComparison.Ordinal);
+            bool isTcp = address.StartsWith("net:", StringComparison.Ordinal) || address.StartsWith("ws:", StringComparison.Ordinal);
+            Assert.Equal(isTcp && said.Contains("refused", StringComparison.Ordinal), said.Contains("firewall", StringComparison.Ordinal));
+        }
+        finally
+        {
+            TestFolder.Delete(folder);
+        }
+
+        static async Task<bool> IsTorThereAsync()
+        {
+            using var client = new TcpClient();
+            try
+            {
+                await client.ConnectAsync(IPAddress.Loopback, 9050, TestContext.Current.CancellationToken);
+                return true;
+            }
+            catch (SocketException)
+            {
+                return false;
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Ping_SsbUriOfAnAddress_GoesThere()
+    {
+        await using var peer = new PeerStandIn();
+        (int code, string output, _) = await PingAsync($"ssb:address/multiserver?multiserverAddress={Uri.EscapeDataString(peer.Address)}");
+        Assert.Equal((0, peer.Address), (code, output.Split('\n')[0]));
     }
 
     [Fact]
@@ -148,7 +231,7 @@ public class PingTests
     {
         await using var peer = new PeerStandIn(hangsUpOnPings: true);
         string verdict = await VerdictAsync(peer.Address);
-        Assert.StartsWith("It stops at ping: it closed the connection. ", verdict, StringComparison.Ordinal);
+        Assert.StartsWith("It stops at ping: it closed the connection: it does not want us, or is full. ", verdict, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -2,6 +2,8 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Ssb.Conn.Cli.Starting;
+using Ssb.Conn.Net;
+using Ssb.Conn.Net.Tests;
 using Ssb.Wire;
 
 namespace Ssb.Conn.Cli.Tests;
@@ -42,6 +44,27 @@ public sealed class StartTests : IDisposable
         Assert.StartsWith("ssb-conn start ended after ", error, StringComparison.Ordinal);
         Assert.Matches(@"connections +\d+   with 3 different peers", error);
         Assert.False(File.Exists(Path.Combine(_folder, "socket")));
+    }
+
+    // All of them are announced by one sender.
+    [Theory]
+    [InlineData(1), InlineData(51), InlineData(StartOptions.MostNeighbours)]
+    public async Task Start_Neighbours_AllOfThemFindAPlaceOnTheBench(int neighbours)
+    {
+        await using SsbPeer peer = await SsbPeer.StartAsync(
+            Unhurried.Peer with { Listen = [], Conn = Unhurried.Conn with { Autostart = false, Admission = StartRun.AdmissionAmong(neighbours) } }, TestContext.Current.CancellationToken);
+        for (int i = 0; i < neighbours; i++)
+        {
+            using KeyPair keys = KeyPair.Generate();
+            for (int route = 0; route < 2; route++) // one that returned at another port is there twice for 10 s
+            {
+                StageResult result = peer.Conn.TryStage(
+                    MultiserverAddress.Parse($"net:127.0.0.1:{20_000 + 2 * i + route}~shs:{keys.Id.ToBase64()}"), new PeerData { Type = "lan" }, "lan:lo/127.0.0.1");
+                Assert.Equal(StageOutcome.Inserted, result.Outcome);
+            }
+        }
+
+        Assert.Equal(2 * neighbours, peer.Conn.Staging.Count);
     }
 
     [Theory(Timeout = Patience.WholeTest)]

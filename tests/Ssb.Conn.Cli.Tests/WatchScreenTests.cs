@@ -75,6 +75,38 @@ public class WatchScreenTests
         Assert.DoesNotContain(lines, line => line.Contains("Bench", StringComparison.Ordinal));
     }
 
+    // With more peers than rows each pane says which it shows, which must not move its headings.
+    [Fact]
+    public void Render_AnyWidthFrom40_HeadingsStandOverTheirColumns()
+    {
+        WatchState state = State(120, 120, 120);
+        for (int width = 40; width <= 130; width++)
+        {
+            string[] lines = Plain(state, width, 24);
+            int[] headings = [.. Enumerable.Range(0, lines.Length).Where(i => lines[i].Contains(" 120  ", StringComparison.Ordinal) && lines[i].Contains("ADDRESS", StringComparison.Ordinal))];
+            Assert.Equal(3, headings.Length);
+            foreach (int heading in headings)
+            {
+                (string above, string below) = (lines[heading], lines[heading + 1]);
+                Assert.Equal(below.IndexOf("net:", StringComparison.Ordinal), above.IndexOf("ADDRESS", StringComparison.Ordinal));
+                Stands(above, below, "TYPE", "lan");
+                Stands(above, below, "STATE", "connected");
+                Stands(above, below, "FAILED", "2 ");
+                Stands(above, below, "AGE", "5s");
+                Stands(above, below, "HEARD", "2s");
+                Stands(above, below, "SINCE", "60s");
+            }
+        }
+
+        static void Stands(string above, string below, string name, string cell)
+        {
+            if (above.IndexOf(name, StringComparison.Ordinal) is >= 0 and var at)
+                Assert.StartsWith(cell, below[at..], StringComparison.Ordinal);
+            else
+                Assert.DoesNotContain($"  {cell} ", below, StringComparison.Ordinal); // a column goes with its heading
+        }
+    }
+
     [Fact]
     public void Render_AnySize_FillsItExactly()
     {

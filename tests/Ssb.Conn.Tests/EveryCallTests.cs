@@ -133,6 +133,105 @@ public class EveryCallTests : PluginTestBase
         }
     }
 
+    /// <summary>The spellings of SSB URIs that the specification has, and what each names: a peer, or else its address.</summary>
+    public static TheoryData<string, bool> Uris
+    {
+        get
+        {
+            string key = Given.Base64(Signs).Replace('+', '-').Replace('/', '_'), address = Uri.EscapeDataString(Given.Address(Signs).Text);
+            return new TheoryData<string, bool>
+            {
+                { $"ssb:feed/ed25519/{key}", true }, { $"ssb://feed/ed25519/{key}", true }, { $"ssb:feed:ed25519:{key}", true },
+                { $"ssb:feed/classic/{key}", true }, { $"ssb://feed/classic/{key}", true }, { $"ssb:feed:classic:{key}", true },
+                { $"SSB:feed/ed25519/{key}", true }, { $"ssb:feed/ed25519/{key[..43]}", true }, { $"ssb:feed/ed25519/{key[..43]}%3D", true },
+                { $"ssb:feed/ed25519/{key}?q=1#f", true }, { $"ssb:feed/ed25519/{key}/", true }, { $"ssb:feed/ed25519/{Given.Base64(Signs)}", true },
+                { $"ssb:address/multiserver?multiserverAddress={address}", false }, { $"ssb://address/multiserver?multiserverAddress={address}", false },
+                { $"ssb:address:multiserver?multiserverAddress={address}", false }, { $"ssb:address/multiserver?multiserverAddress={Given.Address(Signs)}", false },
+                { $"ssb:address/multiserver?a=b&multiserverAddress={address}#x", false },
+            };
+        }
+    }
+
+    // A key with both of the characters that URLs spell otherwise.
+    private static int Signs { get; } = Enumerable.Range(1, 1_000).First(n => Given.Base64(n).Contains('+') && Given.Base64(n).Contains('/'));
+
+    [Theory, MemberData(nameof(Uris))]
+    public async Task EveryTextCall_SsbUri_IsTheCallOfWhatItNames(string uri, bool isPeer)
+    {
+        MultiserverAddress address = Given.Address(Signs);
+        PeerTarget target = isPeer ? Given.Peer(Signs) : PeerTarget.From(address);
+        Reachable();
+        int calls = 0;
+        foreach (Type type in (Type[])[typeof(ConnPlugin), typeof(ConnStaging), typeof(ConnDb), typeof(ConnHub)])
+        {
+            foreach (MethodInfo call in TextMethodsOf(type))
+            {
+                ConnPlugin byText = await Open(), byValue = await Open();
+                object? result = await OutcomeOf(call, byText, p => p.Name is "address" or "target" ? uri : Usual(p));
+                if (isPeer && call.GetParameters()[1].Name == "address")
+                {
+                    AssertThrows<FormatException>(call, result); // it does not say where the peer is
+                    continue;
+                }
+
+                ParameterInfo[] others = [.. call.GetParameters().Skip(2)];
+                MethodInfo twin = MethodsOf(type).Single(m => m.Name == call.Name
+                    && m.GetParameters().Skip(1).Select(p => p.ParameterType).SequenceEqual(others.Select(p => p.ParameterType)));
+                object? expected = await OutcomeOf(twin, byValue, p => p.Name == "address" ? address : p.Name == "target" ? target : Usual(p));
+                Assert.IsNotType<Exception>(expected, exactMatch: false);
+                Assert.Equal($"{expected}", $"{result}");
+                Assert.Equal(ContentOf(byValue), ContentOf(byText));
+                calls++;
+            }
+        }
+
+        Assert.InRange(calls, 5, int.MaxValue);
+    }
+
+    /// <summary>What names nobody, by whatever spelling.</summary>
+    public static TheoryData<string> Nobody
+    {
+        get
+        {
+            string key = Given.Base64(Signs).Replace('+', '-').Replace('/', '_');
+            return
+            [
+                "bob", "bob:8008", "localhost:8008", "https://example.org", "net", "net:host", "net:host:99999", "unix", "tunnel", "bob~shs", "bob~noauth", "bt",
+                $"ssb:message/sha256/{key}", $"ssb:message/classic/{key}", $"ssb:blob/sha256/{key}", $"ssb://blob/classic/{key}", $"ssb:message:sha256:{key}",
+                $"ssb:feed/bendybutt-v1/{key}", $"ssb:feed/gabbygrove-v1/{key}", $"ssb:feed/ed25519/{key[..42]}", "ssb:feed/ed25519/bob", "ssb:feed/ed25519/", "ssb:feed/ed25519", "ssb:feed",
+                "ssb:", "ssb://", "ssb:bob", $"ssb:encryption-key/box2-dm-dh/{key}", $"ssb:identity/po-box/{key}", "ssb:experimental?action=x&address=net:a:1",
+                "ssb:address/multiserver", "ssb:address/multiserver?multiserverAddress=", "ssb:address/multiserver?multiserverAddress=bob",
+                "ssb:address/multiserver?multiserverAddress=no%20address", $"ssb:address/multiserver?multiserverAddress=ssb:feed/ed25519/{key}", $"ssb:address/other?multiserverAddress=net:a:1",
+            ];
+        }
+    }
+
+    [Theory, MemberData(nameof(Nobody))]
+    public async Task EveryTargetCall_OfNobody_IsRefused_AndOnlyWhatWasDecidedIsTakenBack(string nobody)
+    {
+        ConnPlugin conn = await Open();
+        Assert.StartsWith("The target is neither a feed id", Assert.Throws<FormatException>(() => conn.Dismiss(nobody)).Message, StringComparison.Ordinal);
+        Assert.Throws<FormatException>(() => conn.Snooze(nobody, TimeSpan.FromHours(1)));
+        Assert.Throws<FormatException>(() => conn.Block(nobody));
+        Assert.Throws<FormatException>(() => conn.Why(nobody));
+        Assert.Empty(conn.Rules);
+        if (!MultiserverAddress.TryParse(nobody, out MultiserverAddress? address))
+            return;
+        conn.Dismiss(PeerTarget.From(address)); // as a file of rules may have it
+        Assert.True(conn.Undo(nobody));
+        Assert.Empty(conn.Rules);
+    }
+
+    [Theory, MemberData(nameof(Uris))]
+    public async Task Rules_SsbUriInTheFile_AreAboutWhatItNames(string uri, bool isPeer)
+    {
+        string folder = NewFolder();
+        string file = Path.Combine(folder, "conn-rules.json");
+        await File.WriteAllTextAsync(file, $$"""{"rules":[{"target":{{System.Text.Json.JsonSerializer.Serialize(uri)}},"kind":"block","since":1}]}""", TestContext.Current.CancellationToken);
+        ConnPlugin conn = await Open(new ConnPluginOptions { Autostart = false, Folder = folder });
+        Assert.Equal(isPeer ? Given.Peer(Signs) : PeerTarget.From(Given.Address(Signs)), Assert.Single(conn.Rules).Target);
+    }
+
     [Theory]
     [InlineData(typeof(ConnPlugin)), InlineData(typeof(ConnStaging)), InlineData(typeof(ConnDb)), InlineData(typeof(ConnHub))]
     [InlineData(typeof(ConnQuery))]

@@ -73,7 +73,7 @@ internal static class AddressMask
                 AppendFields(text, data, 2, IsFeedId);
                 break;
             case "shs":
-                AppendFields(text, data, 1, field => FeedId.ReadLenient(field) is not null);
+                AppendFields(text, data, 1, field => FeedId.ReadPlain(field) is not null);
                 break;
             case "noauth":
                 AppendFields(text, data, 1, IsFeedId);
@@ -137,5 +137,5 @@ internal static class AddressMask
         return route.Port is not null || MultiserverRoute.IsShortNumber(place[port..]) ? place : place[..port] + Hidden;
     }
 
-    private static bool IsFeedId(string field) => field.StartsWith('@') && FeedId.ReadLenient(field) is not null;
+    private static bool IsFeedId(string field) => field.StartsWith('@') && FeedId.ReadPlain(field) is not null;
 }

@@ -42,14 +42,14 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     /// <remarks>This is how <c>getKeyFromAddress</c> of npm ssb-ref reads it, and so the feed id under which a peer is staged,
     /// remembered and blocked. The peer that a connection expects is <see cref="MultiserverRoute.FeedId"/>, which is read from the exact name
     /// <c>shs</c> alone: an address with <c>shs2:KEY</c> has a feed id here, and no route that is dialled.</remarks>
-    public FeedId? FeedId => Read().FeedId;
+    public FeedId? FeedId => GetMeaning().FeedId;
 
     /// <summary>The routes, in order, decoded. Computed once.</summary>
     public IReadOnlyList<MultiserverRoute> Routes
     {
         get
         {
-            Meaning meaning = Read();
+            Meaning meaning = GetMeaning();
             return meaning.Routes ??= MultiserverRoute.ReadAll(Text);
         }
     }
@@ -60,7 +60,7 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     {
         get
         {
-            Meaning meaning = Read();
+            Meaning meaning = GetMeaning();
             return meaning.Canonical ??= IsCanonical(Text) ? this : InOneSpelling();
         }
     }
@@ -110,6 +110,30 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     {
         address = IsValid(text) ? new MultiserverAddress(text.ToString()) : null;
         return address is not null;
+    }
+
+    /// <summary>Reads an address as people and programs hand it over: a multiserver address, as <see cref="Parse(string, int)"/> reads it, or the SSB URI
+    /// that names one, <c>ssb:address/multiserver?multiserverAddress=ENCODED</c>.</summary>
+    /// <remarks>This is for what is typed, configured or called with. What programs keep and send each other are addresses as such, for which
+    /// <see cref="Parse(string, int)"/> is.</remarks>
+    /// <param name="text">The text. What begins with <c>ssb:</c> is a URI, and no address whose protocol is called <c>ssb</c>.</param>
+    /// <param name="maxLength">The longest address accepted, in characters; that of a URI is counted without its encoding.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="text"/> is null.</exception>
+    /// <exception cref="FormatException"><paramref name="text"/> is neither, or the URI of something else. The message does not repeat it.</exception>
+    public static MultiserverAddress ReadLenient(string text, int maxLength = DefaultMaxLength)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return !SsbUri.IsUri(text) ? Parse(text, maxLength)
+            : SsbUri.TryReadAddress(text, out string? named) ? Parse(named, maxLength)
+            : throw new FormatException($"Not a multiserver address: this is {(SsbUri.ReadFeedId(text) is null ? SsbUri.Describe(text) : "the SSB URI of a feed")}; "
+                + "expected something like 'net:HOST:PORT~shs:KEY', or ssb:address/multiserver?multiserverAddress=ENCODED.");
+    }
+
+    /// <summary><see cref="ReadLenient"/> without the exception, for texts of at most <see cref="DefaultMaxLength"/> characters.</summary>
+    public static bool TryReadLenient([NotNullWhen(true)] string? text, [NotNullWhen(true)] out MultiserverAddress? address)
+    {
+        address = null;
+        return !SsbUri.IsUri(text) ? TryParse(text, out address) : SsbUri.TryReadAddress(text, out string? named) && TryParse(named, out address);
     }
 
     /// <summary>Puts an address together from routes; the inverse of <see cref="Routes"/>, escapes included.</summary>
@@ -175,7 +199,7 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
             int colon = part.IndexOf(':');
             ReadOnlySpan<char> data = colon < 0 ? default : part[(colon + 1)..];
             int seed = data.IndexOf(':');
-            return Ssb.FeedId.ReadLenient(seed < 0 ? data : data[..seed]);
+            return Ssb.FeedId.ReadPlain(seed < 0 ? data : data[..seed]);
         }
 
         return null;
@@ -254,7 +278,7 @@ public sealed class MultiserverAddress : IEquatable<MultiserverAddress>, ISpanPa
     }
 
     // Several threads may do so at the same time, and read the same.
-    private Meaning Read() => _meaning ??= new Meaning(FeedIdOf(Text));
+    private Meaning GetMeaning() => _meaning ??= new Meaning(FeedIdOf(Text));
 
     private sealed class Meaning(FeedId? feedId)
     {

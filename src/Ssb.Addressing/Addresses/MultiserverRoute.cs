@@ -101,7 +101,7 @@ public sealed class MultiserverRoute
 
     /// <summary>The feed id that npm ssb-ref reads in this route: that of the first part whose name begins with <c>shs</c>.</summary>
     internal FeedId? IndexedFeedId => Protocols.FirstOrDefault(p => p.Name.StartsWith("shs", StringComparison.Ordinal)) is { } part
-        ? Ssb.FeedId.ReadLenient(part.Data.ElementAtOrDefault(0))
+        ? Ssb.FeedId.ReadPlain(part.Data.ElementAtOrDefault(0))
         : null;
 
     /// <summary>This route with its key in one spelling, and without a seed.</summary>
@@ -253,14 +253,14 @@ public sealed class MultiserverRoute
     private void ReadSecretHandshake(MultiserverProtocol shs)
     {
         HasSeed = shs.Data.Count > 1;
-        FeedId = Ssb.FeedId.ReadLenient(shs.Data.ElementAtOrDefault(0));
+        FeedId = Ssb.FeedId.ReadPlain(shs.Data.ElementAtOrDefault(0));
         if (FeedId is null)
             _problems.Add("the key of 'shs' is not 32 bytes in base64");
     }
 
     private FeedId? ReadFeedId(string? text, string what)
     {
-        FeedId? id = text is not null && text.StartsWith('@') ? Ssb.FeedId.ReadLenient(text) : null;
+        FeedId? id = text is not null && text.StartsWith('@') ? Ssb.FeedId.ReadPlain(text) : null;
         if (id is null)
             _problems.Add($"{what} is not a feed id (@...=.ed25519)");
         return id;

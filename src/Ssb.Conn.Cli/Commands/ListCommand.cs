@@ -37,7 +37,7 @@ internal sealed class ListCommand : CliCommand
     {
         IReadOnlyList<RemoteEntry> entries = _pool == Pool.Book
             ? await peer.ListAsync(_procedure, cancellationToken)
-            : await FirstAsync(peer, cancellationToken);
+            : await peer.FirstListAsync(_procedure, cancellationToken);
         if (RemoteOptions.IsJson(parsed))
         {
             foreach (RemoteEntry entry in entries)
@@ -52,16 +52,9 @@ internal sealed class ListCommand : CliCommand
             var table = new TextTable([.. PoolTable.Headings(_pool)]);
             foreach (RemoteEntry entry in entries)
                 table.Add(PoolTable.Cells(_pool, entry, _time.GetUtcNow()));
-            table.Write(console.Output);
+            table.Write(console.Output, console.Width);
         }
     });
-
-    private async Task<IReadOnlyList<RemoteEntry>> FirstAsync(RemotePeer peer, CancellationToken cancellationToken)
-    {
-        await foreach (IReadOnlyList<RemoteEntry> entries in peer.ListsAsync(_procedure, cancellationToken))
-            return entries;
-        throw new FailedException($"the peer at {peer.Where} closed the connection before it answered {_procedure}; is it shutting down?");
-    }
 
     private static string Help(string name, string columns, string fields) =>
         $$"""

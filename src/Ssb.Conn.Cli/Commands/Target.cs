@@ -9,15 +9,25 @@ namespace Ssb.Conn.Cli.Commands;
 internal sealed record Target(string Whole, string Shown)
 {
     /// <summary>The argument of a command.</summary>
-    public static Argument<string> Argument() => new("target") { HelpName = "TARGET", Description = "A peer: its feed id (@KEY.ed25519), or a multiserver address" };
+    public static Argument<string> Argument() => new("target") { HelpName = "TARGET", Description = "A peer: its feed id (@KEY.ed25519), a multiserver address, or an SSB URI of one" };
 
-    /// <exception cref="MisuseException">It is neither.</exception>
+    /// <exception cref="MisuseException">It is neither, or names nobody.</exception>
     public static Target Read(string typed)
     {
-        if (FeedId.TryParse(typed, out FeedId id))
-            return new Target(id.ToString(), id.ToString());
-        if (MultiserverAddress.TryParse(typed, out MultiserverAddress? address))
-            return new Target(address.Text, address.ToString());
-        throw Typed.Wrong("TARGET", "it takes a feed id, such as @KEY.ed25519 with 44 characters of base64 for KEY, or a multiserver address");
+        try
+        {
+            var target = PeerTarget.Parse(typed);
+            return new Target(target.Text, target.ToString());
+        }
+        catch (FormatException e)
+        {
+            throw Typed.Wrong("TARGET", $"{e.Message.TrimEnd('.')}; it takes @KEY.ed25519 or ssb:feed/ed25519/KEY, with 44 characters of base64 for KEY, or a multiserver address");
+        }
     }
+
+    /// <summary>What something was once decided about, which may be an address that names nobody.</summary>
+    /// <exception cref="MisuseException">It is neither.</exception>
+    public static Target ReadDecided(string typed) => !PeerTarget.TryParse(typed, out _) && MultiserverAddress.TryParse(typed, out MultiserverAddress? address)
+        ? new Target(address.Text, address.ToString())
+        : Read(typed);
 }

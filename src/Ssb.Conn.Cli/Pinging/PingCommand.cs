@@ -25,10 +25,12 @@ internal sealed class PingCommand : CliCommand
           {"route":ROUTE,"works":false,"steps":[{"step":"address","outcome":"ok","ms":0,"detail":TEXT},
            {"step":"tcp","outcome":"failed","ms":0.3,"detail":TEXT}]}
           Steps are address, name, tcp (or unix, ws, ...), handshake, muxrpc, ping; outcomes ok, failed, absent.
+          Works is null of an invite whose pub is reachable: only redeeming shows whether it is good.
           The secret of an invite is masked. Times are in milliseconds.
 
         Exit codes:
-          0 a route works; 1 none does, or the address is none; 2 the command line was wrong
+          0 a route works (of an invite: leads to its pub); 1 none does, or the address is none;
+          2 the command line was wrong
         """;
 
     private static readonly Argument<string> s_address = new("address") { HelpName = "ADDRESS", Description = "A multiserver address, such as net:HOST:PORT~shs:KEY" };
@@ -87,7 +89,7 @@ internal sealed class PingCommand : CliCommand
             };
             bool works = await run.GoAsync(route);
             any |= works;
-            await console.Output.WriteLineAsync(json ? Json(route, works, steps) : works ? "It works." : Verdict(steps[^1]));
+            await console.Output.WriteLineAsync(json ? Json(route, works, steps) : works ? PingRun.Success(route) : Verdict(steps[^1]));
         }
 
         return any ? ExitCode.Success : ExitCode.Failure;
@@ -98,7 +100,7 @@ internal sealed class PingCommand : CliCommand
         (routes, problem) = ([], "");
         try
         {
-            routes = MultiserverAddress.Parse(typed).Routes;
+            routes = MultiserverAddress.ReadLenient(typed).Routes;
             return true;
         }
         catch (FormatException e)
@@ -121,6 +123,6 @@ internal sealed class PingCommand : CliCommand
     {
         IEnumerable<string> told = steps.Select(step => string.Create(CultureInfo.InvariantCulture,
             $"{{\"step\":{JsonText.Quoted(step.Name)},\"outcome\":\"{step.Outcome.ToString().ToLowerInvariant()}\",\"ms\":{Math.Round(step.Time.TotalMilliseconds, 3)},\"detail\":{JsonText.Quoted(step.Detail)}}}"));
-        return $"{{\"route\":{(route is null ? "null" : JsonText.Quoted(route.ToString()))},\"works\":{(works ? "true" : "false")},\"steps\":[{string.Join(',', told)}]}}";
+        return $"{{\"route\":{(route is null ? "null" : JsonText.Quoted(route.ToString()))},\"works\":{(!works ? "false" : route is { HasSeed: true } ? "null" : "true")},\"steps\":[{string.Join(',', told)}]}}";
     }
 }

@@ -11,6 +11,9 @@ internal sealed class PingRun
 {
     private const string IsItRunning = "Is the peer running, does it listen there, and does no firewall stand between?";
 
+    // A peer that does not say what it can do may not answer what it does not know.
+    private static readonly TimeSpan s_longestBlindPing = TimeSpan.FromSeconds(5);
+
     /// <summary>Who we are.</summary>
     public required KeyPair Keys { get; init; }
 
@@ -50,7 +53,7 @@ internal sealed class PingRun
             var how = new RouteOptions { Timeout = Timeout - Time.GetElapsedTime(start), Resolve = Resolve, TimeProvider = Time };
             stream = await Transport.OpenAsync(route, how, cancellationToken);
             return (PingOutcome.Ok, route.Path is { } path ? $"connected to {path}" : $"connected to {route.Host}:{route.Port}", null);
-        })))
+        }, route)))
         {
             return false;
         }
@@ -60,7 +63,7 @@ internal sealed class PingRun
         {
             (connection, string detail) = await ShakeHandsAsync(stream!, route, cancellationToken); // it was opened
             return (PingOutcome.Ok, detail, null);
-        })))
+        }, route)))
         {
             await stream!.DisposeAsync();
             return false;
@@ -70,7 +73,16 @@ internal sealed class PingRun
         RpcManifest? manifest = null;
         if (!Tell(await StepAsync("muxrpc", async () =>
         {
-            manifest = await rpc.GetManifestAsync(cancellationToken);
+            try
+            {
+                manifest = await rpc.GetManifestAsync(cancellationToken);
+            }
+            catch (RpcException e) when (e.Error == RpcError.Remote)
+            {
+                // It speaks muxrpc, and that is what was asked. Rooms let nobody read their manifest.
+                return (PingOutcome.Absent, $"it does not tell what it can do: {e.Message.TrimEnd('.')}", null);
+            }
+
             string conn = manifest.Procedures.ContainsKey("conn.why") ? ", CONN of Ssb.Conn" : manifest.Procedures.ContainsKey("conn.stage") ? ", CONN" : "";
             return (PingOutcome.Ok, $"a manifest of {manifest.Procedures.Count:N0} procedures{conn}", null);
         })))
@@ -78,8 +90,8 @@ internal sealed class PingRun
             return false;
         }
 
-        PingStep ping = manifest!.Procedures.ContainsKey("gossip.ping")
-            ? await StepAsync("ping", () => PingAsync(rpc, cancellationToken))
+        PingStep ping = manifest is null ? await StepAsync("ping", () => PingBlindlyAsync(rpc, cancellationToken))
+            : manifest.Procedures.ContainsKey("gossip.ping") ? await StepAsync("ping", () => PingAsync(rpc, cancellationToken))
             : new PingStep("ping", PingOutcome.Absent, TimeSpan.Zero, "it has no gossip.ping");
         return Tell(ping);
     }
@@ -87,6 +99,11 @@ internal sealed class PingRun
     /// <summary>What can be said of an address that is none.</summary>
     public static PingStep NoAddress(string problem) =>
         new("address", PingOutcome.Failed, TimeSpan.Zero, problem.TrimEnd('.'), "An address looks like net:192.168.1.4:8008~shs:KEY.");
+
+    /// <summary>What can be said where all steps went well.</summary>
+    public static string Success(MultiserverRoute route) => route.HasSeed
+        ? "The peer is reachable. Whether the invite is good, only redeeming it shows."
+        : "It works.";
 
     private bool Tell(PingStep step)
     {
@@ -98,6 +115,8 @@ internal sealed class PingRun
     {
         if (Transport.ProblemOf(route) is { } problem)
             return NoAddress(problem);
+        if (route.HasSeed && !IsSeed(route))
+            return NoAddress("the seed of the invite is not 32 bytes in base64, and so no pub can have made it");
         return new PingStep("address", PingOutcome.Ok, TimeSpan.Zero, route.FeedId is { } key ? $"{(route.HasSeed ? "an invite to " : "")}{key}" : "of whoever is there (noauth)");
     }
 
@@ -127,6 +146,20 @@ internal sealed class PingRun
         }
     }
 
+    private async Task<(PingOutcome, string, string?)> PingBlindlyAsync(RpcConnection rpc, CancellationToken cancellationToken)
+    {
+        using var patience = new CancellationTokenSource(s_longestBlindPing, Time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+        try
+        {
+            return await PingAsync(rpc, both.Token);
+        }
+        catch (Exception e) when (e is OperationCanceledException or RpcException { Error: RpcError.ConnectionClosed })
+        {
+            return (PingOutcome.Absent, e is RpcException ? "it answered gossip.ping by closing the connection" : "it does not answer gossip.ping", null);
+        }
+    }
+
     private static async Task<(PingOutcome, string, string?)> PingAsync(RpcConnection rpc, CancellationToken cancellationToken)
     {
         PingSample sample;
@@ -145,7 +178,10 @@ internal sealed class PingRun
     }
 
     /// <summary>Does a step, and makes of what it throws what a person should know.</summary>
-    private async Task<PingStep> StepAsync(string name, Func<Task<(PingOutcome Outcome, string Detail, string? Advice)>> step)
+    /// <param name="name">Its name.</param>
+    /// <param name="step">What to do.</param>
+    /// <param name="route">The route, for a step that goes over it below muxrpc.</param>
+    private async Task<PingStep> StepAsync(string name, Func<Task<(PingOutcome Outcome, string Detail, string? Advice)>> step, MultiserverRoute? route = null)
     {
         long start = Time.GetTimestamp();
         (PingOutcome, string, string?) result;
@@ -155,7 +191,7 @@ internal sealed class PingRun
         }
         catch (OperationCanceledException)
         {
-            result = (PingOutcome.Failed, $"no answer; {Durations.Short(Timeout)} were over", name == "handshake" ? "Something is there, but does it speak SSB?" : IsItRunning);
+            result = (PingOutcome.Failed, $"no answer; {Durations.Short(Timeout)} were over", name == "handshake" ? "Something is there, but does it speak SSB?" : AdviceOf(route, null));
         }
         catch (HandshakeException e)
         {
@@ -164,12 +200,12 @@ internal sealed class PingRun
         catch (RpcException e)
         {
             result = e.Error == RpcError.ConnectionClosed
-                ? (PingOutcome.Failed, "it closed the connection", Refusal())
+                ? (PingOutcome.Failed, "it closed the connection: it does not want us, or is full", Refusal())
                 : (PingOutcome.Failed, $"it answered with an error: {e.Message.TrimEnd('.')}", "It may let nobody but people it knows call it.");
         }
         catch (Exception e) when (e is ConnectFailedException or SocketException or IOException)
         {
-            result = Failed(e);
+            result = Failed(e, route);
         }
 
         return new PingStep(name, result.Item1, Time.GetElapsedTime(start), result.Item2, result.Item3);
@@ -178,7 +214,7 @@ internal sealed class PingRun
     private (PingOutcome, string, string?) Failed(HandshakeException e) => e.Failure switch
     {
         HandshakeFailure.WrongNetwork => (PingOutcome.Failed, "it is of another network, or no SSB peer", "Name its network with --network-key."),
-        HandshakeFailure.Closed => (PingOutcome.Failed, "it hung up on our hello: it is of another network, or no SSB peer", "Name its network with --network-key."),
+        HandshakeFailure.Closed => (PingOutcome.Failed, "it hung up on our hello: it is of another network, is full, or is no SSB peer", "Name its network with --network-key, or try again in a while."),
         HandshakeFailure.WrongKey => (PingOutcome.Failed, "it does not hold the key in the address", "Ask for the address of today; the peer there is another one."),
         HandshakeFailure.Refused => (PingOutcome.Failed, "it hung up on our proof: it does not want us, or does not hold the key in the address", Refusal()),
         HandshakeFailure.WeakKey => (PingOutcome.Failed, "the key in the address, or its own, can be nobody's", "Ask for another address."),
@@ -187,22 +223,33 @@ internal sealed class PingRun
 
     private string Refusal() => IsStranger ? "If it lets only people in whom it knows, say who you are with --secret FILE." : "Does it know you, and not block you?";
 
-    private static (PingOutcome, string, string?) Failed(Exception e)
+    // The network says it in the same words to `why` and `connect`.
+    private static (PingOutcome, string, string?) Failed(Exception e, MultiserverRoute? route) => (
+        PingOutcome.Failed,
+        (e is ConnectFailedException || route is null ? e is ConnectFailedException ? e.Message : FailureText.Of(e) : FailureText.OfDial(e, route)).TrimEnd('.'),
+        AdviceOf(route, (e.GetBaseException() as SocketException)?.SocketErrorCode));
+
+    /// <summary>What a person may look after, which depends on what the route goes over: no firewall stands before a file.</summary>
+    private static string AdviceOf(MultiserverRoute? route, SocketError? error) => (route?.Transport, error) switch
     {
-        SocketError? error = (e.GetBaseException() as SocketException)?.SocketErrorCode;
-        return error switch
-        {
-            SocketError.ConnectionRefused => (PingOutcome.Failed, "refused: nobody listens there", IsItRunning),
-            SocketError.TryAgain or SocketError.NoRecovery =>
-                (PingOutcome.Failed, FailureText.ResolverIsSilent,
-                    "Is this computer in a network, and its name server up? An address with an IP address in it needs none."),
-            SocketError.HostNotFound or SocketError.NoData =>
-                (PingOutcome.Failed, FailureText.NoSuchName, "Is it spelled right, and does this computer find other names?"),
-            SocketError.HostUnreachable or SocketError.NetworkUnreachable or SocketError.NetworkDown or SocketError.HostDown =>
-                (PingOutcome.Failed, "there is no way to it from here", "Is this computer in the same network?"),
-            SocketError.TimedOut => (PingOutcome.Failed, "no answer", IsItRunning),
-            _ => (PingOutcome.Failed, FailureText.Of(e), IsItRunning),
-        };
+        (_, SocketError.TryAgain or SocketError.NoRecovery) =>
+            "Is this computer in a network, and its name server up? An address with an IP address in it needs none.",
+        (_, SocketError.HostNotFound or SocketError.NoData) => "Is it spelled right, and does this computer find other names?",
+        ("tunnel", _) => "Ask a running peer that is in the room: ssb-conn connect ADDRESS.",
+        ("unix", SocketError.AccessDenied) => "Are you the user whose peer it is?",
+        ("unix", _) => "Is the peer running, and is that its folder? It makes the file when it starts.",
+        ("onion", SocketError.ConnectionRefused) => "Start Tor; routes to onion services go through it.",
+        ("onion", _) => "Is Tor in its network, and the service up? The first connection may take a minute (--timeout 2m).",
+        (_, SocketError.InvalidArgument) => "It is an address of one network only: 'ip address' (Linux) shows the cards of this computer.",
+        (_, SocketError.HostUnreachable or SocketError.NetworkUnreachable or SocketError.NetworkDown or SocketError.HostDown) => "Is this computer in the same network?",
+        ("net" or "ws" or "wss" or null, _) => IsItRunning,
+        _ => "Routes that can be tried here are net, ws, wss, onion and unix.",
+    };
+
+    private static bool IsSeed(MultiserverRoute route)
+    {
+        using KeyPair? guest = GuestOf(route);
+        return guest is not null;
     }
 
     /// <summary>Who an invite's guest is: the key pair of its seed. Null if there is none, or it is no seed.</summary>

@@ -28,6 +28,9 @@ internal sealed class RemoteEntry
     /// <summary>The peer's feed id, if the data or the address has one.</summary>
     public string? Key => Text("key") ?? Parsed?.FeedId?.ToString();
 
+    /// <summary>Does its address name this peer?</summary>
+    public bool Names(FeedId id) => Parsed?.FeedId == id;
+
     /// <summary>The entry as JSON, on one line, nothing left out.</summary>
     public string Json => _json ??= JsonText.OneLine(_item);
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Ssb.Conn.Cli.View;
 using Ssb.Conn.Net;
 using Ssb.Wire;
 
@@ -17,6 +18,8 @@ internal sealed class RemotePeer : IAsyncDisposable
         ReserveBytes = 1024 * 1024,
         ReserveFolder = null,
     };
+
+    private const int ShortPlace = 40;
 
     private readonly RpcConnection _rpc;
     private readonly RpcManifest _manifest;
@@ -44,7 +47,7 @@ internal sealed class RemotePeer : IAsyncDisposable
             }
             catch (Exception e) when (e is ConnectFailedException or HandshakeException or IOException)
             {
-                failures.Add($"{route}: {Sentence(e.Message)}");
+                failures.Add($"{route}: {Sentence(e is IOException and not HandshakeException ? FailureText.OfDial(e, route) : e.Message)}");
                 continue;
             }
 
@@ -55,6 +58,12 @@ internal sealed class RemotePeer : IAsyncDisposable
             catch (Exception e)
             {
                 await rpc.DisposeAsync();
+                if (e is RpcException { Error: RpcError.ConnectionClosed })
+                {
+                    throw new FailedException(
+                        $"the peer at {TerminalText.Elide(route.ToString(), ShortPlace)} closed the connection at once: it is full, or does not want us, or is shutting down; try again in a while", e);
+                }
+
                 if (e is RpcException)
                     throw new FailedException($"what answers at {route} does not say what it can do, as SSB peers do: {Sentence(e.Message)}", e);
                 throw;
@@ -137,6 +146,15 @@ internal sealed class RemotePeer : IAsyncDisposable
         }
     }
 
+    /// <summary>A list of entries as it is now, of a procedure that goes on to tell of changes.</summary>
+    /// <exception cref="FailedException">It failed, or there is none.</exception>
+    public async Task<IReadOnlyList<RemoteEntry>> FirstListAsync(string procedure, CancellationToken cancellationToken)
+    {
+        await foreach (IReadOnlyList<RemoteEntry> entries in ListsAsync(procedure, cancellationToken))
+            return entries;
+        throw Gone(procedure, null);
+    }
+
     /// <summary>Says goodbye.</summary>
     public ValueTask DisposeAsync() => _rpc.DisposeAsync();
 
@@ -186,16 +204,41 @@ internal sealed class RemotePeer : IAsyncDisposable
     private FailedException Explained(string procedure, RpcException e, params RpcValue[] arguments)
     {
         if (e.Error == RpcError.ConnectionClosed)
-            return new FailedException($"the peer at {Where} closed the connection before it answered {procedure}; is it shutting down?", e, "it closed the connection");
+            return Gone(procedure, e);
         // npm muxrpc 6.7.3, lib/permissions.js: "method:conn,stage is not in list of allowed methods", or "... is on list of disallowed methods".
-        string sentence = Sentence(arguments.Select(AddressIn).Aggregate(e.Message, (text, address) => address?.Hide(text) ?? text));
+        string sentence = Sentence(arguments.Select(AddressIn).Aggregate(e.Message, (text, address) => address is null ? text : WithoutIts(address, address.Hide(text))));
         bool isRefused = e.RemoteMessage is { } said && said.StartsWith("method:", StringComparison.Ordinal) && said.EndsWith("allowed methods", StringComparison.Ordinal);
-        return new FailedException(
-            isRefused
-                ? $"the peer at {Where} does not let us call {procedure}: only its own identity, and its masters, may; name their secret with --secret FILE"
-                : $"the peer at {Where} answered {procedure} with an error: {sentence}",
-            e,
-            isRefused ? "it does not let us" : sentence);
+        if (isRefused)
+        {
+            return new FailedException(
+                $"the peer at {Where} does not let us call {procedure}: only its own identity, and its masters, may; name their secret with --secret FILE",
+                e, "it does not let us");
+        }
+
+        // Of a dial the cause comes first: a terminal has 80 columns, and the addresses of both peers would fill them.
+        return procedure == "conn.connect" && arguments.Select(AddressIn).OfType<MultiserverAddress>().FirstOrDefault() is { } dialled
+            ? new FailedException($"not connected: {sentence} ({TerminalText.Elide(dialled.ToString(), ShortPlace)})", e, sentence)
+            : new FailedException($"the peer at {Where} answered {procedure} with an error: {sentence}", e, sentence);
+    }
+
+    private FailedException Gone(string procedure, Exception? cause) =>
+        new($"the peer at {Where} closed the connection before it answered {procedure}; is it shutting down?", cause, "it closed the connection");
+
+    // Our own peers begin with the route: whoever gave the address knows it.
+    private static string WithoutIts(MultiserverAddress address, string sentence)
+    {
+        foreach (string shown in address.Routes.Select(route => route.ToString()).Prepend(address.ToString()).Distinct())
+        {
+            sentence = sentence.Replace($"{shown} could not be reached: ", "", StringComparison.Ordinal)
+                .Replace($"{shown} could not be connected to: ", "", StringComparison.Ordinal);
+            foreach (string rest in (string[])[" did not answer", ": "])
+            {
+                if (sentence.StartsWith(shown + rest, StringComparison.Ordinal))
+                    sentence = rest == ": " ? sentence[(shown.Length + 2)..] : "it" + sentence[shown.Length..];
+            }
+        }
+
+        return sentence;
     }
 
     private static MultiserverAddress? AddressIn(RpcValue argument) =>

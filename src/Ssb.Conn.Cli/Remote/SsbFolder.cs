@@ -86,7 +86,7 @@ internal static class SsbFolder
             : variable("HOME") is not { Length: > 0 } named ? "HOME is not set, and this user has none"
             : Path.IsPathFullyQualified(named) ? $"HOME is '{TerminalText.Fit(named, 100)}', and there is no such folder"
             : $"HOME is '{TerminalText.Fit(named, 100)}', which is not an absolute path";
-        throw new FailedException($"there is no home folder: {said}; name a folder with --path DIR");
+        throw new FailedException($"there is no home folder: {said}; set HOME, or name a folder with --path DIR");
     }
 
     private static async Task<bool> AnswersAsync(string folder, MultiserverRoute route, NetworkKey network)

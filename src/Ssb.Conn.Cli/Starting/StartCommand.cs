@@ -163,6 +163,6 @@ internal sealed class StartCommand : CliCommand
         : IPAddress.TryParse(typed, out IPAddress? address) ? address
         : throw Typed.Wrong($"--host {Typed.Quote(typed)}", "it takes an IP address of this computer, such as 127.0.0.1");
 
-    private static FeedId ReadMaster(string typed) => FeedId.TryParse(typed, out FeedId id) ? id
-        : throw Typed.Wrong($"--master {Typed.Quote(typed)}", "it takes a feed id, such as @KEY.ed25519");
+    private static FeedId ReadMaster(string typed) => FeedId.ReadLenient(typed) is { } id ? id
+        : throw Typed.Wrong($"--master {Typed.Quote(typed)}", "it takes a feed id, such as @KEY.ed25519 or ssb:feed/ed25519/KEY");
 }

@@ -176,6 +176,7 @@ internal sealed class StartRun
         Conn = new ConnPluginOptions
         {
             Autostart = _options.Dials,
+            Admission = AdmissionAmong(_options.Neighbours),
             Scheduler = new SchedulerOptions { CallerQuota = _options.KeptCallers },
             // With room for those whom we dial.
             Hub = new HubOptions { Capacity = Math.Max(new HubOptions().Capacity, 2 * _options.Limits.MaxCallers) },
@@ -183,6 +184,17 @@ internal sealed class StartRun
         TimeProvider = _time,
         Logger = _log,
     };
+
+    /// <summary>Who comes onto the bench. Neighbours are announced by one sender, 127.0.0.1, which has its share of the bench for all of them: each has a few
+    /// addresses over time, since a port may be taken when it returns. In their network there is nobody else.</summary>
+    internal static AdmissionOptions AdmissionAmong(int neighbours)
+    {
+        var usual = new AdmissionOptions();
+        return neighbours == 0 ? usual : usual with
+        {
+            SourceQuotas = new Dictionary<string, int>(usual.SourceQuotas) { ["lan"] = Math.Max(usual.SourceQuotas["lan"], 4 * neighbours) },
+        };
+    }
 
     // What the peer itself works without.
     private void TryLeave(string what, Action leave)
@@ -248,7 +260,7 @@ internal sealed class StartRun
             MultiserverRoute place = peer.Addresses.Select(address => address.Routes[0]).First(route => route.Transport == "net"); // it always listens there
             _state.Title = $"{TerminalText.Fit(peer.Id.ToString(), 10)} at net:{place.Host}:{place.Port}";
             if (_options.Neighbours > 0)
-                _state.Say($"{(_options.Neighbours == 1 ? "One peer lives" : $"{_options.Neighbours} peers live")} on this computer, and nobody else hears of them. The keys below steer.", isBad: false);
+                _state.Say($"{(_options.Neighbours == 1 ? "One peer lives" : $"{_options.Neighbours} peers live")} on this computer, come and go, and nobody else hears of them. The keys below steer.", isBad: false);
         }
 
         await (_state is null ? WriteAsync(session, states, stop) : ViewAsync(session, stop));

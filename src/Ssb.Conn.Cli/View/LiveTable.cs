@@ -157,7 +157,7 @@ internal static class LiveTable
             line.Put(new string('─', columns.Bar - full), Style.Quiet).Skip(1);
         }
 
-        line.Cell(Durations.Short(TimeSpan.FromSeconds(Math.Ceiling(left.TotalSeconds))), TableColumns.Seconds, Style.Quiet, right: true);
+        line.Cell(Durations.Short(TimeSpan.FromSeconds(Math.Ceiling(left.TotalSeconds))), columns.Bar == 0 ? columns.LeftWidth : TableColumns.Seconds, Style.Quiet, right: true);
     }
 
     private static string Footer(StyledLine line, int count, int scroll, int body, int width)

@@ -12,6 +12,7 @@ internal sealed record TableColumns(int Key, int Type, int Address, int Source, 
     /// <summary>Cells for the seconds left.</summary>
     public const int Seconds = 3;
 
+    private const int Heading = 4; // LEFT
     private const int WholeAddress = 76; // net:192.168.100.100:8008~shs: and a key
     private const int WholeKey = 53; // @ 44 characters .ed25519
 
@@ -46,8 +47,8 @@ internal sealed record TableColumns(int Key, int Type, int Address, int Source, 
         }
     }
 
-    /// <summary>Cells of the last column: a bar and the seconds.</summary>
-    public int LeftWidth => Bar == 0 ? Seconds : Bar + 1 + Seconds;
+    /// <summary>Cells of the last column: a bar and the seconds, or the seconds under their heading.</summary>
+    public int LeftWidth => Bar == 0 ? Heading : Bar + 1 + Seconds;
 
     private TableColumns Grow(int spare)
     {

@@ -47,6 +47,21 @@ internal static class TerminalText
         return fitted.ToString();
     }
 
+    /// <summary>Fits the text into so many cells, with an ellipsis in its middle when it was longer: of an address, the place and the end of
+    /// the key stay.</summary>
+    public static string Elide(string text, int width)
+    {
+        text = Clean(text);
+        if (text.Length <= width || width <= Ellipsis.Length + 1)
+            return Fit(text, width);
+        int end = (width - Ellipsis.Length) / 4;
+        int start = width - Ellipsis.Length - end;
+        if (char.IsHighSurrogate(text[start - 1]))
+            start--;
+        end = text.Length - end;
+        return Fit(text[..start] + Ellipsis + text[(char.IsLowSurrogate(text[end]) ? end + 1 : end)..], width);
+    }
+
     /// <summary>How many cells a text takes that <see cref="Fit(string, int)"/> has made.</summary>
     public static int Width(string text)
     {

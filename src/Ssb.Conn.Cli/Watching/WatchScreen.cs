@@ -87,8 +87,10 @@ internal static class WatchScreen
         string name = pane.Pool switch { Pool.Bench => "Bench", Pool.Hub => "Hub", _ => "Book" };
         IReadOnlyList<string> headings = [pane.IsKnown ? $"{name} {pane.Entries.Count}" : name, .. PoolTable.Headings(pane.Pool).Skip(1)];
         var heading = new StyledLine(width, colour);
-        Row(heading, pane.Pool, isFocus ? ">" : "", headings, isFocus ? Style.Heading : Style.Quiet, Style.Quiet, width - range.Length - 1);
-        lines.Add(heading.Skip(width - heading.Used - range.Length - 1).Put(range, Style.Quiet).ToString());
+        Row(heading, pane.Pool, isFocus ? ">" : "", headings, isFocus ? Style.Heading : Style.Quiet, Style.Quiet, width);
+        if (heading.Used + range.Length + 1 < width) // else the headings leave no room for it
+            heading.Skip(width - heading.Used - range.Length - 1).Put(range, Style.Quiet);
+        lines.Add(heading.ToString());
 
         if (pane.Entries.Count == 0 && rows > 0)
             lines.Add(new StyledLine(width, colour).Skip(Mark).Put(pane.Empty, Style.Quiet).ToString());
@@ -104,6 +106,7 @@ internal static class WatchScreen
 
     private static void Row(StyledLine line, Pool pool, string mark, IReadOnlyList<string> cells, Style first, Style rest, int width)
     {
+        // The same columns at the same width, whatever else stands in the row: headings stand over what they are about.
         line.Cell(mark, Mark, first).Cell(cells[0], Peer, first);
         if (width >= 60)
             line.Skip(Gap).Cell(cells[1], Type, rest);

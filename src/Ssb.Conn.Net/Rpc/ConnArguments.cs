@@ -19,7 +19,7 @@ internal static class ConnArguments
 
     public static MultiserverAddress Address(RpcCall call) => TryAddress(call) ?? throw new RpcException(NoAddress);
 
-    public static MultiserverAddress? TryAddress(RpcCall call) => MultiserverAddress.TryParse(Text(call, 0), out MultiserverAddress? address) ? address : null;
+    public static MultiserverAddress? TryAddress(RpcCall call) => MultiserverAddress.TryReadLenient(Text(call, 0), out MultiserverAddress? address) ? address : null;
 
     /// <summary>The data of <c>stage</c>; null: none were given.</summary>
     public static PeerData? StagingData(RpcCall call) => call.Argument(1) switch

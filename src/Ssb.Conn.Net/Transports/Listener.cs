@@ -42,7 +42,7 @@ internal sealed class Listener : IDisposable
     {
         ArgumentNullException.ThrowIfNull(listen);
         const string Expected = "expected something like net:127.0.0.1:8008~shs or unix:/path/socket~noauth";
-        if (!MultiserverAddress.TryParse(listen, out MultiserverAddress? address)) // not repeated: it may be an invite
+        if (!MultiserverAddress.TryReadLenient(listen, out MultiserverAddress? address)) // not repeated: it may be an invite
         {
             string hint = listen.StartsWith("unix:", StringComparison.Ordinal)
                 ? " A path that no address can hold, such as one with a blank, is given as a ListeningSocket (Sockets) instead." : "";
@@ -219,7 +219,7 @@ internal sealed class Listener : IDisposable
         if (OwnFiles.FolderProblem(Path.GetDirectoryName(Path.GetFullPath(path))!) is { } problem) // a file is in a folder
             return new IOException($"The socket '{path}' cannot be made: {problem}", e);
         // Files can be made there, and sockets cannot: FAT, some network shares and folders of virtual machines.
-        return new NoUnixSocketException($"There can be no socket '{path}': its file system has none ({e.Message}).", e);
+        return new NoUnixSocketException($"There can be no socket '{path}': its file system has none ({FailureText.Of(e)}).", e);
     }
 
     private static void TryDelete(string path)

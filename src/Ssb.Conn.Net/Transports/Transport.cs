@@ -73,16 +73,17 @@ public static class Transport
         {
             return route.Transport switch
             {
-                "net" => await OpenTcpAsync(route.Host!, route.Port!.Value, dial, how, cancellationToken).ConfigureAwait(false), // no problem: it has both
+                "net" => await OpenTcpAsync(route, route.Host!, route.Port!.Value, dial, how, cancellationToken).ConfigureAwait(false), // no problem: it has both
                 "unix" => await OpenUnixAsync(route.Path!, dial, cancellationToken).ConfigureAwait(false), // no problem: it has one
                 "ws" or "wss" => await OpenWebSocketAsync(route, dial, how, cancellationToken).ConfigureAwait(false),
                 "onion" => await OpenOnionAsync(route, dial, how.SocksProxy, cancellationToken).ConfigureAwait(false),
-                _ => throw new ConnectFailedException($"{NotKnown(route)}."), // such as 'tunnel'
+                "tunnel" => throw new ConnectFailedException("a tunnel leads through a room, and only a peer that is in the room can open it."),
+                _ => throw new ConnectFailedException($"{NotKnown(route)}."),
             };
         }
         catch (Exception e) when (e is SocketException or IOException or WebSocketException or ArgumentException or FormatException)
         {
-            throw new ConnectFailedException(ReasonOf(e), e) { IsLocal = FailureText.IsOutOfDescriptors(e.GetBaseException()) };
+            throw new ConnectFailedException(ReasonOf(e, route), e) { IsLocal = FailureText.IsOutOfDescriptors(e.GetBaseException()) };
         }
     }
 
@@ -120,11 +121,13 @@ public static class Transport
     }
 
     // A failed WebSocket keeps its cause inside.
-    private static string ReasonOf(Exception e) => e is not WebSocketException ? Sentence(FailureText.Of(e)) : e.GetBaseException() switch
+    private static string ReasonOf(Exception e, MultiserverRoute route) => e is not WebSocketException ? Sentence(FailureText.OfDial(e, route)) : e.GetBaseException() switch
     {
         ConnectFailedException cause => cause.Message,
-        SocketException cause => Sentence(FailureText.Of(cause)),
-        AuthenticationException cause => $"its certificate is not trusted here. {cause.Message}",
+        SocketException cause => Sentence(FailureText.OfDial(cause, route)),
+        AuthenticationException cause => cause.Message.Contains("certificate", StringComparison.OrdinalIgnoreCase)
+            ? $"its certificate is not trusted here. {cause.Message}"
+            : $"no TLS could be agreed on with what listens there (is it ws, and not wss?). {cause.Message}",
         _ => e.Message,
     };
 
@@ -133,7 +136,7 @@ public static class Transport
     /// <summary>Opens a TCP connection for a dial: each address of the host in order that the dial may reach, until one works, each with its
     /// share of the time. Every transport that goes over TCP by itself comes through here, after names are resolved, so that a name cannot
     /// lead where an address may not.</summary>
-    private static async Task<Stream> OpenTcpAsync(string host, int port, PeerDial? dial, RouteOpening how, CancellationToken cancellationToken)
+    private static async Task<Stream> OpenTcpAsync(MultiserverRoute route, string host, int port, PeerDial? dial, RouteOpening how, CancellationToken cancellationToken)
     {
         IPAddress[] addresses = IPAddress.TryParse(host, out IPAddress? literal) ? [Unmapped(literal)]
             : [.. (await how.Resolve(host, cancellationToken).ConfigureAwait(false)).Select(Unmapped)];
@@ -163,7 +166,7 @@ public static class Transport
             }
             catch (SocketException e)
             {
-                (failure, cause) = (Sentence(FailureText.Of(e)), e);
+                (failure, cause) = (Sentence(FailureText.OfDial(e, route, address)), e);
             }
             catch (ConnectFailedException e)
             {
@@ -252,7 +255,7 @@ public static class Transport
         }
 
         var socket = new ClientWebSocket();
-        var invoker = new HttpMessageInvoker(HandlerFor(dial, how));
+        var invoker = new HttpMessageInvoker(HandlerFor(route, dial, how));
         try
         {
             socket.Options.KeepAliveInterval = TimeSpan.Zero;
@@ -292,7 +295,7 @@ public static class Transport
 
     // What is at an address that a stranger told must not choose what else we ask for: it cannot send us elsewhere, nor have us tell or
     // keep anything.
-    private static SocketsHttpHandler HandlerFor(PeerDial? dial, RouteOpening how) => new()
+    private static SocketsHttpHandler HandlerFor(MultiserverRoute route, PeerDial? dial, RouteOpening how) => new()
     {
         AllowAutoRedirect = false,
         UseCookies = false,
@@ -303,7 +306,7 @@ public static class Transport
         MaxResponseDrainSize = 0, // of an answer that is none, nothing more is read
         // Below TLS and HTTP, each of which can be sent what it throws away.
         ConnectCallback = async (context, token) =>
-            new TakingTurnsStream(await OpenTcpAsync(context.DnsEndPoint.Host, context.DnsEndPoint.Port, dial, how, token).ConfigureAwait(false), how.Useful),
+            new TakingTurnsStream(await OpenTcpAsync(route, context.DnsEndPoint.Host, context.DnsEndPoint.Port, dial, how, token).ConfigureAwait(false), how.Useful),
     };
 
     private static async Task<Stream> OpenOnionAsync(MultiserverRoute route, PeerDial? dial, EndPoint socksProxy, CancellationToken cancellationToken)
@@ -315,8 +318,17 @@ public static class Transport
         if (dial?.TryOpen() == false)
             throw new ConnectFailedException(TooMany);
         // The proxy is the operator's choice, and resolves the name in a network of its own, where nothing is local.
-        Stream stream = await OpenSocketAsync(
-            new Socket(SocketType.Stream, ProtocolType.Tcp), socksProxy, SilenceLimits.None, cancellationToken).ConfigureAwait(false);
+        Stream stream;
+        try
+        {
+            stream = await OpenSocketAsync(
+                new Socket(SocketType.Stream, ProtocolType.Tcp), socksProxy, SilenceLimits.None, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SocketException e)
+        {
+            throw new ConnectFailedException(Sentence(FailureText.OfDial(e, route, proxy: socksProxy)), e) { IsLocal = FailureText.IsOutOfDescriptors(e) };
+        }
+
         try
         {
             await Socks5.ConnectAsync(stream, route.Host!, route.Port!.Value, cancellationToken).ConfigureAwait(false); // no problem: it has both

@@ -406,7 +406,11 @@ internal static class RulesFile
         return names;
     }
 
-    private static PeerTarget? NameOf(string text) => PeerTarget.TryParse(text, out PeerTarget target) ? target : null;
+    // What a file has is kept: every address, whether it names somebody or not. The URI of a feed, which was taken for an address once, is the peer.
+    private static PeerTarget? NameOf(string text) =>
+        FeedId.ReadLenient(text) is { } feedId ? PeerTarget.From(feedId)
+        : MultiserverAddress.TryReadLenient(text, out MultiserverAddress? address) || MultiserverAddress.TryParse(text, out address) ? PeerTarget.From(address)
+        : null;
 
     private static DateTimeOffset? TimeOf(ReadOnlySpan<byte> json) =>
         PeerField.NumberOf(json) is { } ms && Math.Abs(ms) <= StagingJson.LatestTime ? DateTimeOffset.FromUnixTimeMilliseconds((long)ms) : null;

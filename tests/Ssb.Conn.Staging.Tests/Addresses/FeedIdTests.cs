@@ -18,6 +18,53 @@ public class FeedIdTests
         $"@{new string('-', 43)}=.ed25519",
     ];
 
+    [Theory]
+    [InlineData("ssb:feed/ed25519/{0}", true), InlineData("ssb://feed/ed25519/{0}", true), InlineData("ssb:feed:ed25519:{0}", true), InlineData("SSB:feed/classic/{0}", true)]
+    [InlineData("ssb:feed/ed25519/{1}", false), InlineData("ssb:feed/ed25519/{1}%3D", false), InlineData("ssb:feed/ed25519/{0}/", false), InlineData("ssb:feed/ed25519/{2}", false)]
+    public void Parse_SsbUri_IsTheFeedIdInOneSpelling_AndTheLenientOneReadsTheOthers(string format, bool isCanonical)
+    {
+        for (int n = 1; n <= 50; n++)
+        {
+            string key = Given.Base64(n).Replace('+', '-').Replace('/', '_');
+            string uri = string.Format(System.Globalization.CultureInfo.InvariantCulture, format, key, key[..43], Given.Base64(n));
+            bool isRead = isCanonical || (format.EndsWith("{2}", StringComparison.Ordinal) && key == Given.Base64(n));
+            Assert.Equal(isRead, FeedId.TryParse(uri, out FeedId id));
+            Assert.Equal(isRead ? Given.Id(n) : default, id);
+            Assert.Equal(Given.Id(n), FeedId.ReadLenient(uri));
+            Assert.Equal(PeerTarget.From(Given.Id(n)), PeerTarget.Parse(uri));
+        }
+    }
+
+    [Theory]
+    [InlineData("ssb:message/sha256/{0}"), InlineData("ssb:blob/sha256/{0}"), InlineData("ssb:feed/bendybutt-v1/{0}"), InlineData("ssb:feed/ed25519/{1}"), InlineData("ssb:feed/ed25519/{0}{0}")]
+    [InlineData("ssb:feed/{0}"), InlineData("ssb:{0}"), InlineData("ssb:@{0}.ed25519"), InlineData("sbs:feed/ed25519/{0}"), InlineData("feed/ed25519/{0}")]
+    public void Read_SsbUriOfAnotherKind_IsNoFeedId(string format)
+    {
+        string key = Given.Base64(1).Replace('+', '-').Replace('/', '_');
+        string uri = string.Format(System.Globalization.CultureInfo.InvariantCulture, format, key, key[..40]);
+        Assert.False(FeedId.TryParse(uri, out _));
+        Assert.Null(FeedId.ReadLenient(uri));
+        Assert.Throws<FormatException>(() => FeedId.Parse(uri));
+        Assert.False(PeerTarget.TryParse(uri, out _));
+        Assert.DoesNotContain(key[..20], Assert.Throws<FormatException>(() => PeerTarget.Parse(uri)).Message, StringComparison.Ordinal);
+    }
+
+    // A URI is read at the door, and stands in no address, where npm's grammar decides.
+    [Fact]
+    public void Grammar_OfAddresses_KnowsNoUris()
+    {
+        string key = Given.Base64(1).Replace('+', '-').Replace('/', '_');
+        var address = MultiserverAddress.Parse($"ssb:feed/ed25519/{key}");
+        Assert.Equal(("ssb", null), (address.Routes[0].Transport, address.FeedId));
+        var inside = MultiserverAddress.Parse($"net:a:1~shs:ssb!:feed/ed25519/{key}");
+        Assert.Null(inside.FeedId);
+        Assert.Null(inside.Routes[0].FeedId);
+        Assert.Throws<FormatException>(() => MultiserverAddress.ReadLenient(address.Text));
+        Assert.Equal("net:a:1", MultiserverAddress.ReadLenient("net:a:1").Text);
+        Assert.Throws<FormatException>(() => MultiserverAddress.ReadLenient("ssb:address/multiserver?multiserverAddress=net:abc:1", maxLength: 8));
+        Assert.Equal("net:abc:1", MultiserverAddress.ReadLenient("ssb:address/multiserver?multiserverAddress=net%3Aabc%3A1", maxLength: 9).Text);
+    }
+
     [Fact]
     public void Json_AnyBytes_AreReadBack() =>
         Gen.Byte.Array[32].Sample(
