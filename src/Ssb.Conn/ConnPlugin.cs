@@ -19,6 +19,9 @@ public sealed class ConnPlugin : IAsyncDisposable
     private readonly IPeerNetwork _network;
     private readonly ConnPluginOptions _options;
     private readonly PeerRules _rules;
+    private readonly DisconnectHolds _holds;
+    private readonly Lock _deciding = new();
+    private readonly StateFeed _ruleStates = new(); // changed under _deciding
     private readonly Admission _admission;
     private readonly InterpoolGlue _glue;
     private readonly FailureMemory _failures;
@@ -27,6 +30,7 @@ public sealed class ConnPlugin : IAsyncDisposable
     private readonly ITimer _pingTimer;
     private readonly CancellationTokenSource _closing = new();
     private Task _accepting = Task.CompletedTask;
+    private long _refusedCallers;
     private long _lastDownload;
     private long _left;
     private bool _hasDownloaded;
@@ -39,6 +43,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         Budget = new DialBudget(options.Scheduler.DialsPerMinute, options.TimeProvider);
         Hub = new ConnHub(network, options.Hub) { Budget = Budget, OpeningsPerDial = options.Scheduler.OpeningsPerDial };
         Query = new ConnQuery(Db, Hub, Staging);
+        _holds = new DisconnectHolds(options.TimeProvider, options.DisconnectHold);
         _history = new PeerHistory(options.HistoryPeers, options.HistoryNotes);
         _failures = new FailureMemory(options.FailuresRemembered);
         StateTimes = new StateTimes(options.FailuresRemembered, options.TimeProvider);
@@ -47,6 +52,8 @@ public sealed class ConnPlugin : IAsyncDisposable
         _glue = new InterpoolGlue(Db, Hub, Staging, rules, _failures, StateTimes, options, Note);
         Hub.Glue = OnHub;
         Hub.IsBlocked = (address, feedId) => rules.Find(address, feedId) is { Kind: PeerRuleKind.Block };
+        Hub.RefusesCaller = (address, feedId) => IsDismissed(address, feedId) && NoteCaller(feedId, ConnReason.Dismissed);
+        Hub.WhyLeftAlone = (address, feedId) => RuleOf(address, feedId)?.ToString();
         Hub.KeepsPathOf = address => options.Scheduler.KeepsPathsOfStrangers || Db.Get(address) is not null || SourceOf(address) is null;
         Staging.Left = OnLeft;
         States = new StateLog(options.Logger, options.TimeProvider);
@@ -69,8 +76,9 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <summary>Is the scheduler at work?</summary>
     public bool IsRunning => _scheduler.IsRunning;
 
-    /// <summary>The decisions about peers that are in force; those of a kind that is not known here among them, see <see cref="PeerRule.UnknownKind"/>.</summary>
-    public IReadOnlyList<PeerRule> Rules => _rules.All;
+    /// <summary>The decisions about peers that are in force; those of a kind that is not known here among them, see <see cref="PeerRule.UnknownKind"/>.
+    /// Last those whom a person has disconnected, see <see cref="PeerRuleKind.Disconnect"/>.</summary>
+    public IReadOnlyList<PeerRule> Rules => [.. _rules.All, .. _holds.All];
 
     /// <summary>What dials that no person asked for were refused so far.</summary>
     public DialCounters DialCounters => Budget.Counters;
@@ -81,7 +89,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         get
         {
             lock (Hub.Gate)
-                return _admission.Counters;
+                return _admission.Counters with { RefusedCallers = Interlocked.Read(ref _refusedCallers) };
         }
     }
 
@@ -285,6 +293,8 @@ public sealed class ConnPlugin : IAsyncDisposable
         ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
         FeedId? feedId = address.FeedId ?? FeedId.ReadLenient(data?.Key);
+        if (PeerSource.IsOwn(source) && _holds.End(address, feedId)) // a person has changed her mind
+            TellRules();
         string? refusal = IsBlocked(address, feedId) ? $"{feedId?.ToString() ?? address.ToString()} is blocked."
             : Hub.Get(address) is null ? Refuses(address, feedId, source)
             : null;
@@ -293,10 +303,43 @@ public sealed class ConnPlugin : IAsyncDisposable
             : Hub.ConnectAsync(address, data, ConnReason.Requested, cancellationToken);
     }
 
-    /// <summary>Ends a connection or a dial.</summary>
+    /// <summary>Ends a connection or a dial, because a person or a program asked for it. The scheduler then leaves the peer alone for
+    /// <see cref="ConnPluginOptions.DisconnectHold"/>, with all its addresses; it may call.</summary>
     /// <returns>true once it has ended; false if the peer was not in the hub.</returns>
     /// <exception cref="IOException">It could not be ended, and stands.</exception>
-    public Task<bool> DisconnectAsync(MultiserverAddress address) => Hub.DisconnectAsync(address);
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public Task<bool> DisconnectAsync(MultiserverAddress address)
+    {
+        ThrowIfClosed();
+        ArgumentNullException.ThrowIfNull(address);
+        PeerTarget? held;
+        Task<bool> leaving;
+        lock (Hub.Gate) // so that nobody dials it again before it is left alone
+        {
+            held = Hub.Get(address) is { } peer ? _holds.Begin(peer) : null;
+            leaving = Hub.DisconnectAsync(address);
+        }
+
+        Hub.RunDeferred();
+        if (held is not { } target)
+            return leaving;
+        TellRules();
+        return EndUnlessItStandsAsync(leaving, target);
+    }
+
+    private async Task<bool> EndUnlessItStandsAsync(Task<bool> leaving, PeerTarget held)
+    {
+        try
+        {
+            return await leaving.ConfigureAwait(false);
+        }
+        catch (IOException)
+        {
+            if (_holds.End(held.Address, held.FeedId))
+                TellRules();
+            throw;
+        }
+    }
 
     /// <summary>The connections now, and again whenever one changed.</summary>
     public IAsyncEnumerable<IReadOnlyList<HubPeer>> Peers(CancellationToken cancellationToken = default) => Hub.LiveEntries(cancellationToken);
@@ -336,7 +379,9 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// tries peers again whose dials failed, and connections stand.</summary>
     public Task NotifyWakeUpAsync() => NotifyNetworkChangeAsync();
 
-    /// <summary>Takes a peer off the bench and keeps it off, however often it is met again. It may call, and may be dialled by a person.</summary>
+    /// <summary>Leaves a peer alone: it is disconnected and taken off the bench, however often it is met again it is not staged nor dialled, and it is not
+    /// let in when it calls (<see cref="AdmissionOptions.DismissedMayCall"/>). A person may connect to it. One address that is dismissed is that route
+    /// alone: the peer may call, and be dialled at other addresses.</summary>
     /// <param name="target">A feed id, for all its addresses, or one address.</param>
     /// <param name="until">When it may come back; null: when somebody undoes it.</param>
     /// <exception cref="InvalidOperationException">Too many are dismissed or blocked.</exception>
@@ -345,7 +390,7 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public void Dismiss(PeerTarget target, DateTimeOffset? until = null) => Decide(target, PeerRuleKind.Dismiss, until);
 
-    /// <summary>Dismisses a peer for some time.</summary>
+    /// <summary>Dismisses a peer for some time; see <see cref="Dismiss"/>.</summary>
     /// <inheritdoc cref="Dismiss" path="/exception"/>
     public void Snooze(PeerTarget target, TimeSpan duration)
     {
@@ -357,7 +402,7 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <inheritdoc cref="Dismiss" path="/param|/exception"/>
     public void Block(PeerTarget target, DateTimeOffset? until = null) => Decide(target, PeerRuleKind.Block, until);
 
-    /// <summary>Undoes a dismissal, a snooze or a block.</summary>
+    /// <summary>Undoes a dismissal, a snooze or a block, and what a person's <see cref="DisconnectAsync"/> keeps from being dialled.</summary>
     /// <returns>false if there was none in force.</returns>
     /// <exception cref="IOException">It could not be written yet; it holds, and the file is tried again, see
     /// <see cref="RulesWriteError"/>.</exception>
@@ -365,17 +410,36 @@ public sealed class ConnPlugin : IAsyncDisposable
     public bool Undo(PeerTarget target)
     {
         ThrowIfClosed();
-        PeerRule? rule = _rules.Find(target);
+        PeerRule? rule = RuleOf(target.Address, target.FeedId);
         try
         {
-            return _rules.Remove(target);
+            lock (_deciding)
+            {
+                try
+                {
+                    return _holds.End(target.Address, target.FeedId ?? target.Address?.FeedId) | _rules.Remove(target);
+                }
+                finally
+                {
+                    _ruleStates.Changed();
+                }
+            }
         }
         finally
         {
             // Also if it could not be written yet: it holds.
-            if (rule is not null && _rules.Find(target) is null)
+            if (rule is not null && RuleOf(target.Address, target.FeedId) is null)
                 Note("undone", target.Address, target.FeedId ?? target.Address?.FeedId, ConnReason.Requested, null);
         }
+    }
+
+    /// <summary>The decisions about peers that are in force, now and again whenever somebody decided or undid something; who is slow skips to the newest.
+    /// That one has ended by itself is told with the next decision. The stream can be enumerated once, and ends when the manager closes.</summary>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public IAsyncEnumerable<IReadOnlyList<PeerRule>> LiveRules(CancellationToken cancellationToken = default)
+    {
+        ThrowIfClosed();
+        return _ruleStates.Read(_deciding, () => Rules, cancellationToken);
     }
 
     /// <summary>Where a peer is and why: who told of it, what was refused or removed and by which rule, when it may be tried next.</summary>
@@ -423,7 +487,7 @@ public sealed class ConnPlugin : IAsyncDisposable
 
         WhyRoute[] found = [.. routes.All.Where(r => r.Where != Nowhere || feedId is null || routes.Count == 1 || isRefused)];
         IReadOnlyList<PeerNote> history = _history.Of(feedId is { } peerKnown ? PeerTarget.From(peerKnown) : target);
-        return new WhyReport(target, feedId, hops, _rules.Find(address, feedId), found, history);
+        return new WhyReport(target, feedId, hops, RuleOf(address, feedId), found, history);
 
         void Add(MultiserverAddress route)
         {
@@ -459,6 +523,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         // A network that does not end when it is told to is left behind.
         await _accepting.WaitAsync(_options.Hub.CloseDeadline, _options.TimeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Staging.Close();
+        _ruleStates.End();
         _closing.Dispose();
         States.Dispose();
         IOException? unwritten = null;
@@ -577,9 +642,9 @@ public sealed class ConnPlugin : IAsyncDisposable
 
     internal int? HopsTo(FeedId feedId) => _options.SocialGraph is { } graph ? graph.HopsTo(feedId) : _options.DefaultHops;
 
-    internal PeerRule? RuleOf(MultiserverAddress? address, FeedId? feedId) => _rules.Find(address, feedId);
+    internal PeerRule? RuleOf(MultiserverAddress? address, FeedId? feedId) => _rules.Find(address, feedId) ?? _holds.Find(address, feedId);
 
-    internal bool HasRules => _rules.Count > 0;
+    internal bool HasRules => _rules.Count > 0 || _holds.Any;
 
     internal bool IsBlocked(MultiserverAddress? address, FeedId? feedId) => RuleOf(address, feedId) is { Kind: PeerRuleKind.Block }
         || (feedId is { } peer && _options.SocialGraph?.HopsTo(peer) < 0);
@@ -693,10 +758,28 @@ public sealed class ConnPlugin : IAsyncDisposable
 
     private bool IsWelcome(FeedId feedId)
     {
-        bool isBlocked = IsBlocked(null, feedId);
-        if (isBlocked)
-            Note("refused", null, feedId, ConnReason.Blocked, null);
-        return !isBlocked && feedId != _options.OwnFeedId;
+        string? refusal = IsBlocked(null, feedId) ? ConnReason.Blocked : IsDismissed(null, feedId) ? ConnReason.Dismissed : null;
+        if (refusal is not null)
+            NoteCaller(feedId, refusal);
+        return refusal is null && feedId != _options.OwnFeedId;
+    }
+
+    // Whom a person dismissed must not come in by calling.
+    private bool IsDismissed(MultiserverAddress? address, FeedId feedId) =>
+        !_options.Admission.DismissedMayCall && _rules.Find(address, feedId) is { Kind: PeerRuleKind.Dismiss };
+
+    /// <returns>true.</returns>
+    private bool NoteCaller(FeedId feedId, string refusal)
+    {
+        Interlocked.Increment(ref _refusedCallers);
+        Note("refused", null, feedId, refusal, null);
+        return true;
+    }
+
+    private void TellRules()
+    {
+        lock (_deciding)
+            _ruleStates.Changed();
     }
 
     private void OnHub(HubEvent e)
@@ -730,7 +813,17 @@ public sealed class ConnPlugin : IAsyncDisposable
         var rule = new PeerRule(target, kind, _options.TimeProvider.GetUtcNow(), until);
         try
         {
-            _rules.Set(rule);
+            lock (_deciding)
+            {
+                try
+                {
+                    _rules.Set(rule);
+                }
+                finally
+                {
+                    _ruleStates.Changed();
+                }
+            }
         }
         finally
         {
@@ -759,12 +852,15 @@ public sealed class ConnPlugin : IAsyncDisposable
                 _glue.Forget(address);
                 Staging.Unstage(address, reason);
                 connected = Hub.Get(address);
+                // Who dismisses one route has nothing against the others.
+                if (rule.Kind != PeerRuleKind.Block && connected?.Address.Canonical != address.Canonical)
+                    connected = null;
             }
 
             string what = rule.Kind == PeerRuleKind.Block ? "blocked" : "dismissed";
             Note(what, rule.Target.Address, rule.Target.FeedId ?? rule.Target.Address?.FeedId, rule.ToString(), null);
-            if (rule.Kind == PeerRuleKind.Block && connected is not null)
-                Hub.StartDisconnect(connected.Address, ConnReason.Blocked);
+            if (connected is not null)
+                Hub.StartDisconnect(connected.Address, rule.Kind == PeerRuleKind.Block ? ConnReason.Blocked : ConnReason.Dismissed);
         }
 
         Hub.RunDeferred();

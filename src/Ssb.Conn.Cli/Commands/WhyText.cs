@@ -59,7 +59,10 @@ internal static class WhyText
 
     private static string Rule(JsonElement rule)
     {
-        string kind = JsonText.Of(rule, "kind") == "block" ? "blocked" : "dismissed";
+        string? name = JsonText.Of(rule, "kind");
+        if (name == "disconnect")
+            return $"You disconnected it{At(" at", rule, "since")}; it is left alone{At(" until about", rule, "until")}.";
+        string kind = name == "block" ? "blocked" : "dismissed";
         string cause = JsonText.Of(rule, "unknownKind") switch
         {
             null => "",

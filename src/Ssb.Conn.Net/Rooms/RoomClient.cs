@@ -28,6 +28,7 @@ internal sealed class RoomClient : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly Dictionary<FeedId, Task> _following = []; // under _gate; by peer, the last of its connections
     private readonly Task _listening;
+    private readonly Task _heeding;
     private bool _isClosed; // under _gate
 
     /// <param name="network">Where tunnels come from and go to; from now on it opens <c>tunnel</c> routes through this.</param>
@@ -42,6 +43,9 @@ internal sealed class RoomClient : IAsyncDisposable
         _listening = SteadyLoop.RunAsync(
             "rooms", "Attendants of rooms that leave the hub are not staged at the moment.", Listening(conn.Hub), _states, timeProvider,
             _closing.Token);
+        _heeding = SteadyLoop.RunAsync(
+            "rules of rooms", "Attendants of rooms that are not dismissed any more are not staged at the moment.", HeedRulesAsync, _states,
+            timeProvider, _closing.Token);
         network.OpenTunnel = OpenTunnelAsync;
     }
 
@@ -86,7 +90,7 @@ internal sealed class RoomClient : IAsyncDisposable
         }
 
         await _closing.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAll([.. following, _listening]).ConfigureAwait(false);
+        await Task.WhenAll([.. following, _listening, _heeding]).ConfigureAwait(false);
         _closing.Dispose();
         _states.Dispose();
     }
@@ -203,6 +207,32 @@ internal sealed class RoomClient : IAsyncDisposable
                 return again;
             }
         };
+    }
+
+    // Who was dismissed when its room told of it was not staged; when that is undone it is.
+    private async Task HeedRulesAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            IReadOnlyList<PeerRule> before = [];
+            await foreach (IReadOnlyList<PeerRule> rules in _conn.LiveRules(cancellationToken).ConfigureAwait(false))
+            {
+                HashSet<PeerTarget> still = [.. rules.Where(KeepsOff).Select(rule => rule.Target)];
+                foreach (PeerRule ended in before.Where(rule => KeepsOff(rule) && !still.Contains(rule.Target)))
+                {
+                    if ((ended.Target.FeedId ?? ended.Target.Address?.FeedId) is { } id)
+                        Restage(id);
+                }
+
+                before = rules;
+            }
+        }
+        catch (ObjectDisposedException) when (_conn.IsClosed)
+        {
+            // The manager has ended.
+        }
+
+        static bool KeepsOff(PeerRule rule) => rule.Kind != PeerRuleKind.Disconnect;
     }
 
     private void RestageAll()

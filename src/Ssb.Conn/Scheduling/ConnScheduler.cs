@@ -540,7 +540,7 @@ public sealed class ConnScheduler : IConnScheduler
     {
         FeedId? key = peer.FeedId;
         if (_plugin.RuleOf(peer.Address, key) is { } rule)
-            return $"It is {rule}";
+            return rule.Kind == PeerRuleKind.Disconnect ? $"You disconnected it; it is left alone until about {rule.Until:u}" : $"It is {rule}";
         if (key is { } named && _plugin.HopsTo(named) is < 0)
             return "It is blocked in the social graph";
         if (peer.Db is not null && _plugin.ProblemOf(peer.Address) is { } problem)

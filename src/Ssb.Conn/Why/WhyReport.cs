@@ -61,7 +61,8 @@ public sealed record WhyReport(PeerTarget Subject, FeedId? FeedId, int? Hops, Pe
         string hops = Hops switch { null => "", < 0 => ", blocked in the social graph", 0 => ", ourselves", 1 => ", 1 hop away", _ => $", {Hops} hops away" };
         yield return $"{Subject}{(FeedId is { } peer && Subject.FeedId is null ? $" is {peer}" : "")}{hops}.";
         if (Rule is not null)
-            yield return $"It is {Rule}, since {Rule.Since:u}.";
+            yield return Rule.Kind == PeerRuleKind.Disconnect ? $"You disconnected it at {Rule.Since:u}; it is left alone until about {Rule.Until:u}."
+                : $"It is {Rule}, since {Rule.Since:u}.";
         if (Routes.Count == 0)
             yield return "Nothing is known of it now.";
         foreach (WhyRoute route in Routes)
