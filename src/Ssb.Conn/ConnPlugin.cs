@@ -12,6 +12,7 @@ namespace Ssb.Conn;
 /// </remarks>
 public sealed class ConnPlugin : IAsyncDisposable
 {
+    private const int RuleEventsKept = 1_024;
     private const string RoomType = "room", Nowhere = "nowhere", TakingIn = "taking callers in";
 
     private static readonly PeerData s_internet = new() { Type = "internet" };
@@ -20,8 +21,7 @@ public sealed class ConnPlugin : IAsyncDisposable
     private readonly ConnPluginOptions _options;
     private readonly PeerRules _rules;
     private readonly DisconnectHolds _holds;
-    private readonly Lock _deciding = new();
-    private readonly StateFeed _ruleStates = new(); // changed under _deciding
+    private readonly EventFeed<PeerRuleEvent> _ruleEvents = new(RuleEventsKept, static missed => new PeerRuleEvent(PeerRuleEventType.Missed, null) { Missed = missed });
     private readonly Admission _admission;
     private readonly InterpoolGlue _glue;
     private readonly FailureMemory _failures;
@@ -293,8 +293,8 @@ public sealed class ConnPlugin : IAsyncDisposable
         ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
         FeedId? feedId = address.FeedId ?? FeedId.ReadLenient(data?.Key);
-        if (PeerSource.IsOwn(source) && _holds.End(address, feedId)) // a person has changed her mind
-            TellRules();
+        if (PeerSource.IsOwn(source))
+            EndHold(address, feedId); // a person has changed her mind
         string? refusal = IsBlocked(address, feedId) ? $"{feedId?.ToString() ?? address.ToString()} is blocked."
             : Hub.Get(address) is null ? Refuses(address, feedId, source)
             : null;
@@ -312,7 +312,7 @@ public sealed class ConnPlugin : IAsyncDisposable
     {
         ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
-        PeerTarget? held;
+        PeerRule? held;
         Task<bool> leaving;
         lock (Hub.Gate) // so that nobody dials it again before it is left alone
         {
@@ -321,10 +321,10 @@ public sealed class ConnPlugin : IAsyncDisposable
         }
 
         Hub.RunDeferred();
-        if (held is not { } target)
+        if (held is null)
             return leaving;
-        TellRules();
-        return EndUnlessItStandsAsync(leaving, target);
+        Tell(PeerRuleEventType.Decided, held);
+        return EndUnlessItStandsAsync(leaving, held.Target);
     }
 
     private async Task<bool> EndUnlessItStandsAsync(Task<bool> leaving, PeerTarget held)
@@ -335,10 +335,17 @@ public sealed class ConnPlugin : IAsyncDisposable
         }
         catch (IOException)
         {
-            if (_holds.End(held.Address, held.FeedId))
-                TellRules();
+            EndHold(held.Address, held.FeedId);
             throw;
         }
+    }
+
+    private bool EndHold(MultiserverAddress? address, FeedId? feedId)
+    {
+        if (_holds.End(address, feedId) is not { } ended)
+            return false;
+        Tell(PeerRuleEventType.Undone, ended);
+        return true;
     }
 
     /// <summary>The connections now, and again whenever one changed.</summary>
@@ -410,36 +417,35 @@ public sealed class ConnPlugin : IAsyncDisposable
     public bool Undo(PeerTarget target)
     {
         ThrowIfClosed();
-        PeerRule? rule = RuleOf(target.Address, target.FeedId);
+        FeedId? feedId = target.FeedId ?? target.Address?.FeedId;
+        PeerRule? rule = _rules.Find(target);
+        bool wasHeld = EndHold(target.Address, feedId);
+        bool isUndone = wasHeld;
         try
         {
-            lock (_deciding)
-            {
-                try
-                {
-                    return _holds.End(target.Address, target.FeedId ?? target.Address?.FeedId) | _rules.Remove(target);
-                }
-                finally
-                {
-                    _ruleStates.Changed();
-                }
-            }
+            return _rules.Remove(target) || wasHeld;
         }
         finally
         {
             // Also if it could not be written yet: it holds.
-            if (rule is not null && RuleOf(target.Address, target.FeedId) is null)
-                Note("undone", target.Address, target.FeedId ?? target.Address?.FeedId, ConnReason.Requested, null);
+            if (rule is not null && _rules.Find(target) is null)
+            {
+                isUndone = true;
+                Tell(PeerRuleEventType.Undone, rule);
+            }
+
+            if (isUndone)
+                Note("undone", target.Address, feedId, ConnReason.Requested, null);
         }
     }
 
-    /// <summary>The decisions about peers that are in force, now and again whenever somebody decided or undid something; who is slow skips to the newest.
-    /// That one has ended by itself is told with the next decision. The stream can be enumerated once, and ends when the manager closes.</summary>
+    /// <summary>Every decision about a peer that somebody makes or undoes from this call on, in order. That one has ended by itself is not told. A reader that
+    /// lags by more than 1,024 is told how many it missed. The stream can be enumerated once, and ends when the manager closes.</summary>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
-    public IAsyncEnumerable<IReadOnlyList<PeerRule>> LiveRules(CancellationToken cancellationToken = default)
+    public IAsyncEnumerable<PeerRuleEvent> ListenRules(CancellationToken cancellationToken = default)
     {
         ThrowIfClosed();
-        return _ruleStates.Read(_deciding, () => Rules, cancellationToken);
+        return _ruleEvents.Read(cancellationToken);
     }
 
     /// <summary>Where a peer is and why: who told of it, what was refused or removed and by which rule, when it may be tried next.</summary>
@@ -523,7 +529,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         // A network that does not end when it is told to is left behind.
         await _accepting.WaitAsync(_options.Hub.CloseDeadline, _options.TimeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Staging.Close();
-        _ruleStates.End();
+        _ruleEvents.End();
         _closing.Dispose();
         States.Dispose();
         IOException? unwritten = null;
@@ -776,11 +782,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         return true;
     }
 
-    private void TellRules()
-    {
-        lock (_deciding)
-            _ruleStates.Changed();
-    }
+    private void Tell(PeerRuleEventType type, PeerRule rule) => _ruleEvents.Append(new PeerRuleEvent(type, rule));
 
     private void OnHub(HubEvent e)
     {
@@ -813,22 +815,15 @@ public sealed class ConnPlugin : IAsyncDisposable
         var rule = new PeerRule(target, kind, _options.TimeProvider.GetUtcNow(), until);
         try
         {
-            lock (_deciding)
-            {
-                try
-                {
-                    _rules.Set(rule);
-                }
-                finally
-                {
-                    _ruleStates.Changed();
-                }
-            }
+            _rules.Set(rule);
         }
         finally
         {
             if (_rules.Find(target) == rule)
+            {
                 Enforce(rule);
+                Tell(PeerRuleEventType.Decided, rule);
+            }
         }
     }
 

@@ -44,7 +44,7 @@ internal sealed class RoomClient : IAsyncDisposable
             "rooms", "Attendants of rooms that leave the hub are not staged at the moment.", Listening(conn.Hub), _states, timeProvider,
             _closing.Token);
         _heeding = SteadyLoop.RunAsync(
-            "rules of rooms", "Attendants of rooms that are not dismissed any more are not staged at the moment.", HeedRulesAsync, _states,
+            "rules of rooms", "Attendants of rooms that are not dismissed any more are not staged at the moment.", Heeding(), _states,
             timeProvider, _closing.Token);
         network.OpenTunnel = OpenTunnelAsync;
     }
@@ -210,29 +210,34 @@ internal sealed class RoomClient : IAsyncDisposable
     }
 
     // Who was dismissed when its room told of it was not staged; when that is undone it is.
-    private async Task HeedRulesAsync(CancellationToken cancellationToken)
+    private Func<CancellationToken, Task> Heeding()
     {
-        try
+        IAsyncEnumerable<PeerRuleEvent>? first = _conn.ListenRules(_closing.Token); // from now on, not from when the loop begins
+        return async cancellationToken =>
         {
-            IReadOnlyList<PeerRule> before = [];
-            await foreach (IReadOnlyList<PeerRule> rules in _conn.LiveRules(cancellationToken).ConfigureAwait(false))
+            try
             {
-                HashSet<PeerTarget> still = [.. rules.Where(KeepsOff).Select(rule => rule.Target)];
-                foreach (PeerRule ended in before.Where(rule => KeepsOff(rule) && !still.Contains(rule.Target)))
+                IAsyncEnumerable<PeerRuleEvent> events = Interlocked.Exchange(ref first, null) ?? Again();
+                await foreach (PeerRuleEvent e in events.ConfigureAwait(false))
                 {
-                    if ((ended.Target.FeedId ?? ended.Target.Address?.FeedId) is { } id)
+                    if (e.Type == PeerRuleEventType.Missed)
+                        RestageAll();
+                    else if (e is { Type: PeerRuleEventType.Undone, Rule.Target: var target } && (target.FeedId ?? target.Address?.FeedId) is { } id)
                         Restage(id);
                 }
-
-                before = rules;
             }
-        }
-        catch (ObjectDisposedException) when (_conn.IsClosed)
-        {
-            // The manager has ended.
-        }
+            catch (ObjectDisposedException) when (_conn.IsClosed)
+            {
+                // The manager has ended.
+            }
 
-        static bool KeepsOff(PeerRule rule) => rule.Kind != PeerRuleKind.Disconnect;
+            IAsyncEnumerable<PeerRuleEvent> Again()
+            {
+                IAsyncEnumerable<PeerRuleEvent> again = _conn.ListenRules(cancellationToken);
+                RestageAll();
+                return again;
+            }
+        };
     }
 
     private void RestageAll()

@@ -40,8 +40,8 @@ internal sealed class DisconnectHolds(TimeProvider time, TimeSpan length)
     }
 
     /// <summary>Leaves a peer alone from now on.</summary>
-    /// <returns>What it is about; null if nobody is left alone here.</returns>
-    public PeerTarget? Begin(HubPeer peer)
+    /// <returns>What is shown of it; null if nobody is left alone here.</returns>
+    public PeerRule? Begin(HubPeer peer)
     {
         if (length == TimeSpan.Zero)
             return null;
@@ -57,7 +57,7 @@ internal sealed class DisconnectHolds(TimeProvider time, TimeSpan length)
             _byAge.Enqueue(hold);
         }
 
-        return target;
+        return hold.Rule;
     }
 
     /// <summary>The hold of a peer that is in force.</summary>
@@ -74,14 +74,18 @@ internal sealed class DisconnectHolds(TimeProvider time, TimeSpan length)
     }
 
     /// <summary>Ends what there is about a peer.</summary>
-    /// <returns>false if there was nothing in force.</returns>
-    public bool End(MultiserverAddress? address, FeedId? feedId)
+    /// <returns>What ended; null if nothing was in force.</returns>
+    public PeerRule? End(MultiserverAddress? address, FeedId? feedId)
     {
         lock (_gate)
         {
             DropEnded_NeedsLock();
-            bool hadPeer = feedId is { } peer && _holds.Remove(PeerTarget.From(peer));
-            return (address is not null && _holds.Remove(PeerTarget.From(address))) || hadPeer;
+            Hold? ended = null;
+            if (address is not null)
+                _holds.Remove(PeerTarget.From(address), out ended);
+            if (feedId is { } peer && _holds.Remove(PeerTarget.From(peer), out Hold? ofPeer))
+                ended = ofPeer;
+            return ended?.Rule;
         }
     }
 

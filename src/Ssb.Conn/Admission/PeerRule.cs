@@ -19,6 +19,28 @@ public enum PeerRuleKind
     Disconnect,
 }
 
+/// <summary>What happened to a decision about a peer.</summary>
+public enum PeerRuleEventType
+{
+    /// <summary>It was made.</summary>
+    Decided,
+
+    /// <summary>Somebody undid it, or a person connected to whom she had disconnected.</summary>
+    Undone,
+
+    /// <summary>The reader lagged, and events were lost to it.</summary>
+    Missed,
+}
+
+/// <summary>One event of <see cref="ConnPlugin.ListenRules"/>. Immutable.</summary>
+/// <param name="Type">What happened.</param>
+/// <param name="Rule">The decision; null for <see cref="PeerRuleEventType.Missed"/>.</param>
+public sealed record PeerRuleEvent(PeerRuleEventType Type, PeerRule? Rule)
+{
+    /// <summary>How many events were lost, for <see cref="PeerRuleEventType.Missed"/>; else 0.</summary>
+    public long Missed { get; init; }
+}
+
 /// <summary>A decision about a peer. Immutable.</summary>
 /// <param name="Target">What it is about: a peer, with all its addresses, or one address.</param>
 /// <param name="Kind">What was decided.</param>

@@ -180,8 +180,8 @@ public class PersonsWordTests : PluginTestBase
         conn.Remember(Given.Address(1), s_pub);
         Seconds(10);
         await conn.DisconnectAsync(Given.Address(1)).Guarded();
-        await using Reading<IReadOnlyList<PeerRule>> rules = conn.LiveRules().Read();
-        Assert.Single(await rules.Next());
+        await using Reading<PeerRuleEvent> rules = conn.ListenRules().Read();
+        PeerRule rule = Assert.Single(conn.Rules);
         switch (how)
         {
             case "undo":
@@ -197,7 +197,7 @@ public class PersonsWordTests : PluginTestBase
                 break;
         }
 
-        Assert.Empty(await rules.Next());
+        Assert.Equal(new PeerRuleEvent(PeerRuleEventType.Undone, rule), await rules.Next());
         Assert.Empty(conn.Rules);
         int before = Network.Dials.Count;
         Seconds(120);
@@ -281,6 +281,36 @@ public class PersonsWordTests : PluginTestBase
         Assert.Single(conn.Rules);
         Seconds(1);
         Assert.Empty(conn.Rules);
+    }
+
+    [Fact]
+    public async Task ListenRules_TellsEachDecisionAndItsEnd_AndHowManyWereMissed()
+    {
+        Reachable();
+        ConnPlugin conn = await Open();
+        await conn.ConnectAsync(Given.Address(1)).Guarded();
+        await using Reading<PeerRuleEvent> slow = conn.ListenRules().Read();
+        await using Reading<PeerRuleEvent> events = conn.ListenRules().Read();
+        await conn.DisconnectAsync(Given.Address(1)).Guarded();
+        conn.Dismiss(Given.Peer(1));
+        conn.Undo(Given.Peer(1)); // undoes both
+        conn.Undo(Given.Peer(1));
+        conn.Block(Given.Peer(2));
+        (PeerRuleEventType, PeerRuleKind, PeerTarget)[] told = [.. (await events.Next(5)).Select(e => (e.Type, e.Rule!.Kind, e.Rule.Target))];
+        Assert.Equal(
+            [
+                (PeerRuleEventType.Decided, PeerRuleKind.Disconnect, Given.Peer(1)), (PeerRuleEventType.Decided, PeerRuleKind.Dismiss, Given.Peer(1)),
+                (PeerRuleEventType.Undone, PeerRuleKind.Disconnect, Given.Peer(1)), (PeerRuleEventType.Undone, PeerRuleKind.Dismiss, Given.Peer(1)),
+                (PeerRuleEventType.Decided, PeerRuleKind.Block, Given.Peer(2)),
+            ],
+            told);
+        for (int i = 0; i < 1_024; i++)
+            conn.Dismiss(Given.Peer(3));
+        PeerRuleEvent missed = await slow.Next();
+        Assert.Equal((PeerRuleEventType.Missed, null, 5L), (missed.Type, missed.Rule, missed.Missed));
+        await conn.DisposeAsync();
+        await slow.Next(1_024);
+        await slow.Ends();
     }
 
     private static void Decide(ConnPlugin conn, string how, PeerTarget target)
