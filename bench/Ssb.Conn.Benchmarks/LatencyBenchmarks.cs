@@ -5,6 +5,8 @@ namespace Ssb.Conn.Benchmarks;
 /// <summary>From a change to the live reader who sees it, against a bare completion source handed over with the same gaps.</summary>
 internal static class LatencyBenchmarks
 {
+    private static readonly PeerData[] s_news = [OperationBenchmarks.Lan.With("note", "a"), OperationBenchmarks.Lan.With("note", "b")];
+
     public static void Run(Table table)
     {
         foreach (int size in (int[])[10, 10_000, 100_000])
@@ -44,7 +46,7 @@ internal static class LatencyBenchmarks
         List<double> times = HandOver(gap, count, () =>
         {
             sequence++;
-            pool.Stage(one, OperationBenchmarks.Lan, "bench");
+            pool.Stage(one, s_news[sequence % 2], "bench"); // the same again would be no change
         }, () => Volatile.Read(ref seen) == sequence, () => Volatile.Read(ref seenAt));
         pool.Close();
         reader.GetAwaiter().GetResult();

@@ -20,7 +20,7 @@ internal sealed class DiscoverCommand : CliCommand
         JSON lines:
           {"change":"snapshot","sequence":0,"at":MS,"entries":[ENTRY,...]}  first, and again after a lag
           {"change":"staged","sequence":1,"at":MS,"entry":ENTRY}            a peer came
-          {"change":"updated","sequence":2,"at":MS,"entry":ENTRY}           it was heard again
+          {"change":"updated","sequence":2,"at":MS,"entry":ENTRY}           what is known of it changed
           {"change":"unstaged","sequence":3,"at":MS,"entry":ENTRY,"reason":"expired"}
           MS is Unix time in milliseconds. ENTRY is ["net:HOST:PORT~shs:KEY",{"key":...,"type":"lan",
           "verified":true,"stagingBirth":MS,"stagingUpdated":MS}]; more fields may come.

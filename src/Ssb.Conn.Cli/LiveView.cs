@@ -51,11 +51,24 @@ internal sealed class LiveView(Watch watch, bool colour)
         int verified = 0;
         return _frames.DrawAsync(size =>
         {
-            StagingSnapshot bench = _bench;
+            StagingSnapshot bench = Newest();
             if (bench != counted)
                 (counted, verified) = (bench, bench.Count(peer => peer.Verified == true));
             terminal.Show(LiveTable.Render(Model(bench, verified), size, _scroll, colour), size);
         }, cancellationToken);
+    }
+
+    // The stream tells of no refresh, and the table shows when a peer was last heard.
+    private StagingSnapshot Newest()
+    {
+        try
+        {
+            return _bench = watch.Staging.Entries();
+        }
+        catch (ObjectDisposedException)
+        {
+            return _bench; // it ends just now
+        }
     }
 
     private TableModel Model(StagingSnapshot bench, int verified)

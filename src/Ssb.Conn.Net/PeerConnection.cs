@@ -3,7 +3,8 @@ using Ssb.Wire;
 namespace Ssb.Conn.Net;
 
 /// <summary>A connection with a peer, over any transport: the other's identity is proven, and both serve muxrpc.</summary>
-/// <remarks>Thread-safe. While it is pinged (we ping whom we dialled, every 5 minutes, as ssb-conn does) it is not idle.</remarks>
+/// <remarks>Thread-safe. While it is pinged it is not idle: we ping whom we dialled, every 5 minutes as ssb-conn does, or as often as
+/// <see cref="GossipPing.IntervalFor"/> says where <see cref="RpcOptions.IdleTimeout"/> is short.</remarks>
 public sealed class PeerConnection : IPeerConnection
 {
     // Between two questions whether the other side keeps a connection alone.
@@ -29,6 +30,9 @@ public sealed class PeerConnection : IPeerConnection
 
     /// <summary>Did we dial?</summary>
     public bool IsClient { get; }
+
+    /// <inheritdoc/>
+    public FeedId? Guest { get; internal init; }
 
     /// <summary>Is the other one of us: a program with our own key, or on our own unix socket, that steers this peer? The manager does not see it.</summary>
     public bool IsOurs { get; }
@@ -112,10 +116,15 @@ public sealed class PeerConnection : IPeerConnection
     // pull-ping of ssb-conn's glue: a peer that has no gossip.ping is marked so.
     internal async Task PingAsync()
     {
+        TimeSpan interval = GossipPing.IntervalFor(Rpc);
         try
         {
-            await GossipPing.RunAsync(Rpc, sample => Volatile.Write(ref _ping, new PeerPing(
-                Add(_ping?.Rtt, sample.RoundTrip), Add(_ping?.Skew, sample.Skew)))).ConfigureAwait(false);
+            do
+            {
+                await GossipPing.RunAsync(Rpc, sample => Volatile.Write(ref _ping, new PeerPing(
+                    Add(_ping?.Rtt, sample.RoundTrip), Add(_ping?.Skew, sample.Skew))), interval).ConfigureAwait(false);
+            }
+            while (await IsOpenAfterAsync(interval).ConfigureAwait(false)); // the peer ends the game after an answer
         }
         catch (RpcException e) when (e.Error is RpcError.Remote)
         {
@@ -128,6 +137,19 @@ public sealed class PeerConnection : IPeerConnection
 
         static PeerStatistics Add(PeerStatistics? series, TimeSpan value) =>
             series?.Add(value.TotalMilliseconds) ?? PeerStatistics.Of(value.TotalMilliseconds);
+    }
+
+    private async Task<bool> IsOpenAfterAsync(TimeSpan interval)
+    {
+        try
+        {
+            await Rpc.Completion.WaitAsync(interval, TimeProvider).ConfigureAwait(false);
+            return false;
+        }
+        catch (TimeoutException)
+        {
+            return true;
+        }
     }
 
     private async Task ProbeAsync()

@@ -351,9 +351,13 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         }
 
         bool isRelayed = IsRelayed(route);
-        return route.Transform == "shs"
-            ? Start(await ShakeAsync(raw, route, route.FeedId!.Value, cancellationToken).ConfigureAwait(false), null, dial.Address, isClient: true, isRelayed) // it could be dialled: it has one
-            : Start(raw, _options.Keys.Id, dial.Address, isClient: true, isRelayed);
+        if (route.Transform == "shs")
+        {
+            (BoxStream stream, FeedId? guest) = await ShakeAsync(raw, route, route.FeedId!.Value, cancellationToken).ConfigureAwait(false); // it could be dialled: it has one
+            return Start(stream, null, dial.Address, isClient: true, isRelayed, guest);
+        }
+
+        return Start(raw, _options.Keys.Id, dial.Address, isClient: true, isRelayed);
     }
 
     /// <summary>Why a route is not dialled, whatever happens; null if it may be.</summary>
@@ -384,15 +388,16 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     // TCP ends at a room, or at Tor, which may be there when the peer behind it is not.
     private static bool IsRelayed(MultiserverRoute route) => route.Transport is "tunnel" or "onion";
 
-    private async Task<BoxStream> ShakeAsync(Stream raw, MultiserverRoute route, FeedId server, CancellationToken cancellationToken)
+    private async Task<(BoxStream Stream, FeedId? Guest)> ShakeAsync(Stream raw, MultiserverRoute route, FeedId server, CancellationToken cancellationToken)
     {
         KeyPair? seeded = null;
         try
         {
             // An invite: its seed is the key to shake hands with.
-            if (route.HasSeed)
+            if (route is { HasSeed: true, HasRoomSeed: false })
                 seeded = KeyPair.FromSeed(Convert.FromBase64String(route.Protocols[1].Data[1]));
-            return await SecretHandshake.ConnectAsync(raw, seeded ?? _options.Keys, server, _handshake, cancellationToken).ConfigureAwait(false);
+            BoxStream stream = await SecretHandshake.ConnectAsync(raw, seeded ?? _options.Keys, server, _handshake, cancellationToken).ConfigureAwait(false);
+            return (stream, seeded is { Id: var guest } && guest != _options.Keys.Id ? guest : null);
         }
         catch (Exception e) when (e is IOException or FormatException or ArgumentException)
         {
@@ -603,7 +608,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         await connection.Closed.ConfigureAwait(false);
     }
 
-    private PeerConnection Start(Stream stream, FeedId? remote, MultiserverAddress address, bool isClient, bool isRelayed)
+    private PeerConnection Start(Stream stream, FeedId? remote, MultiserverAddress address, bool isClient, bool isRelayed, FeedId? guest = null)
     {
         FeedId who = remote ?? ((BoxStream)stream).Remote;
         bool isOurs = who == _options.Keys.Id;
@@ -624,6 +629,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         TimeSpan silence = _options.Limits.SilenceDeadline;
         var connection = new PeerConnection(rpc, who, address, isClient, isOurs)
         {
+            Guest = guest,
             ProbeDeadline = s_probe < silence || silence == Timeout.InfiniteTimeSpan ? s_probe : silence,
             Probing = Run,
             TimeProvider = _options.TimeProvider,

@@ -80,7 +80,8 @@ public sealed partial class ConnStaging : IDisposable
     internal long PublishedSequence => Volatile.Read(ref _publishedSequence);
 
     /// <summary>Registers a peer as newly available, or refreshes one that is there: fields given replace, fields not given
-    /// stay, and its time to live starts anew.</summary>
+    /// stay, and its time to live starts anew. A refresh that changes no field renews <see cref="StagedPeer.StagingUpdated"/>, which
+    /// <see cref="Get(MultiserverAddress)"/> and <see cref="Entries"/> show, and tells readers of the streams nothing.</summary>
     /// <param name="address">Where it can be reached.</param>
     /// <param name="data">What is known of it. Its key must not contradict the address.</param>
     /// <param name="source">Who told us, such as an interface and a sender, a room or a person: the unit of fairness when
@@ -112,6 +113,7 @@ public sealed partial class ConnStaging : IDisposable
         byte age;
         int expired = 0, evicted = 0;
         bool startsTimer;
+        bool hasNews = true;
         StagingReader? waiting;
         lock (Gate)
         {
@@ -122,7 +124,9 @@ public sealed partial class ConnStaging : IDisposable
                 PeerData merged = Merge(key, previous.Data, data);
                 var peer = new StagedPeer(previous, merged, previous.Share, wall);
                 age = _bench.Update(slot, peer, now);
-                Record_NeedsLock(peer, previous, null);
+                hasNews = !ReferenceEquals(merged, previous.Data);
+                if (hasNews) // else its time to live starts anew, and readers are told nothing
+                    Record_NeedsLock(peer, previous, null);
                 result = new StageResult(StageOutcome.Updated);
             }
             else
@@ -146,7 +150,7 @@ public sealed partial class ConnStaging : IDisposable
             }
 
             startsTimer = _timers.Take_NeedsLock(age);
-            waiting = result.Outcome != StageOutcome.Refused || expired > 0 ? TakeWaiting_NeedsLock() : null;
+            waiting = (result.Outcome != StageOutcome.Refused && hasNews) || expired > 0 ? TakeWaiting_NeedsLock() : null;
         }
 
         StagingReader.Wake(waiting);
@@ -275,7 +279,7 @@ public sealed partial class ConnStaging : IDisposable
     }
 
     /// <summary>The bench now, then again whenever it changed.</summary>
-    /// <remarks>A reader gets the newest state each time; who is slow skips those in between. The stream can be enumerated once,
+    /// <remarks>A refresh that changes no field is no change. A reader gets the newest state each time; who is slow skips those in between. The stream can be enumerated once,
     /// and ends when the bench closes.</remarks>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public IAsyncEnumerable<StagingSnapshot> LiveEntries(CancellationToken cancellationToken = default)
@@ -285,7 +289,8 @@ public sealed partial class ConnStaging : IDisposable
     }
 
     /// <summary>A snapshot, then every insertion, update and removal after it, without a gap.</summary>
-    /// <remarks>A reader who lags by more than <see cref="StagingOptions.ChangeBuffer"/> changes gets another snapshot in their
+    /// <remarks>A refresh that changes no field is no update: of an entry that was only refreshed,
+    /// <see cref="StagedPeer.StagingUpdated"/> may be newer in the next change about it. A reader who lags by more than <see cref="StagingOptions.ChangeBuffer"/> changes gets another snapshot in their
     /// place. The stream can be enumerated once, and ends when the bench closes.</remarks>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public IAsyncEnumerable<StagingChange> Changes(CancellationToken cancellationToken = default)

@@ -12,6 +12,7 @@ namespace Ssb.Conn;
 /// </remarks>
 public sealed class ConnPlugin : IAsyncDisposable
 {
+    private const int RuleEventsKept = 1_024;
     private const string RoomType = "room", Nowhere = "nowhere", TakingIn = "taking callers in";
 
     private static readonly PeerData s_internet = new() { Type = "internet" };
@@ -19,6 +20,8 @@ public sealed class ConnPlugin : IAsyncDisposable
     private readonly IPeerNetwork _network;
     private readonly ConnPluginOptions _options;
     private readonly PeerRules _rules;
+    private readonly DisconnectHolds _holds;
+    private readonly EventFeed<PeerRuleEvent> _ruleEvents = new(RuleEventsKept, static missed => new PeerRuleEvent(PeerRuleEventType.Missed, null) { Missed = missed });
     private readonly Admission _admission;
     private readonly InterpoolGlue _glue;
     private readonly FailureMemory _failures;
@@ -28,6 +31,7 @@ public sealed class ConnPlugin : IAsyncDisposable
     private readonly ITimer _pingTimer;
     private readonly CancellationTokenSource _closing = new();
     private Task _accepting = Task.CompletedTask;
+    private long _refusedCallers;
     private long _lastDownload;
     private long _left;
     private bool _hasDownloaded;
@@ -40,6 +44,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         Budget = new DialBudget(options.Scheduler.DialsPerMinute, options.TimeProvider);
         Hub = new ConnHub(network, options.Hub) { Budget = Budget, OpeningsPerDial = options.Scheduler.OpeningsPerDial };
         Query = new ConnQuery(Db, Hub, Staging) { IsOut = IsNeverSuggested };
+        _holds = new DisconnectHolds(options.TimeProvider, options.DisconnectHold);
         _history = new PeerHistory(options.HistoryPeers, options.HistoryNotes);
         _refusals = new PeerHistory(options.HistoryPeers, options.HistoryNotes);
         _failures = new FailureMemory(options.FailuresRemembered);
@@ -49,6 +54,8 @@ public sealed class ConnPlugin : IAsyncDisposable
         _glue = new InterpoolGlue(Db, Hub, Staging, rules, _failures, StateTimes, options, Note);
         Hub.Glue = OnHub;
         Hub.IsBlocked = (address, feedId) => rules.Find(address, feedId) is { Kind: PeerRuleKind.Block };
+        Hub.RefusalOfCaller = (address, feedId) => IsDismissed(address, feedId) ? CountCaller(ConnReason.Dismissed) : null;
+        Hub.WhyLeftAlone = (address, feedId) => RuleOf(address, feedId)?.ToString();
         Hub.KeepsPathOf = address => options.Scheduler.KeepsPathsOfStrangers || Db.Get(address) is not null || SourceOf(address) is null;
         Hub.WasConnected = _failures.WasConnected;
         Hub.Refused = (address, feedId, why) => NoteRefusal(feedId, address, why.TrimEnd('.'));
@@ -73,8 +80,9 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <summary>Is the scheduler at work?</summary>
     public bool IsRunning => _scheduler.IsRunning;
 
-    /// <summary>The decisions about peers that are in force; those of a kind that is not known here among them, see <see cref="PeerRule.UnknownKind"/>.</summary>
-    public IReadOnlyList<PeerRule> Rules => _rules.All;
+    /// <summary>The decisions about peers that are in force; those of a kind that is not known here among them, see <see cref="PeerRule.UnknownKind"/>.
+    /// Last those whom a person has disconnected, see <see cref="PeerRuleKind.Disconnect"/>.</summary>
+    public IReadOnlyList<PeerRule> Rules => [.. _rules.All, .. _holds.All];
 
     /// <summary>What dials that no person asked for were refused so far.</summary>
     public DialCounters DialCounters => Budget.Counters;
@@ -85,7 +93,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         get
         {
             lock (Hub.Gate)
-                return _admission.Counters;
+                return _admission.Counters with { RefusedCallers = Interlocked.Read(ref _refusedCallers) };
         }
     }
 
@@ -305,6 +313,8 @@ public sealed class ConnPlugin : IAsyncDisposable
         ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
         FeedId? feedId = address.FeedId ?? FeedId.ReadLenient(data?.Key);
+        if (PeerSource.IsOwn(source))
+            EndHold(address, feedId); // a person has changed her mind
         bool isBlocked = IsBlocked(address, feedId);
         if (isBlocked)
             Note("refused", address, feedId, ConnReason.Blocked, source);
@@ -316,10 +326,50 @@ public sealed class ConnPlugin : IAsyncDisposable
             : Hub.ConnectAsync(address, data, ConnReason.Requested, cancellationToken);
     }
 
-    /// <summary>Ends a connection or a dial.</summary>
+    /// <summary>Ends a connection or a dial, because a person or a program asked for it. The scheduler then leaves the peer alone for
+    /// <see cref="ConnPluginOptions.DisconnectHold"/>, with all its addresses; it may call.</summary>
     /// <returns>true once it has ended; false if the peer was not in the hub.</returns>
     /// <exception cref="IOException">It could not be ended, and stands.</exception>
-    public Task<bool> DisconnectAsync(MultiserverAddress address) => Hub.DisconnectAsync(address);
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public Task<bool> DisconnectAsync(MultiserverAddress address)
+    {
+        ThrowIfClosed();
+        ArgumentNullException.ThrowIfNull(address);
+        PeerRule? held;
+        Task<bool> leaving;
+        lock (Hub.Gate) // so that nobody dials it again before it is left alone
+        {
+            held = Hub.Get(address) is { } peer ? _holds.Begin(peer) : null;
+            leaving = Hub.DisconnectAsync(address);
+        }
+
+        Hub.RunDeferred();
+        if (held is null)
+            return leaving;
+        Tell(PeerRuleEventType.Decided, held);
+        return EndUnlessItStandsAsync(leaving, held.Target);
+    }
+
+    private async Task<bool> EndUnlessItStandsAsync(Task<bool> leaving, PeerTarget held)
+    {
+        try
+        {
+            return await leaving.ConfigureAwait(false);
+        }
+        catch (IOException)
+        {
+            EndHold(held.Address, held.FeedId);
+            throw;
+        }
+    }
+
+    private bool EndHold(MultiserverAddress? address, FeedId? feedId)
+    {
+        if (_holds.End(address, feedId) is not { } ended)
+            return false;
+        Tell(PeerRuleEventType.Undone, ended);
+        return true;
+    }
 
     /// <summary>The connections now, and again whenever one changed.</summary>
     public IAsyncEnumerable<IReadOnlyList<HubPeer>> Peers(CancellationToken cancellationToken = default) => Hub.LiveEntries(cancellationToken);
@@ -359,7 +409,9 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// tries peers again whose dials failed, and connections stand.</summary>
     public Task NotifyWakeUpAsync() => NotifyNetworkChangeAsync();
 
-    /// <summary>Takes a peer off the bench and keeps it off, however often it is met again. It may call, and may be dialled by a person.</summary>
+    /// <summary>Leaves a peer alone: it is disconnected and taken off the bench, however often it is met again it is not staged nor dialled, and it is not
+    /// let in when it calls (<see cref="AdmissionOptions.DismissedMayCall"/>). A person may connect to it. One address that is dismissed is that route
+    /// alone: the peer may call, and be dialled at other addresses.</summary>
     /// <param name="target">A feed id, for all its addresses, or one address.</param>
     /// <param name="until">When it may come back; null: when somebody undoes it.</param>
     /// <exception cref="InvalidOperationException">Too many are dismissed or blocked.</exception>
@@ -368,7 +420,7 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public void Dismiss(PeerTarget target, DateTimeOffset? until = null) => Decide(target, PeerRuleKind.Dismiss, until);
 
-    /// <summary>Dismisses a peer for some time.</summary>
+    /// <summary>Dismisses a peer for some time; see <see cref="Dismiss"/>.</summary>
     /// <inheritdoc cref="Dismiss" path="/exception"/>
     public void Snooze(PeerTarget target, TimeSpan duration)
     {
@@ -380,7 +432,7 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <inheritdoc cref="Dismiss" path="/param|/exception"/>
     public void Block(PeerTarget target, DateTimeOffset? until = null) => Decide(target, PeerRuleKind.Block, until);
 
-    /// <summary>Undoes a dismissal, a snooze or a block.</summary>
+    /// <summary>Undoes a dismissal, a snooze or a block, and what a person's <see cref="DisconnectAsync"/> keeps from being dialled.</summary>
     /// <returns>false if there was none in force.</returns>
     /// <exception cref="IOException">It could not be written yet; it holds, and the file is tried again, see
     /// <see cref="RulesWriteError"/>.</exception>
@@ -388,17 +440,35 @@ public sealed class ConnPlugin : IAsyncDisposable
     public bool Undo(PeerTarget target)
     {
         ThrowIfClosed();
+        FeedId? feedId = target.FeedId ?? target.Address?.FeedId;
         PeerRule? rule = _rules.Find(target);
+        bool wasHeld = EndHold(target.Address, feedId);
+        bool isUndone = wasHeld;
         try
         {
-            return _rules.Remove(target);
+            return _rules.Remove(target) || wasHeld;
         }
         finally
         {
             // Also if it could not be written yet: it holds.
             if (rule is not null && _rules.Find(target) is null)
-                Note("undone", target.Address, target.FeedId ?? target.Address?.FeedId, ConnReason.Requested, null);
+            {
+                isUndone = true;
+                Tell(PeerRuleEventType.Undone, rule);
+            }
+
+            if (isUndone)
+                Note("undone", target.Address, feedId, ConnReason.Requested, null);
         }
+    }
+
+    /// <summary>Every decision about a peer that somebody makes or undoes from this call on, in order. That one has ended by itself is not told. A reader that
+    /// lags by more than 1,024 is told how many it missed. The stream can be enumerated once, and ends when the manager closes.</summary>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public IAsyncEnumerable<PeerRuleEvent> ListenRules(CancellationToken cancellationToken = default)
+    {
+        ThrowIfClosed();
+        return _ruleEvents.Read(cancellationToken);
     }
 
     /// <summary>Where a peer is and why: who told of it, what was refused or removed and by which rule, when it may be tried next.</summary>
@@ -452,7 +522,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         WhyRoute[] found = [.. routes.All.Where(r => r.Where != Nowhere || r.Address == address || feedId is null || routes.Count == 1)];
         PeerTarget subject = feedId is { } peerKnown ? PeerTarget.From(peerKnown) : target;
         PeerNote[] history = [.. _history.Of(subject).Concat(_refusals.Of(subject)).OrderBy(n => n.Order).Select(n => n.Note)];
-        return new WhyReport(target, feedId, hops, _rules.Find(address, feedId), found, history) { IsOurselves = isOurselves };
+        return new WhyReport(target, feedId, hops, RuleOf(address, feedId), found, history) { IsOurselves = isOurselves };
 
         void Add(MultiserverAddress route)
         {
@@ -488,6 +558,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         // A network that does not end when it is told to is left behind.
         await _accepting.WaitAsync(_options.Hub.CloseDeadline, _options.TimeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Staging.Close();
+        _ruleEvents.End();
         _closing.Dispose();
         States.Dispose();
         IOException? unwritten = null;
@@ -631,9 +702,9 @@ public sealed class ConnPlugin : IAsyncDisposable
 
     internal int? HopsTo(FeedId feedId) => _options.SocialGraph is { } graph ? graph.HopsTo(feedId) : _options.DefaultHops;
 
-    internal PeerRule? RuleOf(MultiserverAddress? address, FeedId? feedId) => _rules.Find(address, feedId);
+    internal PeerRule? RuleOf(MultiserverAddress? address, FeedId? feedId) => _rules.Find(address, feedId) ?? _holds.Find(address, feedId);
 
-    internal bool HasRules => _rules.Count > 0;
+    internal bool HasRules => _rules.Count > 0 || _holds.Any;
 
     internal bool IsBlocked(MultiserverAddress? address, FeedId? feedId) => RuleOf(address, feedId) is { Kind: PeerRuleKind.Block }
         || (feedId is { } peer && _options.SocialGraph?.HopsTo(peer) < 0);
@@ -758,11 +829,26 @@ public sealed class ConnPlugin : IAsyncDisposable
 
     private bool IsWelcome(FeedId feedId)
     {
-        string? refusal = IsBlocked(null, feedId) ? ConnReason.Blocked : feedId == _options.OwnFeedId ? ConnReason.Ourselves : null;
+        string? refusal = IsBlocked(null, feedId) ? ConnReason.Blocked
+            : IsDismissed(null, feedId) ? ConnReason.Dismissed
+            : feedId == _options.OwnFeedId ? ConnReason.Ourselves
+            : null;
         if (refusal is not null)
-            NoteRefusal(feedId, null, refusal);
+            NoteRefusal(feedId, null, refusal == ConnReason.Ourselves ? refusal : CountCaller(refusal));
         return refusal is null;
     }
+
+    // Whom a person dismissed must not come in by calling.
+    private bool IsDismissed(MultiserverAddress? address, FeedId feedId) =>
+        !_options.Admission.DismissedMayCall && _rules.Find(address, feedId) is { Kind: PeerRuleKind.Dismiss };
+
+    private string CountCaller(string refusal)
+    {
+        Interlocked.Increment(ref _refusedCallers);
+        return refusal;
+    }
+
+    private void Tell(PeerRuleEventType type, PeerRule rule) => _ruleEvents.Append(new PeerRuleEvent(type, rule));
 
     private void OnHub(HubEvent e)
     {
@@ -800,7 +886,10 @@ public sealed class ConnPlugin : IAsyncDisposable
         finally
         {
             if (_rules.Find(target) == rule)
+            {
                 Enforce(rule);
+                Tell(PeerRuleEventType.Decided, rule);
+            }
         }
     }
 
@@ -824,12 +913,15 @@ public sealed class ConnPlugin : IAsyncDisposable
                 _glue.Forget(address);
                 Staging.Unstage(address, reason);
                 connected = Hub.Get(address);
+                // Who dismisses one route has nothing against the others.
+                if (rule.Kind != PeerRuleKind.Block && connected?.Address.Canonical != address.Canonical)
+                    connected = null;
             }
 
             string what = rule.Kind == PeerRuleKind.Block ? "blocked" : "dismissed";
             Note(what, rule.Target.Address, rule.Target.FeedId ?? rule.Target.Address?.FeedId, rule.ToString(), null);
-            if (rule.Kind == PeerRuleKind.Block && connected is not null)
-                Hub.StartDisconnect(connected.Address, ConnReason.Blocked);
+            if (connected is not null)
+                Hub.StartDisconnect(connected.Address, rule.Kind == PeerRuleKind.Block ? ConnReason.Blocked : ConnReason.Dismissed);
         }
 
         Hub.RunDeferred();

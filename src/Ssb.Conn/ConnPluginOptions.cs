@@ -43,6 +43,11 @@ public sealed record ConnPluginOptions
     /// <summary>Makes another scheduler in the place of <see cref="ConnScheduler"/>.</summary>
     public Func<ConnPlugin, IConnScheduler>? MakeScheduler { get; init; }
 
+    /// <summary>How long the scheduler leaves a peer alone that a person has disconnected (<see cref="ConnPlugin.DisconnectAsync"/>). A person who
+    /// connects to it, or undoes it, ends that. The peer may call. Zero: it may be dialled again at once, as by ssb-conn.</summary>
+    /// <value>Defaults to 10 minutes; must be between zero and 365 days.</value>
+    public TimeSpan DisconnectHold { get; init; } = TimeSpan.FromMinutes(10);
+
     /// <summary>Of how many peers it is remembered what happened to them; 4,096 unless set.</summary>
     public int HistoryPeers { get; init; } = 4_096;
 
@@ -72,6 +77,8 @@ public sealed record ConnPluginOptions
         ArgumentNullException.ThrowIfNull(TimeProvider);
         ArgumentNullException.ThrowIfNull(Logger);
         ArgumentOutOfRangeException.ThrowIfLessThan(DefaultHops, 0);
+        ArgumentOutOfRangeException.ThrowIfLessThan(DisconnectHold, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(DisconnectHold, TimeSpan.FromDays(365));
         ArgumentOutOfRangeException.ThrowIfLessThan(HistoryPeers, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(HistoryNotes, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(FailuresRemembered, 1);

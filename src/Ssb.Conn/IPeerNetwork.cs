@@ -37,6 +37,10 @@ public interface IPeerConnection
     /// <summary>Where the other is. Of a caller, where its call came from, which may be no place to dial.</summary>
     MultiserverAddress Address { get; }
 
+    /// <summary>The feed id that we shook hands with, if it is not our own: that of the seed in the address, as of an invite. Null if we came as
+    /// ourselves, which is the default. The other side knows us by it.</summary>
+    FeedId? Guest => null;
+
     /// <summary>Completes when the connection has ended, for whatever reason; it never fails.</summary>
     Task Closed { get; }
 

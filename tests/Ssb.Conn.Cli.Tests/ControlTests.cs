@@ -90,14 +90,34 @@ public class ControlTests
     {
         var time = new FakeTimeProvider(DateTimeOffset.FromUnixTimeMilliseconds(1_000_000_000));
         await using var peer = new PeerStandIn();
-        peer.Set("peers", $$"""[["{{s_address}}",{"inferredType":"lan","state":"connected","stateChange":999940000,"hubUpdated":999990000}]]""");
-        peer.Set("db", $$"""[["{{s_address}}",{"type":"pub","failure":3,"birth":999000000}]]""");
+        peer.Set("peers", $$"""[["{{s_address}}",{"inferredType":"lan","state":"connected","stateChange":1,"hubUpdated":999990000,"hubStateSince":999940000}]]""");
+        peer.Set("db", $$"""[["{{s_address}}",{"type":"pub","failure":3,"birth":1,"stateChange":999000000}]]""");
 
         (_, string peers, _) = await Cli.RunAsync(time, ["peers", .. peer.Options]);
         (_, string book, _) = await Cli.RunAsync(time, ["db", .. peer.Options]);
 
         Assert.Equal($"PEER        TYPE  STATE      SINCE  ADDRESS\n@mUIhsJF1…  lan   connected  60s    {s_address}\n", peers);
         Assert.Equal($"PEER        TYPE  FAILED  SINCE  ADDRESS\n@mUIhsJF1…  pub   3       16m    {s_address}\n", book);
+    }
+
+    [Theory]
+    [InlineData("peers", "\"hubBirth\":999000000,\"hubUpdated\":999990000,\"hubStateSince\":999200000", "13m")] // what was told of it 10 s ago is no other state
+    [InlineData("peers", "\"hubBirth\":999200000,\"hubUpdated\":999990000,\"stateChange\":999999000", "≤13m")] // a JavaScript peer, which does not tell
+    [InlineData("peers", "\"hubBirth\":999200000,\"hubUpdated\":999200900", "13m")]
+    [InlineData("peers", "\"hubUpdated\":999990000", "-")]
+    [InlineData("peers", "\"hubStateSince\":\"now\"", "-")]
+    [InlineData("db", "\"birth\":5", "-")] // there was neither an attempt nor a connection
+    [InlineData("db", "\"birth\":5,\"stateChange\":999200000", "13m")]
+    public async Task Since_IsWhatIsKnown_AndNeverAnotherTime(string command, string data, string since)
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.FromUnixTimeMilliseconds(1_000_000_000));
+        await using var peer = new PeerStandIn();
+        peer.Set(command, $$"""[["{{s_address}}",{"type":"pub","state":"connected",{{data}}}]]""");
+
+        (_, string table, _) = await Cli.RunAsync(time, [command, .. peer.Options]);
+
+        string row = table.Split('\n')[1];
+        Assert.Equal(since, row.Split(' ', StringSplitOptions.RemoveEmptyEntries)[3]);
     }
 
     [Theory]

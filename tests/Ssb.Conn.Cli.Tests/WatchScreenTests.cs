@@ -20,9 +20,9 @@ public class WatchScreenTests
         string[] lines = Plain(State(2, 1, 3), 80, 24);
 
         Assert.Equal(" ssb-conn watch   unix:/s/socket~noauth                                    1:05", lines[0].TrimEnd());
-        Assert.Equal("> Bench 2       TYPE      AGE     HEARD  ADDRESS", lines[1].TrimEnd());
-        Assert.Equal("> @AAAAAAAA…    lan       5s      2s     net:10.0.0.0:8008~shs:AAAAAAAAAAAAAAAA…", lines[2].TrimEnd());
-        Assert.Equal("  @AAAAAAAB…    lan       5s      2s     net:10.0.0.1:8008~shs:AAAAAAABAAAAAAAA…", lines[3].TrimEnd());
+        Assert.Equal("> Bench 2       TYPE      AGE     ADDRESS", lines[1].TrimEnd());
+        Assert.Equal("> @AAAAAAAA…    lan       5s      net:10.0.0.0:8008~shs:AAAAAAAAAAAAAAAAAAAAAAA…", lines[2].TrimEnd());
+        Assert.Equal("  @AAAAAAAB…    lan       5s      net:10.0.0.1:8008~shs:AAAAAAABAAAAAAAAAAAAAAA…", lines[3].TrimEnd());
         Assert.Equal("", lines[4].TrimEnd());
         Assert.Equal("  Hub 1         TYPE      STATE          SINCE  ADDRESS", lines[5].TrimEnd());
         Assert.Equal("  @AAAAAAAA…    lan       connected      60s    net:10.0.0.0:8008~shs:AAAAAAAAA…", lines[6].TrimEnd());
@@ -319,7 +319,7 @@ public class WatchScreenTests
             }),
             s_now);
         state.Apply(new WatchEvent.Entries(Pool.Bench, BenchOf(bench)), s_now);
-        state.Apply(new WatchEvent.Entries(Pool.Hub, Of(hub, "\"type\":\"lan\",\"state\":\"connected\",\"stateChange\":999940000")), s_now);
+        state.Apply(new WatchEvent.Entries(Pool.Hub, Of(hub, "\"type\":\"lan\",\"state\":\"connected\",\"hubStateSince\":999940000")), s_now);
         state.Apply(new WatchEvent.Entries(Pool.Book, Of(book, "\"type\":\"lan\",\"failure\":2,\"stateChange\":999940000")), s_now);
         return state;
     }

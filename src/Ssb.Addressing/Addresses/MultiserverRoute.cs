@@ -30,6 +30,8 @@ public enum MultiserverHostKind
 /// open) have no host, and no problem.</remarks>
 public sealed class MultiserverRoute
 {
+    private const string RoomSeed = "SSB+Room+PSK3TLYC2T86EHQCUHBUHASCASE18JBV24"; // npm ssb-room 1.3.0, without the padding
+
     private readonly List<string> _problems = [];
 
     /// <summary>A route of these parts.</summary>
@@ -86,6 +88,10 @@ public sealed class MultiserverRoute
 
     /// <summary>Does the <c>shs</c> part carry a secret seed (an invite)?</summary>
     public bool HasSeed { get; private set; }
+
+    /// <summary>Is that seed the one that stands in every invite of a room of the first kind (npm ssb-room 1)? It is a constant that marks the address as
+    /// a room's, and no secret: who shook hands with it would be the same guest as everybody else. The room is dialled as ourselves.</summary>
+    public bool HasRoomSeed { get; private set; }
 
     /// <summary>Why this route makes no sense although its syntax is right; null when it does.</summary>
     public string? Problem => _problems.Count == 0 ? null : string.Join("; ", _problems);
@@ -253,6 +259,7 @@ public sealed class MultiserverRoute
     private void ReadSecretHandshake(MultiserverProtocol shs)
     {
         HasSeed = shs.Data.Count > 1;
+        HasRoomSeed = HasSeed && shs.Data[1].TrimEnd('=') == RoomSeed;
         FeedId = Ssb.FeedId.ReadPlain(shs.Data.ElementAtOrDefault(0));
         if (FeedId is null)
             _problems.Add("the key of 'shs' is not 32 bytes in base64");

@@ -10,8 +10,8 @@ internal sealed class DismissCommand : CliCommand
 {
     private const string Extra =
         $$"""
-        A dismissed peer is taken off the bench, and neither staged nor dialled until that ends. Only peers of
-        Ssb.Conn can do this; JavaScript peers cannot.
+        A dismissed peer is disconnected and taken off the bench, and neither staged nor dialled nor let in
+        until that ends. Only peers of Ssb.Conn can do this; JavaScript peers cannot.
 
         Examples:
           ssb-conn dismiss @KEY.ed25519             Until it is undone.

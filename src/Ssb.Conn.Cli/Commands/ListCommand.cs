@@ -25,8 +25,8 @@ internal sealed class ListCommand : CliCommand
 
     public static ListCommand Peers(TimeProvider time) => new(
         Pool.Hub, "peers", "conn.peers", "List the peers that a running peer is connected with, or is about to be.", "Nobody is connected.",
-        "SINCE is the time since the state changed.",
-        "\"state\":\"connected\",\"hubBirth\":MS,\"hubUpdated\":MS", time);
+        "SINCE is the time since the state changed; of a JavaScript peer the longest that it can be, as ≤13m.",
+        "\"state\":\"connected\",\"hubBirth\":MS,\"hubStateSince\":MS", time);
 
     public static ListCommand Db(TimeProvider time) => new(
         Pool.Book, "db", "conn.dbPeers", "List the address book of a running peer.", "The address book is empty.",

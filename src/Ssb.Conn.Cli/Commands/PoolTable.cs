@@ -39,11 +39,17 @@ internal static class PoolTable
         return pool switch
         {
             Pool.Bench => [key, type, Ago("stagingBirth"), Ago("stagingUpdated"), address],
-            Pool.Hub => [key, type, TerminalText.Fit(entry.Text("state") ?? "-", MostText), Ago("stateChange", "hubUpdated"), address],
-            _ => [key, type, $"{entry.Number("failure") ?? 0:0}", Ago("stateChange", "birth"), address],
+            Pool.Hub => [key, type, TerminalText.Fit(entry.Text("state") ?? "-", MostText), entry.Time("hubStateSince") is null ? AtMost() : Ago("hubStateSince"), address],
+            _ => [key, type, $"{entry.Number("failure") ?? 0:0}", Ago("stateChange"), address],
         };
 
-        string Ago(string name, string? otherwise = null) =>
-            (entry.Time(name) ?? (otherwise is null ? null : entry.Time(otherwise))) is { } then ? Durations.Short(now - then) : "-";
+        string Ago(string name) => entry.Time(name) is { } then ? Durations.Short(now - then) : "-";
+
+        // A JavaScript peer tells when a peer came into its hub and when anything was last told of it, between which the state changed.
+        string AtMost()
+        {
+            string most = Ago("hubBirth"), least = Ago("hubUpdated");
+            return most == least || most == "-" ? most : $"≤{most}";
+        }
     }
 }

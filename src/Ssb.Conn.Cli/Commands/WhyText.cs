@@ -47,7 +47,7 @@ internal static class WhyText
 
     /// <summary>What a person decided, if that is in force, such as <c>blocked until 2026-01-01 00:00:00Z</c>; null if nothing is.</summary>
     public static string? Decided(JsonElement report) =>
-        JsonText.Member(report, "rule") is { } rule ? $"{KindOf(rule)}{At(" until", rule, "until")}" : null;
+        JsonText.Member(report, "rule") is { } rule && !IsHold(rule) ? $"{KindOf(rule)}{At(" until", rule, "until")}" : null;
 
     private static string Subject(JsonElement report)
     {
@@ -67,6 +67,8 @@ internal static class WhyText
 
     private static string Rule(JsonElement rule)
     {
+        if (IsHold(rule))
+            return $"You disconnected it{At(" at", rule, "since")}; it is left alone{At(" until about", rule, "until")}.";
         string cause = JsonText.Of(rule, "unknownKind") switch
         {
             null => "",
@@ -75,6 +77,8 @@ internal static class WhyText
         };
         return $"It is {KindOf(rule)}{At(" since", rule, "since")}{At(", until", rule, "until")}{cause}.";
     }
+
+    private static bool IsHold(JsonElement rule) => JsonText.Of(rule, "kind") == "disconnect";
 
     private static string KindOf(JsonElement rule) => JsonText.Of(rule, "kind") == "block" ? "blocked" : "dismissed";
 

@@ -115,9 +115,9 @@ internal sealed class PingRun
     {
         if (Transport.ProblemOf(route) is { } problem)
             return NoAddress(problem);
-        if (route.HasSeed && !IsSeed(route))
+        if (route.HasSeed && !route.HasRoomSeed && !IsSeed(route))
             return NoAddress("the seed of the invite is not 32 bytes in base64, and so no pub can have made it");
-        return new PingStep("address", PingOutcome.Ok, TimeSpan.Zero, route.FeedId is { } key ? $"{(route.HasSeed ? "an invite to " : "")}{key}" : "of whoever is there (noauth)");
+        return new PingStep("address", PingOutcome.Ok, TimeSpan.Zero, route.FeedId is { } key ? $"{(route.HasRoomSeed ? "the room " : route.HasSeed ? "an invite to " : "")}{key}" : "of whoever is there (noauth)");
     }
 
     private async Task<(PingOutcome, string, string?)> ResolveAsync(string host, CancellationToken cancellationToken)
@@ -255,7 +255,7 @@ internal sealed class PingRun
     /// <summary>Who an invite's guest is: the key pair of its seed. Null if there is none, or it is no seed.</summary>
     private static KeyPair? GuestOf(MultiserverRoute route)
     {
-        if (!route.HasSeed || route.Protocols[1].Data is not [_, var seed, ..]) // the address was checked: its second part is `shs`
+        if (!route.HasSeed || route.HasRoomSeed || route.Protocols[1].Data is not [_, var seed, ..]) // the address was checked: its second part is `shs`
             return null;
         Span<byte> bytes = stackalloc byte[KeyPair.SeedSize];
         return Convert.TryFromBase64String(seed, bytes, out int length) && length == bytes.Length ? KeyPair.FromSeed(bytes) : null;

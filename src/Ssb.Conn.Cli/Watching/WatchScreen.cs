@@ -112,7 +112,7 @@ internal static class WatchScreen
             line.Skip(Gap).Cell(cells[1], Type, rest);
         if (width >= 40)
             line.Skip(Gap).Cell(cells[2], pool == Pool.Hub ? State : Times, rest);
-        if (width >= 60)
+        if (width >= 60 && pool != Pool.Bench) // that a peer was heard of again is told to nobody who follows the bench
             line.Skip(Gap).Cell(cells[3], Since, rest);
         line.Skip(Gap).Put(TerminalText.Fit(cells[4], width - line.Used), rest);
     }

@@ -185,7 +185,7 @@ internal sealed class Room(PeerConnection connection, RoomMetadata metadata, Con
 
     private void Stage(FeedId attendant)
     {
-        if (attendant == ownId || attendant == connection.FeedId)
+        if (attendant == ownId || attendant == connection.Guest || attendant == connection.FeedId) // the room knows us as whom we came as
             return;
         PeerData data = new PeerData { Type = "room-attendant", Key = attendant.ToString() }.With("room", connection.FeedId.ToString());
         if (metadata.Name is { } name)

@@ -28,6 +28,7 @@ internal sealed class RoomClient : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly Dictionary<FeedId, Task> _following = []; // under _gate; by peer, the last of its connections
     private readonly Task _listening;
+    private readonly Task _heeding;
     private bool _isClosed; // under _gate
 
     /// <param name="network">Where tunnels come from and go to; from now on it opens <c>tunnel</c> routes through this.</param>
@@ -42,6 +43,9 @@ internal sealed class RoomClient : IAsyncDisposable
         _listening = SteadyLoop.RunAsync(
             "rooms", "Attendants of rooms that leave the hub are not staged at the moment.", Listening(conn.Hub), _states, timeProvider,
             _closing.Token);
+        _heeding = SteadyLoop.RunAsync(
+            "rules of rooms", "Attendants of rooms that are not dismissed any more are not staged at the moment.", Heeding(), _states,
+            timeProvider, _closing.Token);
         network.OpenTunnel = OpenTunnelAsync;
     }
 
@@ -86,7 +90,7 @@ internal sealed class RoomClient : IAsyncDisposable
         }
 
         await _closing.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAll([.. following, _listening]).ConfigureAwait(false);
+        await Task.WhenAll([.. following, _listening, _heeding]).ConfigureAwait(false);
         _closing.Dispose();
         _states.Dispose();
     }
@@ -199,6 +203,37 @@ internal sealed class RoomClient : IAsyncDisposable
             IAsyncEnumerable<HubEvent> Again()
             {
                 IAsyncEnumerable<HubEvent> again = hub.Listen(cancellationToken);
+                RestageAll();
+                return again;
+            }
+        };
+    }
+
+    // Who was dismissed when its room told of it was not staged; when that is undone it is.
+    private Func<CancellationToken, Task> Heeding()
+    {
+        IAsyncEnumerable<PeerRuleEvent>? first = _conn.ListenRules(_closing.Token); // from now on, not from when the loop begins
+        return async cancellationToken =>
+        {
+            try
+            {
+                IAsyncEnumerable<PeerRuleEvent> events = Interlocked.Exchange(ref first, null) ?? Again();
+                await foreach (PeerRuleEvent e in events.ConfigureAwait(false))
+                {
+                    if (e.Type == PeerRuleEventType.Missed)
+                        RestageAll();
+                    else if (e is { Type: PeerRuleEventType.Undone, Rule.Target: var target } && (target.FeedId ?? target.Address?.FeedId) is { } id)
+                        Restage(id);
+                }
+            }
+            catch (ObjectDisposedException) when (_conn.IsClosed)
+            {
+                // The manager has ended.
+            }
+
+            IAsyncEnumerable<PeerRuleEvent> Again()
+            {
+                IAsyncEnumerable<PeerRuleEvent> again = _conn.ListenRules(cancellationToken);
                 RestageAll();
                 return again;
             }

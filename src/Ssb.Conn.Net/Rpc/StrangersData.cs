@@ -7,7 +7,7 @@ internal static class StrangersData
     // What became of dials and connections, which only we know, and what only a person decides.
     private static readonly string[] s_ours =
     [
-        "failure", "stateChange", "lastError", "retryAt", "duration", "ping", "hubBirth", "hubUpdated", "birth", "autoconnect",
+        "failure", "stateChange", "lastError", "retryAt", "duration", "ping", "hubBirth", "hubUpdated", "hubStateSince", "birth", "autoconnect",
         "alias", "source", "inferredType", "host", "verified",
         "defunct", "membership", "onlineCount", "senderMatches",
     ];

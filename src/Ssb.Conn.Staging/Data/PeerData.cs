@@ -354,6 +354,10 @@ public sealed record PeerData
     internal bool IsLongerThan(int bytes) =>
         !(IsShort && ((_key?.Length ?? 0) + (_type?.Length ?? 0) + 8) * MostBytesOfChar <= bytes) && Length > bytes;
 
+    /// <summary>Does the other one have the same fields, in whatever order, with values of the same text?</summary>
+    internal bool HasFieldsOf(PeerData other) => ReferenceEquals(this, other)
+        || (All.Length == other.All.Length && ReferenceEquals(Merge(other), this));
+
     internal bool Has(string name) => IsShort
         ? name switch { "key" => _key is not null, "type" => _type is not null, "verified" => _verified is not null, _ => false }
         : PeerField.PlaceOf(All, name) >= 0;

@@ -7,4 +7,9 @@ namespace Ssb.Conn;
 /// <param name="RoutesDropped">How often a peer was staged without some of its routes, because they are more local than its source may tell
 /// of, see
 /// <see cref="AdmissionOptions.MayTellOfMoreLocal"/>.</param>
-public sealed record AdmissionCounters(IReadOnlyDictionary<RefusalReason, long> Refused, long RoutesDropped);
+public sealed record AdmissionCounters(IReadOnlyDictionary<RefusalReason, long> Refused, long RoutesDropped)
+{
+    /// <summary>How often a peer called and was not let in, because it is blocked or dismissed
+    /// (<see cref="AdmissionOptions.DismissedMayCall"/>).</summary>
+    public long RefusedCallers { get; init; }
+}

@@ -50,6 +50,11 @@ public sealed record AdmissionOptions
     /// <value>Defaults to false.</value>
     public bool AllowUndiallable { get; init; }
 
+    /// <summary>Is a peer let in that is dismissed, or snoozed, and calls? If not, it is refused in the handshake until that ends or is undone, which
+    /// <see cref="AdmissionCounters.RefusedCallers"/> counts. Ours: ssb-conn knows no dismissals.</summary>
+    /// <value>Defaults to false.</value>
+    public bool DismissedMayCall { get; init; }
+
     /// <summary>ssb-conn's policy, for comparison: no quotas but the bounds of the bench.</summary>
     public static AdmissionOptions Unlimited { get; } = new()
     {
@@ -59,6 +64,7 @@ public sealed record AdmissionOptions
         FriendHops = -1,
         MayTellOfMoreLocal = true,
         AllowUndiallable = true,
+        DismissedMayCall = true,
     };
 
     internal AdmissionOptions Checked()

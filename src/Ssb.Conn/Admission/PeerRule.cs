@@ -7,13 +7,38 @@ namespace Ssb.Conn;
 /// <summary>What a person decided about a peer.</summary>
 public enum PeerRuleKind
 {
-    /// <summary>Not to be suggested: it does not come onto the bench, and is not dialled automatically. It may call, and may be dialled
-    /// by a
-    /// person.</summary>
+    /// <summary>To be left alone: it is disconnected, does not come onto the bench, is not dialled automatically, and is not let in when it calls
+    /// (<see cref="AdmissionOptions.DismissedMayCall"/>). A person may connect to it.</summary>
     Dismiss,
 
     /// <summary>Nothing to do with it: as <see cref="Dismiss"/>, and it is neither dialled nor let in.</summary>
     Block,
+
+    /// <summary>A person disconnected it, so it is not dialled automatically for <see cref="ConnPluginOptions.DisconnectHold"/>. It may be on the bench,
+    /// may call, and may be connected to by a person, which ends this. Not kept in <c>conn-rules.json</c>.</summary>
+    Disconnect,
+}
+
+/// <summary>What happened to a decision about a peer.</summary>
+public enum PeerRuleEventType
+{
+    /// <summary>It was made.</summary>
+    Decided,
+
+    /// <summary>Somebody undid it, or a person connected to whom she had disconnected.</summary>
+    Undone,
+
+    /// <summary>The reader lagged, and events were lost to it.</summary>
+    Missed,
+}
+
+/// <summary>One event of <see cref="ConnPlugin.ListenRules"/>. Immutable.</summary>
+/// <param name="Type">What happened.</param>
+/// <param name="Rule">The decision; null for <see cref="PeerRuleEventType.Missed"/>.</param>
+public sealed record PeerRuleEvent(PeerRuleEventType Type, PeerRule? Rule)
+{
+    /// <summary>How many events were lost, for <see cref="PeerRuleEventType.Missed"/>; else 0.</summary>
+    public long Missed { get; init; }
 }
 
 /// <summary>A decision about a peer. Immutable.</summary>
@@ -31,7 +56,7 @@ public sealed record PeerRule(PeerTarget Target, PeerRuleKind Kind, DateTimeOffs
     public string? UnknownKind { get; init; }
 
     /// <summary>The rule in JSON, as <c>conn-rules.json</c> and <c>conn.rules</c> have it: <c>{target, kind, since, until?, unknownKind?}</c>, times in
-    /// Unix milliseconds.</summary>
+    /// Unix milliseconds. The kind is <c>dismiss</c>, <c>block</c> or <c>disconnect</c>.</summary>
     public string ToJson()
     {
         var text = new ArrayBufferWriter<byte>();
@@ -44,7 +69,7 @@ public sealed record PeerRule(PeerTarget Target, PeerRuleKind Kind, DateTimeOffs
     {
         writer.WriteStartObject();
         writer.WriteString("target", Target.Text);
-        writer.WriteString("kind", Kind == PeerRuleKind.Block ? "block" : "dismiss");
+        writer.WriteString("kind", Kind switch { PeerRuleKind.Block => "block", PeerRuleKind.Dismiss => "dismiss", _ => "disconnect" });
         writer.WriteNumber("since", Since.ToUnixTimeMilliseconds());
         if (Until is { } end)
             writer.WriteNumber("until", end.ToUnixTimeMilliseconds());
@@ -55,7 +80,7 @@ public sealed record PeerRule(PeerTarget Target, PeerRuleKind Kind, DateTimeOffs
 
     /// <summary>In words, such as <c>dismissed until 2026-01-01 00:00:00Z</c>. Without the target, which may be an address with a
     /// seed.</summary>
-    public override string ToString() => (Kind == PeerRuleKind.Block ? "blocked" : "dismissed") + (Until is { } end ? $" until {end:u}" : "") + UnknownKind switch
+    public override string ToString() => Kind switch { PeerRuleKind.Block => "blocked", PeerRuleKind.Dismiss => "dismissed", _ => "disconnected" } + (Until is { } end ? $" until {end:u}" : "") + UnknownKind switch
     {
         null => "",
         "" => " (by a rule in conn-rules.json that gives no kind)",

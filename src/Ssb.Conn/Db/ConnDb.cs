@@ -33,6 +33,7 @@ public sealed class ConnDb : IAsyncDisposable
     private DbPeer[]? _entries; // until the next change
     private DbPeer[]? _published; // what readers see during a batch
     private int _batches;
+    private bool _hasUntold; // did something change during the batch?
     private IReadOnlyCollection<PeerField> _others; // what stands in the file and is no peer; no list is ever changed
     private long _version; // counts changes
     private long _opened; // the version that was opened; what it has is in the folder, in some file or other
@@ -135,7 +136,8 @@ public sealed class ConnDb : IAsyncDisposable
     public static ConnDb InMemory(ConnDbOptions? options = null) =>
         new((options ?? new ConnDbOptions()).Checked(), path: null, folderLock: null, new ConnFileContent(new OrderedTable<DbPeer>(), [], IsDamaged: false));
 
-    /// <summary>Adds a peer, or merges what is given into what is known: fields given replace, fields not given stay.</summary>
+    /// <summary>Adds a peer, or merges what is given into what is known: fields given replace, fields not given stay. What changes no field is no
+    /// change: readers are told nothing, and nothing is written.</summary>
     /// <returns>true if the peer was added, false if it was there.</returns>
     /// <exception cref="ArgumentException">The data exceed <see cref="ConnDbOptions.MaxDataLength"/>.</exception>
     /// <exception cref="InvalidOperationException">It is full.</exception>
@@ -174,6 +176,7 @@ public sealed class ConnDb : IAsyncDisposable
             if (Find(address) is not { } known)
                 return false;
             PeerData next = WithBirth(change(known.Data), known.Data); // foreign code, and so not under the lock
+            bool hasNews = !next.HasFieldsOf(known.Data);
             CheckLength(next);
             lock (_gate)
             {
@@ -182,7 +185,8 @@ public sealed class ConnDb : IAsyncDisposable
                     return false;
                 if (!ReferenceEquals(now, known))
                     continue;
-                Put_NeedsLock(new DbPeer(known.Address, next), known);
+                if (hasNews)
+                    Put_NeedsLock(new DbPeer(known.Address, next), known);
                 return true;
             }
         }
@@ -261,11 +265,7 @@ public sealed class ConnDb : IAsyncDisposable
     public IAsyncEnumerable<IReadOnlyList<DbPeer>> LiveEntries(CancellationToken cancellationToken = default)
     {
         ThrowIfClosed();
-        return _states.Read<IReadOnlyList<DbPeer>>(() =>
-        {
-            lock (_gate)
-                return Array.AsReadOnly(_published ?? Snapshot_NeedsLock());
-        }, cancellationToken);
+        return _states.Read<IReadOnlyList<DbPeer>>(_gate, () => Array.AsReadOnly(_published ?? Snapshot_NeedsLock()), cancellationToken);
     }
 
     /// <summary>Writes now what is not written yet.</summary>
@@ -326,7 +326,9 @@ public sealed class ConnDb : IAsyncDisposable
                 return;
             _published = null;
             _events.Publish();
-            _states.Changed();
+            if (_hasUntold)
+                _states.Changed();
+            _hasUntold = false;
         }
     }
 
@@ -413,7 +415,8 @@ public sealed class ConnDb : IAsyncDisposable
                 throw new InvalidOperationException($"The address book is full: it has {_peers.Count:N0} peers, the most that it keeps.");
             PeerData next = WithBirth(merge(known?.Data ?? PeerData.Empty, given), known?.Data);
             CheckLength(next);
-            Put_NeedsLock(new DbPeer(known?.Address ?? address, next), known);
+            if (known is null || !next.HasFieldsOf(known.Data))
+                Put_NeedsLock(new DbPeer(known?.Address ?? address, next), known);
             return known is null;
         }
     }
@@ -457,6 +460,8 @@ public sealed class ConnDb : IAsyncDisposable
         _events.Append(new DbEvent(type, peer), publish: _batches == 0);
         if (_batches == 0)
             _states.Changed();
+        else
+            _hasUntold = true;
         if (_timer is not null)
             WriteLater_NeedsLock(_timer);
     }

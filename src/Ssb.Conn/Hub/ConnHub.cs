@@ -31,6 +31,7 @@ public sealed class ConnHub : IAsyncDisposable
     private HubPeer[]? _snapshot; // until the next change
     private HubPeer[]? _published; // what readers see during a batch
     private int _batches;
+    private bool _hasUntold; // did something change during the batch?
     private int _dials;
     private long _version;
     private bool _isClosed;
@@ -67,6 +68,13 @@ public sealed class ConnHub : IAsyncDisposable
     /// <summary>Is a peer blocked? Asked under <see cref="Gate"/>, so that who blocks a peer first and then takes the lock to disconnect it
     /// misses nobody. Ours, and throws nothing.</summary>
     internal Func<MultiserverAddress, FeedId?, bool>? IsBlocked { private get; set; }
+
+    /// <summary>Why a peer is refused that called, for another reason than that it is blocked; null if it is not. Asked likewise.</summary>
+    internal Func<MultiserverAddress, FeedId, string?>? RefusalOfCaller { private get; set; }
+
+    /// <summary>Why a peer is left alone that no person asked for, after its address; null if it is not. Asked likewise, when a dial has shown who it
+    /// is.</summary>
+    internal Func<MultiserverAddress, FeedId, string?>? WhyLeftAlone { private get; set; }
 
     /// <summary>What dials are taken from that no person asked for; no bound unless set.</summary>
     internal DialBudget? Budget { private get; set; }
@@ -138,7 +146,7 @@ public sealed class ConnHub : IAsyncDisposable
     }
 
     /// <summary>Takes in a peer that called.</summary>
-    /// <returns>false if it was refused, because it has our own key, is blocked or being disconnected, or the hub is full; its connection is closed then.</returns>
+    /// <returns>false if it was refused, because it has our own key, is blocked, dismissed or being disconnected, or the hub is full; its connection is closed then.</returns>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public bool Accept(IPeerConnection connection)
     {
@@ -149,7 +157,9 @@ public sealed class ConnHub : IAsyncDisposable
         lock (Gate)
         {
             ThrowIfClosed();
-            string? refusal = Refusal_NeedsLock(connection.Address, connection.FeedId) ?? CallerRefusal_NeedsLock(connection);
+            string? refusal = Refusal_NeedsLock(connection.Address, connection.FeedId)
+                ?? RefusalOfCaller?.Invoke(connection.Address, connection.FeedId)
+                ?? CallerRefusal_NeedsLock(connection);
             if (refusal is null)
             {
                 entry = TakeCaller_NeedsLock(connection, out dropped);
@@ -191,7 +201,8 @@ public sealed class ConnHub : IAsyncDisposable
         return leaving;
     }
 
-    /// <summary>Merges what is given into what is known of a peer.</summary>
+    /// <summary>Merges what is given into what is known of a peer. What changes no field renews <see cref="HubPeer.HubUpdated"/> alone, and readers are
+    /// told nothing.</summary>
     /// <returns>true if it is in the hub.</returns>
     /// <exception cref="ArgumentException">The data exceed <see cref="HubOptions.MaxDataLength"/>.</exception>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
@@ -289,11 +300,7 @@ public sealed class ConnHub : IAsyncDisposable
     public IAsyncEnumerable<IReadOnlyList<HubPeer>> LiveEntries(CancellationToken cancellationToken = default)
     {
         ThrowIfClosed();
-        return _states.Read<IReadOnlyList<HubPeer>>(() =>
-        {
-            lock (Gate)
-                return Array.AsReadOnly(_published ?? Snapshot_NeedsLock());
-        }, cancellationToken);
+        return _states.Read<IReadOnlyList<HubPeer>>(Gate, () => Array.AsReadOnly(_published ?? Snapshot_NeedsLock()), cancellationToken);
     }
 
     /// <summary>Every event from this call on, in order. A reader that lags by more than <see cref="HubOptions.ChangeBuffer"/> is told how many
@@ -436,7 +443,9 @@ public sealed class ConnHub : IAsyncDisposable
                 return;
             _published = null;
             _events.Publish();
-            _states.Changed();
+            if (_hasUntold)
+                _states.Changed();
+            _hasUntold = false;
         }
     }
 
@@ -578,6 +587,8 @@ public sealed class ConnHub : IAsyncDisposable
             // Who it is, is known only now. Whoever dialled drops the connection.
             if (Refusal_NeedsLock(entry.View.Address, connection.FeedId) is { } refusal)
                 throw new ConnectFailedException(refusal);
+            if (!entry.View.IsRequested && WhyLeftAlone?.Invoke(entry.View.Address, connection.FeedId) is { } why)
+                throw new ConnectFailedException($"{entry.View.Address} leads to {connection.FeedId}, which is {why}.");
             _dials--;
             entry.HasDialled = true;
             if (IsThere_NeedsLock(entry) && entry.View.State != HubState.Disconnecting)
@@ -957,13 +968,18 @@ public sealed class ConnHub : IAsyncDisposable
 
     private void Update_NeedsLock(Entry entry, PeerData data)
     {
+        bool hasNews = !ReferenceEquals(data, entry.View.Data); // Merge gives the same object if nothing new was told
         entry.View = entry.View with { Data = data, HubUpdated = Now(), UpdatedAt = Timestamp() };
-        Changed_NeedsLock();
+        if (hasNews)
+            Changed_NeedsLock();
+        else
+            _snapshot = null; // it shows when the peer was last updated, of which readers are told nothing
     }
 
     private void Become_NeedsLock(Entry entry, HubState state) => entry.View = entry.View with
     {
         State = state,
+        StateSince = Now(),
         HubUpdated = Now(),
         UpdatedAt = Timestamp(),
         Data = state == HubState.Connected ? Inferred(entry.View.Address, entry.View.Data) : entry.View.Data,
@@ -981,16 +997,23 @@ public sealed class ConnHub : IAsyncDisposable
         if (_entries.TryGet(e.Peer!.Address, out Entry? entry)) // only Missed has no peer, and is not told here
             e = e with { Peer = entry.View };
         _events.Append(e, publish: _batches == 0);
-        if (_batches == 0)
-            _states.Changed();
+        TellReaders_NeedsLock();
     }
 
     private void Changed_NeedsLock(bool isTold = true)
     {
         _snapshot = null;
         Volatile.Write(ref _version, _version + 1);
-        if (isTold && _batches == 0)
+        if (isTold)
+            TellReaders_NeedsLock();
+    }
+
+    private void TellReaders_NeedsLock()
+    {
+        if (_batches == 0)
             _states.Changed();
+        else
+            _hasUntold = true;
     }
 
     private HubPeer[] Snapshot_NeedsLock() => _snapshot ??= [.. _entries.All.Select(e => e.View)];

@@ -17,13 +17,14 @@ public enum HubState
 }
 
 /// <summary>An entry of the hub: a peer whose connection is made, stands or ends, as it was at one moment.</summary>
-/// <remarks>Immutable and thread-safe. As JSON it is <c>[address, {...data, key, state, hubBirth, hubUpdated}]</c>, as npm ssb-conn-hub has it,
-/// times in Unix milliseconds.</remarks>
+/// <remarks>Immutable and thread-safe. As JSON it is <c>[address, {...data, key, state, hubBirth, hubUpdated, hubStateSince}]</c>, all but the last as npm ssb-conn-hub
+/// has it, times in Unix milliseconds.</remarks>
 [JsonConverter(typeof(HubPeerJsonConverter))]
 public sealed record HubPeer
 {
     internal HubPeer(MultiserverAddress address, HubState state, FeedId? feedId, PeerData data, bool isCaller, DateTimeOffset birth, long bornAt) =>
-        (Address, State, FeedId, Data, IsCaller, HubBirth, HubUpdated, BornAt, UpdatedAt) = (address, state, feedId, data, isCaller, birth, birth, bornAt, bornAt);
+        (Address, State, FeedId, Data, IsCaller, HubBirth, HubUpdated, StateSince, BornAt, UpdatedAt) =
+            (address, state, feedId, data, isCaller, birth, birth, birth, bornAt, bornAt);
 
     /// <summary>Where the peer is; the entry is known by it.</summary>
     public MultiserverAddress Address { get; }
@@ -46,7 +47,11 @@ public sealed record HubPeer
     /// <summary>When it came into the hub.</summary>
     public DateTimeOffset HubBirth { get; }
 
-    /// <summary>When it last changed here.</summary>
+    /// <summary>Since when it has been in its <see cref="State"/>. What is told of the peer meanwhile does not change it. In JSON it is
+    /// <c>hubStateSince</c>, which npm ssb-conn-hub lacks.</summary>
+    public DateTimeOffset StateSince { get; internal init; }
+
+    /// <summary>When it was last updated here, in its state or by what was told of it.</summary>
     public DateTimeOffset HubUpdated { get; internal init; }
 
     /// <summary>When it came into the hub, as a timestamp of the clock: how long ago that is does not depend on the time of day.</summary>
@@ -66,12 +71,13 @@ public sealed record HubPeer
         writer.WriteStartArray();
         writer.WriteStringValue(Address.Text);
         writer.WriteStartObject();
-        Data.Without("key", "state", "hubBirth", "hubUpdated").WriteFields(writer);
+        Data.Without("key", "state", "hubBirth", "hubUpdated", "hubStateSince").WriteFields(writer);
         if (FeedId is { } feedId)
             writer.WriteString("key", feedId.ToString());
         writer.WriteString("state", NameOf(State));
         writer.WriteNumber("hubBirth", HubBirth.ToUnixTimeMilliseconds());
         writer.WriteNumber("hubUpdated", HubUpdated.ToUnixTimeMilliseconds());
+        writer.WriteNumber("hubStateSince", StateSince.ToUnixTimeMilliseconds());
         writer.WriteEndObject();
         writer.WriteEndArray();
     }

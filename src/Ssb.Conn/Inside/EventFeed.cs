@@ -142,9 +142,13 @@ internal sealed class StateFeed
 
     public void End() => Tell(isEnd: true);
 
-    public IAsyncEnumerable<T> Read<T>(Func<T> state, CancellationToken cancellationToken) => new OnceStream<T>(token => ReadAsync(state, token), cancellationToken);
+    /// <param name="gate">The owner's lock, under which it calls <see cref="Changed"/>.</param>
+    /// <param name="state">Gives the newest state, under that lock.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public IAsyncEnumerable<T> Read<T>(Lock gate, Func<T> state, CancellationToken cancellationToken) =>
+        new OnceStream<T>(token => ReadAsync(gate, state, token), cancellationToken);
 
-    private async IAsyncEnumerable<T> ReadAsync<T>(Func<T> state, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<T> ReadAsync<T>(Lock gate, Func<T> state, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         long seen = -1;
         while (true)
@@ -156,15 +160,25 @@ internal sealed class StateFeed
                 if (_isEnded)
                     yield break;
                 isNew = _version != seen;
-                seen = _version;
                 if (!isNew)
                     news = (_news ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             }
 
             if (isNew)
-                yield return state(); // read after the version: at worst the same state comes twice
+                yield return Newest();
             else
                 await news!.WaitAsync(cancellationToken).ConfigureAwait(false); // set unless it is new
+        }
+
+        // State and version of the same moment, or the same state could come twice.
+        T Newest()
+        {
+            lock (gate)
+            {
+                lock (_gate)
+                    seen = _version;
+                return state();
+            }
         }
     }
 

@@ -44,7 +44,7 @@ public sealed class DbEventJsonConverter : JsonConverter<DbEvent>
     }
 }
 
-/// <summary>A <see cref="HubPeer"/> as <c>[address, {...data, key, state, hubBirth, hubUpdated}]</c>. It is not read back.</summary>
+/// <summary>A <see cref="HubPeer"/> as <c>[address, {...data, key, state, hubBirth, hubUpdated, hubStateSince}]</c>. It is not read back.</summary>
 public sealed class HubPeerJsonConverter : JsonConverter<HubPeer>
 {
     /// <inheritdoc/>

@@ -129,6 +129,7 @@ public readonly struct ConnPeer : IEquatable<ConnPeer>
             writer.WriteString("state", HubPeer.NameOf(hub.State));
             writer.WriteNumber("hubBirth", hub.HubBirth.ToUnixTimeMilliseconds());
             writer.WriteNumber("hubUpdated", hub.HubUpdated.ToUnixTimeMilliseconds());
+            writer.WriteNumber("hubStateSince", hub.StateSince.ToUnixTimeMilliseconds());
         }
 
         writer.WriteEndObject();

@@ -83,7 +83,8 @@ public sealed record WhyReport(PeerTarget Subject, FeedId? FeedId, int? Hops, Pe
         string subject = $"{Subject}{(FeedId is { } peer && Subject.FeedId is null ? $" is {peer}" : "")}";
         yield return IsOurselves ? $"{subject}: this is ourselves, who are neither staged nor dialled." : $"{subject}{hops}.";
         if (Rule is not null)
-            yield return $"It is {Rule}, since {Rule.Since:u}.";
+            yield return Rule.Kind == PeerRuleKind.Disconnect ? $"You disconnected it at {Rule.Since:u}; it is left alone until about {Rule.Until:u}."
+                : $"It is {Rule}, since {Rule.Since:u}.";
         if (Routes.Count == 0 && !IsOurselves)
             yield return History.Count == 0 ? "Nothing is known of it now." : "It is neither connected, nor on the bench, nor in the address book.";
         foreach (WhyRoute route in Routes)

@@ -33,10 +33,22 @@ public static class GossipPing
         });
     }
 
-    /// <summary>Plays with a peer until the connection or the token ends it.</summary>
+    /// <summary>The pause between two exchanges that keeps a connection from being idle: <see cref="DefaultInterval"/>, or half of
+    /// <see cref="RpcOptions.IdleTimeout"/> where that is shorter.</summary>
+    public static TimeSpan IntervalFor(RpcConnection connection)
+    {
+        ArgumentNullException.ThrowIfNull(connection);
+        TimeSpan idle = connection.Options.IdleTimeout;
+        return idle != Timeout.InfiniteTimeSpan && idle / 2 < DefaultInterval ? idle / 2 : DefaultInterval;
+    }
+
+    /// <summary>Plays with a peer until the connection, the peer or the token ends it.</summary>
+    /// <remarks>The peer serves in turn, as JavaScript peers do. One that only answers is served again after one and a half intervals, so that the
+    /// connection is never silent for longer than that.</remarks>
     /// <param name="connection">The connection to the peer.</param>
     /// <param name="onSample">Hears of each exchange that we served.</param>
-    /// <param name="interval">The pause between two exchanges. Default: 5 minutes.</param>
+    /// <param name="interval">The pause between two exchanges. Default: what <see cref="IntervalFor"/> gives. With one of two thirds of
+    /// <see cref="RpcOptions.IdleTimeout"/> or more, the connection may end as idle meanwhile.</param>
     /// <param name="cancellationToken">Ends it in an orderly way.</param>
     /// <exception cref="RpcException">The peer does not serve it, or the connection ended.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
@@ -45,7 +57,7 @@ public static class GossipPing
     {
         ArgumentNullException.ThrowIfNull(connection);
         ArgumentNullException.ThrowIfNull(onSample);
-        TimeSpan pause = interval ?? DefaultInterval;
+        TimeSpan pause = interval ?? IntervalFor(connection);
         RpcDuplex stream = connection.Duplex("gossip.ping", [Milliseconds(pause)]);
         await using (stream.ConfigureAwait(false))
             await PlayAsync(stream, serve: true, pause, connection.Options.TimeProvider, Hear, cancellationToken).ConfigureAwait(false);
@@ -77,11 +89,13 @@ public static class GossipPing
         RpcDuplex stream, bool serve, TimeSpan interval, TimeProvider clock, Action<PingSample>? onSample, CancellationToken cancellationToken)
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var pause = CancellationTokenSource.CreateLinkedTokenSource(over.Token);
         IAsyncEnumerator<RpcValue> incoming = stream.ReadAllAsync(over.Token).GetAsyncEnumerator(CancellationToken.None);
         Task<bool> next = incoming.MoveNextAsync().AsTask();
         try
         {
             Task? ourTurn = serve ? Task.CompletedTask : null;
+            bool isTheirTurn = false; // and if they do not take it, it is ours
             (long Start, DateTimeOffset At)? served = null;
             while (true)
             {
@@ -102,11 +116,22 @@ public static class GossipPing
                     served = null;
                     PingSample sample = Sample(incoming.Current, ours.Start, ours.At, clock);
                     onSample?.Invoke(sample);
+                    if (serve && ourTurn is null)
+                        (ourTurn, isTheirTurn) = (Task.Delay(interval * 1.5, clock, pause.Token), true);
                 }
                 else
                 {
                     await ServeAsync(stream, clock, cancellationToken).ConfigureAwait(false);
-                    ourTurn ??= Task.Delay(interval, clock, over.Token);
+                    if (isTheirTurn && ourTurn is not null)
+                    {
+                        await pause.CancelAsync().ConfigureAwait(false);
+                        pause.Dispose();
+                        pause = CancellationTokenSource.CreateLinkedTokenSource(over.Token);
+                        ourTurn = null;
+                    }
+
+                    isTheirTurn = false;
+                    ourTurn ??= Task.Delay(interval, clock, pause.Token);
                 }
 
                 next = incoming.MoveNextAsync().AsTask();
@@ -118,6 +143,7 @@ public static class GossipPing
             await over.CancelAsync().ConfigureAwait(false);
             await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await incoming.DisposeAsync().ConfigureAwait(false);
+            pause.Dispose();
         }
     }
 

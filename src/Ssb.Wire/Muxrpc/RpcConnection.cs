@@ -200,6 +200,10 @@ public sealed class RpcConnection : IAsyncDisposable
             {
                 // The peer ended it first; how is seen below.
             }
+            catch (RpcException) when (stream.HasPeerEnded)
+            {
+                // Likewise.
+            }
             catch (Exception e)
             {
                 stream.Abort(e as RpcException ?? new RpcException("The sender stopped."));

@@ -33,7 +33,8 @@ public sealed class RpcDuplex : IAsyncDisposable
     }
 
     /// <summary>Sends an item. Waits while the peer takes none and much is unsent.</summary>
-    /// <exception cref="RpcException">The connection ended, or the stream was read too slowly and was ended for it.</exception>
+    /// <exception cref="RpcException">The connection ended, the peer ended our stream with an error, or the stream was read too slowly and was ended for
+    /// it.</exception>
     /// <exception cref="InvalidOperationException"><see cref="Complete"/> was called, or the stream was disposed.</exception>
     /// <exception cref="ArgumentException">It is larger than <see cref="RpcOptions.MaxBodySize"/>.</exception>
     public ValueTask WriteAsync(RpcValue value, CancellationToken cancellationToken = default) =>

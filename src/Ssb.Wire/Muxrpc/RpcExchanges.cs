@@ -1,13 +1,18 @@
 namespace Ssb.Wire;
 
 /// <summary>What is open on a connection, by request number: ours and the peer's.</summary>
-/// <remarks>Thread-safe.</remarks>
+/// <remarks>Thread-safe. A stream of the peer that has ended on our side is open no more, whatever the peer does: it counts for nothing, and nothing
+/// waits for it. Its number is kept until the peer ends it, too, so that items on their way are not taken for requests; of the last
+/// <paramref name="mostOfTheirs"/> such streams, since a peer may end none.</remarks>
+/// <param name="mostOfTheirs">How many of the peer may be open.</param>
 internal sealed class RpcExchanges(int mostOfTheirs)
 {
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _gate = new();
     private readonly Dictionary<int, IRpcExchange> _ours = []; // under _gate; by the number, which is positive
     private readonly Dictionary<int, IRpcExchange> _theirs = []; // under _gate; by the number, which is positive
+    private readonly Dictionary<int, LinkedListNode<(int Request, IRpcExchange Exchange)>> _ended = []; // under _gate; theirs, which we have ended
+    private readonly LinkedList<(int Request, IRpcExchange Exchange)> _endedInOrder = []; // under _gate; the first first
     private int _lastRequest; // written under _gate
     private bool _draining; // under _gate
     private bool _closed; // under _gate
@@ -89,6 +94,25 @@ internal sealed class RpcExchanges(int mostOfTheirs)
         }
     }
 
+    /// <summary>A stream of the peer has ended on our side, or was never begun. What still comes for it goes to the exchange.</summary>
+    /// <param name="request">Its number, as the peer writes it.</param>
+    /// <param name="exchange">The stream.</param>
+    public void EndTheirs(int request, RpcStream exchange)
+    {
+        lock (_gate)
+        {
+            _theirs.Remove(request);
+            if (!_closed && !exchange.HasPeerEnded && mostOfTheirs > 0 && !_ended.ContainsKey(request))
+            {
+                _ended.Add(request, _endedInOrder.AddLast((request, exchange)));
+                if (_ended.Count > mostOfTheirs)
+                    RemoveEnded_NeedsLock(_endedInOrder.First!.Value.Request); // one was added just now
+            }
+
+            CheckDrained();
+        }
+    }
+
     /// <param name="request">The number as the peer writes it: negative for ours.</param>
     /// <param name="exchange">What it belongs to; null if nothing is open under that number.</param>
     /// <returns>false if everything is over.</returns>
@@ -97,6 +121,8 @@ internal sealed class RpcExchanges(int mostOfTheirs)
         lock (_gate)
         {
             _ = request > 0 ? _theirs.TryGetValue(request, out exchange) : _ours.TryGetValue(-request, out exchange);
+            if (exchange is null && request > 0 && _ended.TryGetValue(request, out LinkedListNode<(int Request, IRpcExchange Exchange)>? ended))
+                exchange = ended.Value.Exchange;
             return !_closed;
         }
     }
@@ -107,7 +133,10 @@ internal sealed class RpcExchanges(int mostOfTheirs)
     {
         lock (_gate)
         {
-            _ = request > 0 ? _ours.Remove(request) : _theirs.Remove(-request);
+            if (request > 0)
+                _ours.Remove(request);
+            else if (!_theirs.Remove(-request))
+                RemoveEnded_NeedsLock(-request);
             CheckDrained();
         }
     }
@@ -132,9 +161,17 @@ internal sealed class RpcExchanges(int mostOfTheirs)
             IRpcExchange[] open = [.. _ours.Values, .. _theirs.Values];
             _ours.Clear();
             _theirs.Clear();
+            _ended.Clear();
+            _endedInOrder.Clear();
             CheckDrained();
             return open;
         }
+    }
+
+    private void RemoveEnded_NeedsLock(int request)
+    {
+        if (_ended.Remove(request, out LinkedListNode<(int Request, IRpcExchange Exchange)>? node))
+            _endedInOrder.Remove(node);
     }
 
     // Under _gate.

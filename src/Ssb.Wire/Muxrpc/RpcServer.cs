@@ -179,6 +179,7 @@ internal sealed class RpcServer(RpcConnection connection)
         {
             inbox?.Abandon();
             stream.End(error);
+            connection.Exchanges.EndTheirs(-stream.Request, stream);
             stream.Flush();
             connection.Held.Add(-argumentsLength);
             Finish();
@@ -237,11 +238,10 @@ internal sealed class RpcServer(RpcConnection connection)
         }
         else
         {
-            // Kept until the peer has ended it, too, so that items on their way are not taken for requests; with too many there is no
-            // place to keep it.
+            // Items of it may be on their way.
             var stream = new RpcStream(connection, -number, inbox: null, endsWithPeer: false) { Procedure = procedure };
-            connection.Exchanges.TryOpenTheirs(number, stream);
             stream.End(error);
+            connection.Exchanges.EndTheirs(number, stream);
         }
 
         connection.Report(new RpcEvent(kind, procedure));

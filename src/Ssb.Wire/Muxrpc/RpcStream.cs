@@ -45,15 +45,32 @@ internal sealed class RpcStream : IRpcExchange
 
     public void OnData(RpcValueKind kind, ReadOnlySpan<byte> body) => Inbox?.Add(RpcValue.Received(kind, body));
 
+    /// <summary>Has the peer sent its end?</summary>
+    public bool HasPeerEnded
+    {
+        get
+        {
+            lock (_gate)
+                return _endCame;
+        }
+    }
+
     public void OnEnd(RpcException? error)
     {
+        // A stream of ours that the peer refuses, or breaks off, is over both ways.
+        bool isBrokenOff = error is not null && Request > 0;
         lock (_gate)
+        {
             _endCame = true;
+            if (isBrokenOff && !_endSent)
+                _lost ??= error;
+        }
+
         Inbox?.Complete(error);
         _peerEnd.TrySetResult(error);
-        if (_endsWithPeer)
+        if (_endsWithPeer || isBrokenOff)
             End(null);
-        else if (Inbox is null || error is not null)
+        if (!_endsWithPeer && (Inbox is null || error is not null))
             _stop.Order();
         LeaveIfEnded();
     }

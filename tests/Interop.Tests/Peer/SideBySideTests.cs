@@ -41,6 +41,8 @@ public class SideBySideTests
         new("A key does not contradict the address",
             (call, _, ours) => call.EndsWith(" with another key", StringComparison.Ordinal)
                 && (Error(ours, "message")?.Contains("contradicts the address", StringComparison.Ordinal) == true || (call.StartsWith("unstage ", StringComparison.Ordinal) && Answer(ours) == "false"))),
+        new("The hub tells since when a peer has been in its state",
+            (_, there, ours) => ours?["newest"] is JsonArray && AreEqual(there, Without(ours, "hubStateSince"))),
         new("The bench alone stamps its times",
             (call, there, ours) => call == "stagedPeers: with a birth" && Field(there, "stagingBirth") == "6" && Field(ours, "stagingBirth") == "TIME"),
         new("Data are nested 60 levels deep at most, and what is deeper is refused with the reason",

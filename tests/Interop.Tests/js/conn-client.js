@@ -26,7 +26,7 @@ const strangerKeys = keysOf(80)
 const some = (n) => `net:127.0.0.1:${n}~${shsOf(keysOf(90 + n))}`
 
 // What differs from run to run.
-const times = new Set(['birth', 'stagingBirth', 'stagingUpdated', 'hubBirth', 'hubUpdated', 'stateChange'])
+const times = new Set(['birth', 'stagingBirth', 'stagingUpdated', 'hubBirth', 'hubUpdated', 'hubStateSince', 'stateChange'])
 const halves = (text) => text.replace(/\p{Surrogate}/gu, (half) => `<${half.charCodeAt(0).toString(16)}>`) // who compares cannot read them
 const normal = (value, field) => {
   if (typeof value === 'number' && times.has(field)) return value > 1.6e12 && value < 1e14 ? 'TIME' : value

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Ssb.Conn.Staging.Tests.Model;
@@ -72,7 +73,7 @@ internal sealed class BothBenches : IDisposable
             return;
         AssertEvents([.. news.Where(c => c.What != "updated")]);
         AssertChanges(news);
-        Assert.Equal(expected, _folded);
+        Assert.Equal(expected.Select(Timeless), _folded);
         StagingSnapshot live = Read(_live);
         Assert.Equal(expected, live.Select(Entry.Describe));
         Assert.Equal(_reference.Changes.Count, live.Sequence);
@@ -131,17 +132,17 @@ internal sealed class BothBenches : IDisposable
             switch (change)
             {
                 case StagingChange.Inserted inserted:
-                    _folded.Add(Entry.Describe(inserted.Peer));
+                    _folded.Add(Timeless(Entry.Describe(inserted.Peer)));
                     told.Add(("inserted", Entry.Describe(inserted.Peer), null));
                     break;
                 case StagingChange.Updated updated:
-                    int at = _folded.IndexOf(Entry.Describe(updated.Previous));
+                    int at = _folded.IndexOf(Timeless(Entry.Describe(updated.Previous)));
                     Assert.True(at >= 0, "What was before an update is there.");
-                    _folded[at] = Entry.Describe(updated.Peer);
+                    _folded[at] = Timeless(Entry.Describe(updated.Peer));
                     told.Add(("updated", Entry.Describe(updated.Peer), null));
                     break;
                 case StagingChange.Removed removed:
-                    Assert.True(_folded.Remove(Entry.Describe(removed.Peer)), "What is removed is there.");
+                    Assert.True(_folded.Remove(Timeless(Entry.Describe(removed.Peer))), "What is removed is there.");
                     told.Add(("removed", Entry.Describe(removed.Peer), removed.Reason));
                     break;
                 default:
@@ -152,6 +153,9 @@ internal sealed class BothBenches : IDisposable
 
         Assert.Equal(InOneOrder(expected), InOneOrder(told));
     }
+
+    // That a peer was told of again, with nothing new, is no change.
+    private static string Timeless(string entry) => Regex.Replace(entry, " updated [0-9]+", "");
 
     // Peers of different types that are due at the same step may leave in any order: the specification sets none.
     private static IEnumerable<(string, string, UnstageReason?)> InOneOrder(List<(string What, string Peer, UnstageReason? Why)> changes)

@@ -25,6 +25,9 @@ internal sealed record Entry(string Address)
 
     public int? KeyNumber => KeyTold ?? (Fields.ContainsKey("key") ? null : KeyInAddress);
 
+    /// <summary>Is nothing new in it but the times?</summary>
+    public bool SaysNoMoreThan(Entry previous) => (KeyTold, Type, Verified) == (previous.KeyTold, previous.Type, previous.Verified) && Fields.SequenceEqual(previous.Fields);
+
     public override string ToString() =>
         $"{Address} key {(KeyNumber is { } key ? Given.FeedId(key) : null)} type {Type} verified {Verified} source {Source} "
         + $"birth {Birth.ToUnixTimeMilliseconds()} updated {Updated.ToUnixTimeMilliseconds()} {string.Join(',', Fields)}";
@@ -78,7 +81,8 @@ internal sealed class ReferenceBench(StagingOptions options)
             Entry updated = Merged(previous, told) with { Updated = Now, News = previous.IsPinned ? previous.News : Now };
             Entries[Entries.IndexOf(previous)] = updated;
             MoveLast(_byNews, address);
-            Changes.Add(("updated", updated.ToString(), null));
+            if (!updated.SaysNoMoreThan(previous))
+                Changes.Add(("updated", updated.ToString(), null));
             return new StageResult(StageOutcome.Updated);
         }
 

@@ -349,7 +349,7 @@ public class HubTests
         _ = _hub.ConnectAsync(s_one, PeerData.Parse("""{"type":"lan","state":"x","note":"Bob"}"""));
         _time.RunFor(TimeSpan.FromSeconds(1));
         _network.Dials[0].Succeed();
-        Assert.Equal($$"""["{{s_one.Text}}",{"type":"lan","note":"Bob","key":"{{Given.FeedId(1)}}","state":"connected","hubBirth":1700000000000,"hubUpdated":1700000001000}]""",
+        Assert.Equal($$"""["{{s_one.Text}}",{"type":"lan","note":"Bob","key":"{{Given.FeedId(1)}}","state":"connected","hubBirth":1700000000000,"hubUpdated":1700000001000,"hubStateSince":1700000001000}]""",
             Assert.Single(_hub.Entries()).ToJson());
         await _hub.DisposeAsync();
     }

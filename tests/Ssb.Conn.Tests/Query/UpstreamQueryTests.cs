@@ -116,7 +116,7 @@ public class UpstreamQueryTests : IAsyncLifetime
         Assert.Equal("net:hub.com:3456~noauth", db.RootElement[0].GetString());
         Assert.Equal(("db", "manual", s_15), (db.RootElement[1].GetProperty("pool").GetString(), db.RootElement[1].GetProperty("source").GetString(), db.RootElement[1].GetProperty("stateChange").GetInt64()));
         ConnPeer hub = _query.PeersConnecting().Single(p => p.Pool == PeerPool.Hub);
-        Assert.Equal($$"""["bt:65D900DDB353~noauth",{"pool":"hub","state":"connecting","hubBirth":{{s_time30.ToUnixTimeMilliseconds()}},"hubUpdated":{{s_time30.ToUnixTimeMilliseconds()}}}]""", hub.ToJson());
+        Assert.Equal($$"""["bt:65D900DDB353~noauth",{"pool":"hub","state":"connecting","hubBirth":{{s_time30.ToUnixTimeMilliseconds()}},"hubUpdated":{{s_time30.ToUnixTimeMilliseconds()}},"hubStateSince":{{s_time30.ToUnixTimeMilliseconds()}}}]""", hub.ToJson());
     }
 
     private IEnumerable<ConnPeer> Pinged() => _query.PeersAll().Where(ConnQuery.HasPinged);

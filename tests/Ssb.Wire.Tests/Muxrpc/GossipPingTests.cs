@@ -79,6 +79,52 @@ public class GossipPingTests
     }
 
     [Theory]
+    [InlineData(10, 60), InlineData(10, 24), InlineData(1, 8), InlineData(0.05, 2)] // the idle timeout, and for how long, in minutes
+    public async Task RunAsync_PeerOnlyAnswers_ConnectionIsNeverIdle(double idle, double minutes)
+    {
+        var time = new FakeTimeProvider();
+        await using var peer = new RpcRawPeer(new RpcOptions { TimeProvider = time, IdleTimeout = TimeSpan.FromMinutes(idle), SendTimeout = Timeout.InfiniteTimeSpan });
+        int samples = 0;
+        Task running = GossipPing.RunAsync(peer.Connection, _ => Interlocked.Increment(ref samples));
+        Assert.Equal(10, (await peer.ReceiveAsync()).Flags); // the request
+        Task<(int Flags, int Request, string Body)> serve = peer.ReceiveAsync();
+        int answered = 0;
+        TimeSpan step = TimeSpan.FromMinutes(idle / 20), left = TimeSpan.FromMinutes(minutes);
+        while (left > TimeSpan.Zero)
+        {
+            // It has time in which to serve, and never too little of it: real threads must not lag behind a virtual clock.
+            bool isServed = serve.IsCompleted || await Task.WhenAny(serve, Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System)) == serve;
+            if (isServed)
+            {
+                Assert.Equal((10, 1), (await serve) is var (flags, request, _) ? (flags, request) : default);
+                serve = peer.ReceiveAsync();
+                await peer.SendAsync(10, -1, time.GetUtcNow().ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture));
+                answered++;
+                Patience.Until(() => Volatile.Read(ref samples) == answered);
+            }
+
+            Assert.False(peer.Connection.Completion.IsCompleted, "The connection is idle.");
+            time.Advance(step);
+            left -= step;
+        }
+
+        Assert.True(answered >= minutes / idle, $"It was asked {answered} times.");
+        Assert.False(running.IsCompleted);
+    }
+
+    [Theory]
+    [InlineData(10, 300), InlineData(20, 300), InlineData(4, 120), InlineData(0, 300)]
+    public async Task IntervalFor_IsHalfOfAShortIdleTimeout(int idle, int seconds)
+    {
+        await using var peer = new RpcRawPeer(new RpcOptions { IdleTimeout = idle == 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromMinutes(idle) });
+        Assert.Equal(TimeSpan.FromSeconds(seconds), GossipPing.IntervalFor(peer.Connection));
+        Task running = GossipPing.RunAsync(peer.Connection, _ => { });
+        Assert.Equal($$"""{"name":["gossip","ping"],"args":[{"timeout":{{seconds}}000}],"type":"duplex"}""", (await peer.ReceiveAsync()).Body);
+        peer.Stream.Dispose();
+        await Assert.ThrowsAsync<RpcException>(() => running.Guarded());
+    }
+
+    [Theory]
     [InlineData("\"soon\"")]
     [InlineData("1e300")]
     [InlineData("{}")]
