@@ -44,7 +44,8 @@ public sealed class ConnPlugin : IAsyncDisposable
         StateTimes = new StateTimes(options.FailuresRemembered, options.TimeProvider);
         _admission = new Admission(options.Admission, Staging, Hub, rules, options);
         Hub.ReachOf = address => _admission.LeastOf(_glue!.SourceOf(address)); // the glue is there before anybody can dial
-        _glue = new InterpoolGlue(Db, Hub, Staging, rules, _failures, StateTimes, options, Note);
+        HostRefusals = new HostRefusals(options.FailuresRemembered, options.TimeProvider);
+        _glue = new InterpoolGlue(Db, Hub, Staging, rules, _failures, HostRefusals, StateTimes, options, Note);
         Hub.Glue = OnHub;
         Hub.IsBlocked = (address, feedId) => rules.Find(address, feedId) is { Kind: PeerRuleKind.Block };
         Hub.KeepsPathOf = address => options.Scheduler.KeepsPathsOfStrangers || Db.Get(address) is not null || SourceOf(address) is null;
@@ -104,6 +105,9 @@ public sealed class ConnPlugin : IAsyncDisposable
 
     /// <summary>What dials are taken from that no person asked for.</summary>
     internal DialBudget Budget { get; }
+
+    /// <summary>What the host's policy refused to dial.</summary>
+    internal HostRefusals HostRefusals { get; }
 
     /// <summary>How long ago peers changed their state.</summary>
     internal StateTimes StateTimes { get; }
@@ -565,6 +569,18 @@ public sealed class ConnPlugin : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(what);
         ArgumentNullException.ThrowIfNull(reason);
         Keep(subject, what, reason, address, source);
+    }
+
+    /// <summary>Takes in that a peer was refused, as it called or was to be dialled: <see cref="Why"/> tells of it. It does nothing once the
+    /// manager is closed.</summary>
+    /// <param name="feedId">Who was refused; null if that is not known.</param>
+    /// <param name="address">Where it called from, or was to be dialled; null if that is not known. One of the two is there.</param>
+    /// <param name="reason">Why, in words. It is kept as <see cref="StrangerText.Show(string?, int)"/> shows it.</param>
+    public void NoteRefusal(FeedId? feedId, MultiserverAddress? address, string reason)
+    {
+        ArgumentNullException.ThrowIfNull(reason);
+        if (!IsClosed && (feedId is not null || address is not null))
+            Note("refused", address, feedId, reason, null);
     }
 
     /// <summary>Why an address is not let in, and not dialled if it is in the address book: it can never be dialled here. Null if it

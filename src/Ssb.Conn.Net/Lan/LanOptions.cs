@@ -52,14 +52,17 @@ public sealed record LanOptions
     internal static LanOptions Checked(LanOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(options.NetworkKey, nameof(NetworkKey));
+        ArgumentNullException.ThrowIfNull(options.Limits, nameof(Limits));
+        ArgumentNullException.ThrowIfNull(options.TimeProvider, nameof(TimeProvider));
         string? problem = options.Problem() ?? options.Limits.Problem();
-        return problem is null ? options : throw new ArgumentOutOfRangeException(nameof(options), problem);
+        // Those about a range begin with the name of the option.
+        return problem is null ? options : throw new ArgumentOutOfRangeException(
+            problem.Split(' ') is [{ } name, "goes", ..] ? name.Split('.')[0] : nameof(options), problem);
     }
 
     private string? Problem()
     {
-        if (NetworkKey is null || Limits is null || TimeProvider is null)
-            return $"{nameof(NetworkKey)}, {nameof(Limits)} and {nameof(TimeProvider)} are never null.";
         if (Legacy && NormalPort == LegacyPort)
             return $"{nameof(NormalPort)} and {nameof(LegacyPort)} must differ, and both are {NormalPort}.";
         if (Interface is { Length: 0 })

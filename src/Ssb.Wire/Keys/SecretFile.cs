@@ -20,8 +20,9 @@ public static class SecretFile
     /// <summary>Reads an identity.</summary>
     /// <exception cref="IOException">There is no such file, it is no file but a folder, a named pipe or a device, or it cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
-    /// <exception cref="FormatException">It is no SSB secret file.</exception>
-    /// <exception cref="InvalidDataException">It is too large, of an unknown curve, or its parts contradict each other.</exception>
+    /// <exception cref="FormatException">It is no SSB secret file; the message names it.</exception>
+    /// <exception cref="InvalidDataException">It is too large, of an unknown curve, or its parts contradict each other; the message names
+    /// it.</exception>
     public static KeyPair Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -36,6 +37,14 @@ public static class SecretFile
                 length = file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
 
             return Read(buffer.AsSpan(0, length));
+        }
+        catch (FormatException e)
+        {
+            throw new FormatException($"'{path}' cannot be used. {e.Message}", e);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"'{path}' cannot be used. {e.Message}", e);
         }
         finally
         {

@@ -10,7 +10,8 @@ public sealed record RpcOptions
     /// streams.</summary>
     public FeedId? Remote { get; init; }
 
-    /// <summary>What the peer may call. Default: <see cref="RpcPermissions.Anonymous"/>, the manifest.</summary>
+    /// <summary>What the peer may call. Each name on its lists is that of a procedure of <see cref="Api"/>, or the beginning of one. Default:
+    /// <see cref="RpcPermissions.Anonymous"/>, the manifest.</summary>
     public RpcPermissions Permissions { get; init; } = RpcPermissions.Anonymous;
 
     /// <summary>The largest body that is sent or received, in bytes. A peer that announces a larger one is cut off. Default: 8
@@ -122,6 +123,12 @@ public sealed record RpcOptions
         ArgumentNullException.ThrowIfNull(Api);
         ArgumentNullException.ThrowIfNull(Permissions);
         ArgumentNullException.ThrowIfNull(TimeProvider);
+        if (Permissions.UnknownIn(Api) is { } unknown)
+        {
+            throw new ArgumentException(
+                $"{nameof(Permissions)} has '{unknown}', which is the name of no procedure of {nameof(Api)}, and the beginning of none.", nameof(Permissions));
+        }
+
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxBodySize, 1, nameof(MaxBodySize));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(MaxBodySize, 1024 * 1024 * 1024, nameof(MaxBodySize));
         ArgumentOutOfRangeException.ThrowIfNegative(MaxOpenRequests, nameof(MaxOpenRequests));
@@ -168,6 +175,9 @@ public sealed record RpcOptions
 /// <param name="Error">The exception that a procedure threw; it was not shown to the peer.</param>
 public sealed record RpcEvent(RpcEventKind Kind, string Procedure, Exception? Error = null)
 {
+    /// <summary>Who called, where a procedure of ours failed; null where nobody is known, and of other events.</summary>
+    public FeedId? Caller { get; init; }
+
     /// <summary>In words, on one line: the name of the procedure as strangers' text is shown, and of an exception its type.</summary>
     public override string ToString() => $"{Kind}: {StrangerText.Show(Procedure)}{(Error is null ? "" : $" ({Error.GetType()})")}";
 }
