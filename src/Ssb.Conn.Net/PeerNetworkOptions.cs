@@ -112,10 +112,10 @@ public sealed record PeerNetworkOptions
             throw new ArgumentException($"{name} holds a text that is null or empty.", name);
     }
 
-    /// <exception cref="ArgumentException">One is null, or has no path.</exception>
+    /// <exception cref="ArgumentException">One, or its path, is null.</exception>
     internal static void CheckSockets(IReadOnlyList<ListeningSocket> sockets, string name)
     {
-        if (sockets.Any(socket => string.IsNullOrEmpty(socket?.Path)))
-            throw new ArgumentException($"{name} holds a socket that is null or has no {nameof(ListeningSocket.Path)}.", name);
+        if (sockets.Any(socket => socket?.Path is null))
+            throw new ArgumentException($"{name} holds a socket that is null, or whose {nameof(ListeningSocket.Path)} is.", name);
     }
 }

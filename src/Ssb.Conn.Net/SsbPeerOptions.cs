@@ -85,6 +85,8 @@ public sealed record SsbPeerOptions
         ArgumentNullException.ThrowIfNull(SocksProxy);
         ArgumentNullException.ThrowIfNull(Limits);
         ArgumentNullException.ThrowIfNull(Conn);
+        ArgumentNullException.ThrowIfNull(Conn.TimeProvider);
+        ArgumentNullException.ThrowIfNull(Conn.Logger);
         ArgumentNullException.ThrowIfNull(TimeProvider);
         ArgumentNullException.ThrowIfNull(Logger);
         PeerNetworkOptions.CheckTexts(Listen, nameof(Listen));
@@ -97,14 +99,14 @@ public sealed record SsbPeerOptions
         // What all parts have in common is set here. A part that has its own would be overwritten without a word.
         RefuseUnless(Conn.Folder is null || Conn.Folder == Folder, "Conn.Folder", nameof(Folder));
         RefuseUnless(Conn.OwnFeedId is null || Conn.OwnFeedId == Keys?.Id, "Conn.OwnFeedId", nameof(Keys));
-        RefuseUnless(Conn.TimeProvider is null || IsDefaultOr(Conn.TimeProvider), "Conn.TimeProvider", nameof(TimeProvider));
-        RefuseUnless(Conn.Logger is null or NullLogger || Conn.Logger == Logger, "Conn.Logger", nameof(Logger));
+        RefuseUnless(IsDefaultOr(Conn.TimeProvider), "Conn.TimeProvider", nameof(TimeProvider));
+        RefuseUnless(Conn.Logger is NullLogger || Conn.Logger == Logger, "Conn.Logger", nameof(Logger));
         if (Lan is not null)
         {
-            RefuseUnless(Lan.NetworkKey is null || Lan.NetworkKey.Equals(NetworkKey.Main) || Lan.NetworkKey.Equals(NetworkKey), "Lan.NetworkKey", nameof(NetworkKey));
-            RefuseUnless(Lan.OwnKey is null || Lan.OwnKey == Keys?.Id, "Lan.OwnKey", nameof(Keys));
-            RefuseUnless(Lan.TimeProvider is null || IsDefaultOr(Lan.TimeProvider), "Lan.TimeProvider", nameof(TimeProvider));
             LanOptions.Checked(Lan);
+            RefuseUnless(Lan.NetworkKey.Equals(NetworkKey.Main) || Lan.NetworkKey.Equals(NetworkKey), "Lan.NetworkKey", nameof(NetworkKey));
+            RefuseUnless(Lan.OwnKey is null || Lan.OwnKey == Keys?.Id, "Lan.OwnKey", nameof(Keys));
+            RefuseUnless(IsDefaultOr(Lan.TimeProvider), "Lan.TimeProvider", nameof(TimeProvider));
         }
 
         Limits.Check();
@@ -115,7 +117,7 @@ public sealed record SsbPeerOptions
         {
             Folder = Folder is null ? null : Path.GetFullPath(Folder), // whatever becomes of the working directory
             Listen = [.. Listen],
-            Sockets = [.. Sockets.Select(socket => socket with { Path = Path.GetFullPath(socket.Path) })],
+            Sockets = [.. Sockets.Select(socket => socket.Path.Length == 0 ? socket : socket with { Path = Path.GetFullPath(socket.Path) })],
             Masters = [.. Masters],
             AllowStrangers = [.. AllowStrangers],
         };

@@ -83,6 +83,11 @@ public sealed record ConnPluginOptions
         ArgumentNullException.ThrowIfNull(Scheduler);
         ArgumentNullException.ThrowIfNull(TimeProvider);
         ArgumentNullException.ThrowIfNull(Logger);
+        // Those of the parts, which are set below.
+        ArgumentNullException.ThrowIfNull(Staging.TimeProvider);
+        ArgumentNullException.ThrowIfNull(Hub.TimeProvider);
+        ArgumentNullException.ThrowIfNull(Db.TimeProvider);
+        ArgumentNullException.ThrowIfNull(Db.Logger);
         ArgumentOutOfRangeException.ThrowIfLessThan(DefaultHops, 0);
         ArgumentOutOfRangeException.ThrowIfLessThan(HistoryPeers, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(HistoryNotes, 1);
@@ -95,7 +100,7 @@ public sealed record ConnPluginOptions
         RefuseUnless(IsDefaultOr(Hub.TimeProvider), "Hub.TimeProvider", nameof(TimeProvider));
         RefuseUnless(IsDefaultOr(Db.TimeProvider), "Db.TimeProvider", nameof(TimeProvider));
         RefuseUnless(Hub.OwnFeedId is null || Hub.OwnFeedId == OwnFeedId, "Hub.OwnFeedId", nameof(OwnFeedId));
-        RefuseUnless(Db.Logger is null or NullLogger || Db.Logger == Logger, "Db.Logger", nameof(Logger));
+        RefuseUnless(Db.Logger is NullLogger || Db.Logger == Logger, "Db.Logger", nameof(Logger));
         return this with
         {
             Folder = Folder is null ? null : Path.GetFullPath(Folder), // whatever becomes of the working directory
@@ -107,8 +112,7 @@ public sealed record ConnPluginOptions
         };
     }
 
-    // A part that has none is told so by its own check.
-    private bool IsDefaultOr(TimeProvider? time) => time is null || time == TimeProvider.System || time == TimeProvider;
+    private bool IsDefaultOr(TimeProvider time) => time == TimeProvider.System || time == TimeProvider;
 
     private static void RefuseUnless(bool isGood, string option, string instead)
     {

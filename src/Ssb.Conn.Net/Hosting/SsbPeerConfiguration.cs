@@ -54,7 +54,6 @@ public static class SsbPeerConfiguration
     {
         ["Folder"] = (o, s) => o with { Folder = s.Value },
         ["NetworkKey"] = (o, s) => o with { NetworkKey = NetworkKey.Parse(s.Value) },
-        ["InMemory"] = (o, s) => o with { InMemory = Flag(s) },
         ["Listen"] = (o, s) => o with { Listen = Places(s) },
         ["Sockets"] = (o, s) => o with { Sockets = [.. List(s).Select(path => new ListeningSocket(path))] },
         ["Lan"] = (o, s) => o with { Lan = s.Value is null ? s_lan.Read(s, new LanOptions()) : Flag(s) ? new LanOptions() : null },
@@ -62,6 +61,7 @@ public static class SsbPeerConfiguration
         ["AllowStrangers"] = (o, s) => o with { AllowStrangers = List(s) },
         ["Limits"] = (o, s) => o with { Limits = s_limits.Read(s, o.Limits) },
         ["Conn"] = (o, s) => o with { Conn = s_conn.Read(s, o.Conn) },
+        ["InMemory"] = (o, s) => o with { InMemory = Flag(s) },
     };
 
     /// <summary>The options of a peer as a section has them; what it does not have, or leaves empty, keeps its default.</summary>

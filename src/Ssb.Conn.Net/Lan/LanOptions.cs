@@ -52,17 +52,16 @@ public sealed record LanOptions
     internal static LanOptions Checked(LanOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        ArgumentNullException.ThrowIfNull(options.NetworkKey, nameof(NetworkKey));
-        ArgumentNullException.ThrowIfNull(options.Limits, nameof(Limits));
-        ArgumentNullException.ThrowIfNull(options.TimeProvider, nameof(TimeProvider));
         string? problem = options.Problem() ?? options.Limits.Problem();
-        // Those about a range begin with the name of the option.
+        // Those about one option alone begin with its name.
         return problem is null ? options : throw new ArgumentOutOfRangeException(
-            problem.Split(' ') is [{ } name, "goes", ..] ? name.Split('.')[0] : nameof(options), problem);
+            problem.Split(' ') is [{ } name, "goes" or "is", ..] ? name.Split('.')[0] : nameof(options), problem);
     }
 
     private string? Problem()
     {
+        if (NetworkKey is null || Limits is null || TimeProvider is null)
+            return $"{(NetworkKey is null ? nameof(NetworkKey) : Limits is null ? nameof(Limits) : nameof(TimeProvider))} is never null.";
         if (Legacy && NormalPort == LegacyPort)
             return $"{nameof(NormalPort)} and {nameof(LegacyPort)} must differ, and both are {NormalPort}.";
         if (Interface is { Length: 0 })
