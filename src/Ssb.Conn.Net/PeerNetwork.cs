@@ -44,7 +44,6 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     private bool _isAccepting, _isClosed;
 
     private Func<FeedId, bool>? _welcome; // the manager's
-    private readonly Action<RpcEvent> _onEvent; // one for all connections
     private bool _isWithoutReserveFile; // and that was told
     private long _refusedRoutes, _refusedIncoming, _refusedOutgoing;
     private volatile IReadOnlyList<LanSubnet> _subnets = []; // as they were last read
@@ -57,7 +56,6 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         _limits = new ConnectionLimits(options with { Limits = Fitted(options.Limits) });
         _handshake = new HandshakeOptions { Network = options.NetworkKey, Deadline = options.Limits.HandshakeDeadline, TimeProvider = options.TimeProvider };
         _policy = new ConnectionPolicy(options, _states);
-        _onEvent = OnEvent;
         if (!options.IsServedLater)
             _api.SetResult(options.Api ?? new RpcApi());
     }
@@ -289,7 +287,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         await GreetAsync(place, _ => Task.FromResult(raw), remote => address.FeedId is { } key && key != remote ? null : address, cancellationToken).ConfigureAwait(false);
     }
 
-    private void OnEvent(RpcEvent happening)
+    private void OnEvent(FeedId who, RpcEvent happening)
     {
         if (happening.Kind == RpcEventKind.NoReserveFile && !Interlocked.Exchange(ref _isWithoutReserveFile, true))
         {
@@ -303,7 +301,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             // Its name is one that the host has given to a procedure, so there are few.
             _states.Happened(
                 $"procedure {happening.Procedure}",
-                $"The procedure {happening.Procedure}, called by {happening.Caller?.ToString() ?? "an unknown peer"}, failed: {StrangerText.Show(error.Message)}",
+                $"The procedure {happening.Procedure}, called by {who}, failed: {StrangerText.Show(error.Message)}",
                 error, LogLevel.Error);
         }
 
@@ -642,7 +640,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             Remote = who,
             Permissions = permissions,
             TimeProvider = _options.TimeProvider,
-            OnEvent = _onEvent,
+            OnEvent = happening => OnEvent(who, happening),
             Descriptors = _descriptors,
             AnswerDeadline = isRelayed && _options.Limits.Rpc.AnswerDeadline == Timeout.InfiniteTimeSpan ? _options.Limits.SilenceDeadline : _options.Limits.Rpc.AnswerDeadline,
         });

@@ -81,7 +81,7 @@ public sealed class SsbPeer : IAsyncDisposable
 
             ConnPlugin manager = conn;
             network.CutOff = (connection, why) => manager.Note(PeerTarget.From(connection.FeedId), "cut-off", why, connection.Address);
-            network.Refused = (who, address, reason) => manager.NoteRefusal(who, address, reason);
+            network.Refused = (who, address, reason) => NoteRefusal(manager, who, address, reason);
             RpcApi api = ConnApi.AddTo(new RpcApi(options.Api ?? new RpcApi()), conn, keys.Id, options.TimeProvider);
             LanService? lan = options.Lan is not { } given ? null : new LanService(
                 given with { NetworkKey = options.NetworkKey, OwnKey = keys.Id, TimeProvider = options.TimeProvider },
@@ -160,6 +160,18 @@ public sealed class SsbPeer : IAsyncDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException && OwnFiles.FolderProblem(folder) is { } problem)
         {
             throw new IOException($"The identity '{path}' cannot be made: {problem}", e);
+        }
+    }
+
+    private static void NoteRefusal(ConnPlugin conn, FeedId who, MultiserverAddress? address, string reason)
+    {
+        try
+        {
+            conn.NoteRefusal(who, address, reason);
+        }
+        catch (ObjectDisposedException) when (conn.IsClosed)
+        {
+            // Nobody asks any more.
         }
     }
 

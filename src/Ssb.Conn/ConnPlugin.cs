@@ -571,15 +571,16 @@ public sealed class ConnPlugin : IAsyncDisposable
         Keep(subject, what, reason, address, source);
     }
 
-    /// <summary>Takes in that a peer was refused, as it called or was to be dialled: <see cref="Why"/> tells of it. It does nothing once the
-    /// manager is closed.</summary>
+    /// <summary>Takes in that a peer was refused, as it called or was to be dialled: <see cref="Why"/> tells of it.</summary>
     /// <param name="feedId">Who was refused; null if that is not known.</param>
     /// <param name="address">Where it called from, or was to be dialled; null if that is not known. One of the two is there.</param>
     /// <param name="reason">Why, in words. It is kept as <see cref="StrangerText.Show(string?, int)"/> shows it.</param>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public void NoteRefusal(FeedId? feedId, MultiserverAddress? address, string reason)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(reason);
-        if (!IsClosed && (feedId is not null || address is not null))
+        if (feedId is not null || address is not null)
             Note("refused", address, feedId, reason, null);
     }
 

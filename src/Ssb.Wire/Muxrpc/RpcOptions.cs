@@ -175,9 +175,6 @@ public sealed record RpcOptions
 /// <param name="Error">The exception that a procedure threw; it was not shown to the peer.</param>
 public sealed record RpcEvent(RpcEventKind Kind, string Procedure, Exception? Error = null)
 {
-    /// <summary>Who called, where a procedure of ours failed; null where nobody is known, and of other events.</summary>
-    public FeedId? Caller { get; init; }
-
     /// <summary>In words, on one line: the name of the procedure as strangers' text is shown, and of an exception its type.</summary>
     public override string ToString() => $"{Kind}: {StrangerText.Show(Procedure)}{(Error is null ? "" : $" ({Error.GetType()})")}";
 }

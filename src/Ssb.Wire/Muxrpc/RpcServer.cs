@@ -253,7 +253,7 @@ internal sealed class RpcServer(RpcConnection connection)
             return error;
         // A cancellation that nobody asked for here, such as that of a time-out of the procedure's own, is a failure.
         if (e is not OperationCanceledException || !ended.IsCancellationRequested)
-            connection.Report(new RpcEvent(RpcEventKind.Failed, procedure, e) { Caller = connection.Remote });
+            connection.Report(new RpcEvent(RpcEventKind.Failed, procedure, e));
         return new RpcException(e is OperationCanceledException ? $"{procedure} was cancelled" : $"internal error in {procedure}");
     }
 
