@@ -17,7 +17,7 @@ await using SsbPeer peer = await SsbPeer.StartAsync(new SsbPeerOptions
     Listen = [$"net:127.0.0.1:{args[0]}~shs"],
     Api = new RpcApi().Source("createHistoryStream", (call, ended) => HistoryStream.Serve(feeds, call, ended)), // a procedure of ours,
     AllowStrangers = ["createHistoryStream"], // which everybody may call
-    IsWelcome = who => !refused.Contains(who), // asked in the handshake, before we prove who we are
+    MayConnect = (attempt, _) => new(!refused.Contains(attempt.FeedId)), // asked before they are let in, and before they are dialled
     OnConnected = async (connection, ended) =>
     {
         RpcValue missing = HistoryStream.Request(connection.FeedId, feeds.LengthOf(connection.FeedId) + 1);

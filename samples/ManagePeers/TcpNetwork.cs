@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
+using System.Threading.Channels;
 using Ssb;
 using Ssb.Conn;
 using Ssb.Wire;
@@ -8,14 +9,24 @@ using Ssb.Wire;
 namespace ManagePeers;
 
 /// <summary>A network of the manager's: TCP on this machine, the secret handshake, and muxrpc with <c>gossip.ping</c>.</summary>
+/// <remarks>The network of <c>Ssb.Conn.Net</c> does more: it shares its places among the sources of callers, for one.</remarks>
 internal sealed class TcpNetwork : IPeerNetwork, IDisposable
 {
+    private const int MaxHandshakes = 64; // at a time; more callers wait in the queue of the system
+
+    private static readonly HandshakeOptions s_handshake = new() { Deadline = TimeSpan.FromSeconds(5) };
+
+    // What is served, and who may call it: everybody what every SSB peer has, ourselves everything.
+    private static readonly RpcApi s_api = GossipPing.AddTo(new RpcApi());
+    private readonly RpcAccess _access;
+
     private readonly KeyPair _keys;
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
 
     public TcpNetwork(KeyPair keys)
     {
         _keys = keys;
+        _access = new RpcAccess(new RpcPermissions(["manifest", "gossip.ping"])).With(keys.Id, RpcPermissions.All);
         _listener.Start();
     }
 
@@ -31,52 +42,102 @@ internal sealed class TcpNetwork : IPeerNetwork, IDisposable
         try
         {
             await socket.ConnectAsync(route.Host!, route.Port!.Value, cancellationToken);
-            BoxStream stream = await SecretHandshake.ConnectAsync(new NetworkStream(socket, ownsSocket: true), _keys, route.FeedId!.Value, cancellationToken: cancellationToken);
-            return new Connection(stream, address);
+            BoxStream stream = await SecretHandshake.ConnectAsync(new NetworkStream(socket, ownsSocket: true), _keys, route.FeedId!.Value, s_handshake, cancellationToken);
+            return Start(stream, address);
         }
         catch (Exception e) when (e is SocketException or HandshakeException)
         {
             socket.Dispose();
             throw new ConnectFailedException(e.Message, e);
         }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 
     public async IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<FeedId, bool> isWelcome, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        while (true)
+        var callers = Channel.CreateBounded<Connection>(MaxHandshakes);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task greeting = GreetAllAsync(isWelcome, callers.Writer, ended.Token);
+        try
         {
-            Socket socket = await _listener.AcceptSocketAsync(cancellationToken);
-            socket.NoDelay = true;
-            var from = (IPEndPoint)socket.RemoteEndPoint!;
-            BoxStream stream;
+            await foreach (Connection caller in callers.Reader.ReadAllAsync(cancellationToken))
+                yield return caller;
+        }
+        finally
+        {
+            await ended.CancelAsync();
+            await greeting; // never throws
+            while (callers.Reader.TryRead(out Connection? late))
+                await late.CloseAsync(CancellationToken.None);
+        }
+    }
+
+    // Each caller shakes hands in a task of its own: one that says nothing must not keep out those behind it.
+    private async Task GreetAllAsync(Func<FeedId, bool> isWelcome, ChannelWriter<Connection> callers, CancellationToken cancellationToken)
+    {
+        using var places = new SemaphoreSlim(MaxHandshakes);
+        try
+        {
+            while (true)
+            {
+                await places.WaitAsync(cancellationToken);
+                _ = GreetAsync(await _listener.AcceptSocketAsync(cancellationToken)); // never throws, and gives its place back
+            }
+        }
+        catch (Exception e)
+        {
+            callers.TryComplete(e); // whoever enumerates is told
+            places.Release(); // the one that was taken last
+        }
+
+        for (int i = 0; i < MaxHandshakes; i++)
+            await places.WaitAsync(CancellationToken.None); // all have ended now
+
+        async Task GreetAsync(Socket socket)
+        {
+            Connection? connection = null;
             try
             {
-                stream = await SecretHandshake.AcceptAsync(
-                    new NetworkStream(socket, ownsSocket: true), _keys, (who, _) => new(isWelcome(who)), cancellationToken: cancellationToken);
+                socket.NoDelay = true;
+                var from = (IPEndPoint)socket.RemoteEndPoint!; // a TCP socket has one
+                BoxStream stream = await SecretHandshake.AcceptAsync(
+                    new NetworkStream(socket, ownsSocket: true), _keys, (who, _) => new(isWelcome(who)), s_handshake, cancellationToken);
+                connection = Start(stream, MultiserverAddress.Parse($"net:{from.Address}:{from.Port}~shs:{stream.Remote.ToBase64()}"));
+                await callers.WriteAsync(connection, cancellationToken);
             }
-            catch (HandshakeException)
+            catch (Exception)
             {
-                continue; // not welcome, or no peer at all
+                // Not welcome, too slow, gone, or no peer at all: a stranger's failure is nobody's news.
+                socket.Dispose();
+                if (connection is not null)
+                    await connection.CloseAsync(CancellationToken.None);
             }
-
-            yield return new Connection(stream, MultiserverAddress.Parse($"net:{from.Address}:{from.Port}~shs:{stream.Remote.ToBase64()}"));
+            finally
+            {
+                places.Release();
+            }
         }
     }
 
     public void Dispose() => _listener.Dispose();
 
-    private sealed class Connection(BoxStream stream, MultiserverAddress address) : IPeerConnection
-    {
-        private readonly RpcConnection _rpc = RpcConnection.Start(stream, new RpcOptions { Api = GossipPing.AddTo(new RpcApi()), Permissions = RpcPermissions.All });
+    private Connection Start(BoxStream stream, MultiserverAddress address) => new(
+        RpcConnection.Start(stream, new RpcOptions { Api = s_api, Permissions = _access.For(stream.Remote) }), stream.Remote, address);
 
-        public FeedId FeedId => stream.Remote;
+    private sealed class Connection(RpcConnection rpc, FeedId feedId, MultiserverAddress address) : IPeerConnection
+    {
+        public FeedId FeedId => feedId;
 
         public MultiserverAddress Address => address;
 
-        public Task Closed => _rpc.Completion;
+        public Task Closed => rpc.Completion;
 
         public PeerPing? Ping => null;
 
-        public Task CloseAsync(CancellationToken cancellationToken) => _rpc.CloseAsync(cancellationToken);
+        public Task CloseAsync(CancellationToken cancellationToken) => rpc.CloseAsync(cancellationToken);
     }
 }

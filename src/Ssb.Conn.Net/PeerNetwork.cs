@@ -31,6 +31,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     private readonly ConnectionLimits _limits;
     private readonly Descriptors _descriptors;
     private readonly StateLog _states;
+    private readonly ConnectionPolicy _policy;
     private readonly HandshakeOptions _handshake;
     private readonly Channel<PeerConnection> _callers = Channel.CreateBounded<PeerConnection>(CallersWaiting);
     private readonly TaskCompletionSource<RpcApi> _api = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -43,9 +44,8 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     private bool _isAccepting, _isClosed;
 
     private Func<FeedId, bool>? _welcome; // the manager's
-    private readonly Action<RpcEvent> _onEvent; // one for all connections
     private bool _isWithoutReserveFile; // and that was told
-    private long _refusedRoutes;
+    private long _refusedRoutes, _refusedIncoming, _refusedOutgoing;
     private volatile IReadOnlyList<LanSubnet> _subnets = []; // as they were last read
 
     private PeerNetwork(PeerNetworkOptions options, IReadOnlyList<Listener> listeners)
@@ -55,7 +55,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         _descriptors = new Descriptors(options.Limits.ReservedDescriptors);
         _limits = new ConnectionLimits(options with { Limits = Fitted(options.Limits) });
         _handshake = new HandshakeOptions { Network = options.NetworkKey, Deadline = options.Limits.HandshakeDeadline, TimeProvider = options.TimeProvider };
-        _onEvent = OnEvent;
+        _policy = new ConnectionPolicy(options, _states);
         if (!options.IsServedLater)
             _api.SetResult(options.Api ?? new RpcApi());
     }
@@ -87,7 +87,12 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     }
 
     /// <summary>What became of those who called.</summary>
-    public PeerNetworkCounters Counters => _limits.Counters with { RefusedRoutes = Interlocked.Read(ref _refusedRoutes) };
+    public PeerNetworkCounters Counters => _limits.Counters with
+    {
+        RefusedRoutes = Interlocked.Read(ref _refusedRoutes),
+        RefusedIncoming = Interlocked.Read(ref _refusedIncoming),
+        RefusedOutgoing = Interlocked.Read(ref _refusedOutgoing),
+    };
 
     /// <summary>How many greetings run, and how much else that lasts as long as a connection.</summary>
     internal int RunningTasks
@@ -106,14 +111,11 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     /// nothing.</summary>
     internal Action<PeerConnection, string>? CutOff { private get; set; }
 
-    /// <summary>Told of each caller that is refused after it has shown who it is, beside <see cref="PeerNetworkOptions.OnRefused"/>. Quick, on any thread, and throws
+    /// <summary>Told of each peer that is refused, as a caller after it has shown who it is, or because the host's policy lets nobody dial it, beside <see cref="PeerNetworkOptions.OnRefused"/>. Quick, on any thread, and throws
     /// nothing.</summary>
     internal Action<FeedId, MultiserverAddress?, string>? Refused { private get; set; }
 
     internal PeerNetworkLimits Limits => _options.Limits;
-
-    /// <summary>Asked, beside the manager, whether a caller is let in.</summary>
-    internal Func<FeedId, bool>? IsWelcome { get; set; }
 
     /// <summary>A network that listens where the options say.</summary>
     /// <exception cref="FormatException">A place to listen at is none.</exception>
@@ -146,7 +148,8 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
 
     /// <summary>Dials a peer: its routes in order, until one works. <see cref="ConnPlugin.ConnectAsync(MultiserverAddress, PeerData?, CancellationToken)"/> is what puts it into
     /// the hub.</summary>
-    /// <exception cref="ConnectFailedException">None of the routes works.</exception>
+    /// <exception cref="ConnectFailedException">None of the routes works, or the host's policy refuses the peer
+    /// (<see cref="PeerNetworkOptions.MayConnect"/>).</exception>
     /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public Task<PeerConnection> ConnectAsync(MultiserverAddress address, CancellationToken cancellationToken = default) =>
         ConnectAsync(new PeerDial(address), cancellationToken);
@@ -159,6 +162,8 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         var failures = new List<ConnectFailedException>();
         var time = new DialTime(_options.TimeProvider, dial.Deadline);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _closing.Token);
+        if (address.FeedId is { } who && !await MayDialAsync(who, dial, ended.Token).ConfigureAwait(false))
+            throw new ConnectFailedException($"This program's own policy refuses to connect to {who}.") { IsRefusedByHost = true };
         for (int i = 0; i < routes.Count; i++)
         {
             MultiserverRoute route = routes[i];
@@ -286,7 +291,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         await GreetAsync(place, _ => Task.FromResult(raw), remote => address.FeedId is { } key && key != remote ? null : address, cancellationToken).ConfigureAwait(false);
     }
 
-    private void OnEvent(RpcEvent happening)
+    private void OnEvent(FeedId who, RpcEvent happening)
     {
         if (happening.Kind == RpcEventKind.NoReserveFile && !Interlocked.Exchange(ref _isWithoutReserveFile, true))
         {
@@ -295,7 +300,49 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
                 _options.Limits.Rpc.ReserveFolder);
         }
 
-        _options.Limits.Rpc.OnEvent?.Invoke(happening);
+        if (happening is { Kind: RpcEventKind.Failed, Error: { } error })
+        {
+            // Its name is one that the host has given to a procedure, so there are few.
+            _states.Happened(
+                $"procedure {happening.Procedure}",
+                $"The procedure {happening.Procedure}, called by {who}, failed: {StrangerText.Show(error.Message)}",
+                error, LogLevel.Error);
+        }
+
+        try
+        {
+            _options.Limits.Rpc.OnEvent?.Invoke(happening);
+        }
+        catch (Exception e)
+        {
+            _states.Happened("RpcOptions.OnEvent", "What the host does with an event of a connection (RpcOptions.OnEvent) failed.", e, LogLevel.Error);
+        }
+    }
+
+    private async Task<bool> MayDialAsync(FeedId who, PeerDial dial, CancellationToken cancellationToken)
+    {
+        if (who == _options.Keys.Id || !_policy.IsThere)
+            return true;
+        var attempt = new ConnectionAttempt(who, dial.Address, ConnectionDirection.Outgoing) { IsRequested = dial.IsRequested };
+        if (await _policy.RefusalOfAsync(attempt, cancellationToken).ConfigureAwait(false) is not { } refusal)
+            return true;
+        Interlocked.Increment(ref _refusedOutgoing);
+        Refuse(who, dial.Address, refusal);
+        return false;
+    }
+
+    private async ValueTask<bool> MayEnterAsync(FeedId who, MultiserverAddress? from, CancellationToken cancellationToken)
+    {
+        if (who == _options.Keys.Id)
+            return true;
+        if (_welcome?.Invoke(who) == false)
+            return false;
+        if (!_policy.IsThere
+            || await _policy.RefusalOfAsync(new ConnectionAttempt(who, from, ConnectionDirection.Incoming), cancellationToken).ConfigureAwait(false) is not { } refusal)
+            return true;
+        Interlocked.Increment(ref _refusedIncoming);
+        Refuse(who, from, refusal);
+        return false;
     }
 
     private IReadOnlyList<LanSubnet> ReadSubnets()
@@ -537,7 +584,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             try
             {
                 Stream raw = await open(ended.Token).ConfigureAwait(false);
-                stream = await SecretHandshake.AcceptAsync(raw, _options.Keys, (who, _) => new(!(isUnwelcome = !MayEnter(who))), _handshake, ended.Token).ConfigureAwait(false);
+                stream = await SecretHandshake.AcceptAsync(raw, _options.Keys, AuthorizeAsync, _handshake, ended.Token).ConfigureAwait(false);
             }
             catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException)
             {
@@ -555,6 +602,13 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
 
         Refuse(stream.Remote, addressOf(stream.Remote), refusal ?? "it called through a room as another peer than it is");
         await stream.DisposeAsync().ConfigureAwait(false);
+
+        async ValueTask<bool> AuthorizeAsync(FeedId who, CancellationToken token)
+        {
+            bool mayEnter = await MayEnterAsync(who, addressOf(who), token).ConfigureAwait(false);
+            isUnwelcome = !mayEnter;
+            return mayEnter;
+        }
     }
 
     // A web page must not take the places of other programs, nor, through the browser of a person here, call from this machine: what is meant for it alone would be open to every page.
@@ -573,18 +627,6 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     }
 
     private UsefulBytes NewUseful() => new(_options.TimeProvider, _options.Limits.MaxUselessBytes, _limits.CountUseless);
-
-    private bool MayEnter(FeedId who)
-    {
-        if (who == _options.Keys.Id)
-            return true;
-        if (_welcome?.Invoke(who) == false)
-            return false; // the manager knows why
-        if (IsWelcome?.Invoke(who) != false)
-            return true;
-        Refuse(who, null, ConnReason.HostPolicy);
-        return false;
-    }
 
     private void Refuse(FeedId who, MultiserverAddress? address, string why)
     {
@@ -622,7 +664,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             Remote = who,
             Permissions = permissions,
             TimeProvider = _options.TimeProvider,
-            OnEvent = _onEvent,
+            OnEvent = happening => OnEvent(who, happening),
             Descriptors = _descriptors,
             AnswerDeadline = isRelayed && _options.Limits.Rpc.AnswerDeadline == Timeout.InfiniteTimeSpan ? _options.Limits.SilenceDeadline : _options.Limits.Rpc.AnswerDeadline,
         });
@@ -650,7 +692,16 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         ObjectDisposedException.ThrowIf(isLate, this);
         if (isClient)
             Run(connection.PingAsync());
-        _options.OnConnected?.Invoke(connection);
+        try
+        {
+            _options.OnConnected?.Invoke(connection);
+        }
+        catch (Exception e)
+        {
+            _states.Happened(
+                "PeerNetworkOptions.OnConnected", $"What the host does with a new connection (OnConnected) failed for {who}; the connection stands.", e, LogLevel.Error);
+        }
+
         return connection;
     }
 

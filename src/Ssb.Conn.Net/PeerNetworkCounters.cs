@@ -10,7 +10,7 @@ namespace Ssb.Conn.Net;
 /// <param name="RefusedHandshakes">Refused as there were <see cref="PeerNetworkLimits.MaxHandshakes"/>, and nobody with more to give way.</param>
 /// <param name="Evicted">Pushed out of their handshake by others.</param>
 /// <param name="FailedHandshakes">Failed in the handshake: garbage, another network, too slow.</param>
-/// <param name="Unwelcome">Blocked, or refused by the host.</param>
+/// <param name="Unwelcome">Blocked, or refused by the host's policy (<see cref="RefusedIncoming"/>).</param>
 /// <param name="RefusedOrigins">Web pages that called from this machine without being among <see cref="PeerNetworkLimits.LocalOrigins"/>.</param>
 /// <param name="RefusedBrowsers">Web pages that were refused as there were <see cref="PeerNetworkLimits.MaxBrowserCallers"/>.</param>
 public sealed record PeerNetworkCounters(
@@ -25,6 +25,13 @@ public sealed record PeerNetworkCounters(
     /// their address. The failure of the dial says which. What the manager refuses before
     /// (<see cref="AdmissionOptions.AllowUndiallable"/>) is not among them.</summary>
     public long RefusedRoutes { get; init; }
+
+    /// <summary>Callers that the host's policy refused, see <see cref="PeerNetworkOptions.MayConnect"/>; of those in
+    /// <see cref="Unwelcome"/>.</summary>
+    public long RefusedIncoming { get; init; }
+
+    /// <summary>Dials that the host's policy refused: nothing was opened for them.</summary>
+    public long RefusedOutgoing { get; init; }
 
     /// <summary>How many programs are connected by our unix sockets without a handshake.</summary>
     public int LocalCallers { get; init; }

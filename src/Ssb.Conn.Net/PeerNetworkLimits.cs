@@ -6,6 +6,7 @@ namespace Ssb.Conn.Net;
 public sealed record PeerNetworkLimits
 {
     private static readonly TimeSpan s_longest = TimeSpan.FromHours(1);
+    private static readonly RpcOptions s_rpc = new();
     private static readonly TimeSpan s_shortestSilence = TimeSpan.FromSeconds(2);
 
     /// <summary>The bounds of each connection; its api, its permissions and its clock come from here. Default: those of <see
@@ -72,6 +73,12 @@ public sealed record PeerNetworkLimits
     /// s.</summary>
     public TimeSpan HandshakeDeadline { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long the host's policy (<see cref="PeerNetworkOptions.MayConnect"/>) may take to decide about a peer, which is refused after
+    /// that. For a caller it is part of <see cref="HandshakeDeadline"/>. JavaScript peers give a handshake 5 seconds in all, the stock
+    /// command line 3.</summary>
+    /// <value>Defaults to 2 seconds; must be above zero and at most an hour.</value>
+    public TimeSpan PolicyDeadline { get; init; } = TimeSpan.FromSeconds(2);
+
     /// <summary>How long an attempt at one of several routes of an address may take, or at one of several addresses of a name, and no longer
     /// than its share of the dial's time; the last has what is left of that. At most an hour. Default: 10 s.</summary>
     public TimeSpan RouteDeadline { get; init; } = TimeSpan.FromSeconds(10);
@@ -93,7 +100,23 @@ public sealed record PeerNetworkLimits
     {
         ArgumentNullException.ThrowIfNull(Rpc);
         Rpc.Validate();
+        // What a network sets for each connection itself.
+        RefuseUnless(ReferenceEquals(Rpc.Api, s_rpc.Api), "Api", "PeerNetworkOptions.Api or SsbPeerOptions.Api");
+        RefuseUnless(ReferenceEquals(Rpc.Permissions, s_rpc.Permissions), "Permissions", "PeerNetworkOptions.Access, SsbPeerOptions.Masters or SsbPeerOptions.AllowStrangers");
+        RefuseUnless(Rpc.Remote is null, "Remote", "nothing");
+        RefuseUnless(Rpc.TimeProvider == TimeProvider.System, "TimeProvider", "PeerNetworkOptions.TimeProvider or SsbPeerOptions.TimeProvider");
+        RefuseUnless(ReferenceEquals(Rpc.Descriptors, s_rpc.Descriptors), "Descriptors", nameof(ReservedDescriptors));
         ArgumentNullException.ThrowIfNull(LocalOrigins);
+        foreach (string? origin in LocalOrigins)
+        {
+            if (!Origins.IsOne(origin))
+            {
+                throw new ArgumentException(
+                    $"'{origin}' is no origin of a web page, and would let nobody in: expected one such as http://localhost:3000, without a path, or {Origins.Any}, or null for pages without one.",
+                    nameof(LocalOrigins));
+            }
+        }
+
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxCallers, 0);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxBrowserCallers, 0);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxLocalCallers, 1);
@@ -105,11 +128,19 @@ public sealed record PeerNetworkLimits
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxUselessBytes, 1);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(HandshakeDeadline, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(HandshakeDeadline, s_longest, nameof(HandshakeDeadline));
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(PolicyDeadline, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(PolicyDeadline, s_longest, nameof(PolicyDeadline));
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(RouteDeadline, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(RouteDeadline, s_longest, nameof(RouteDeadline));
         if (SilenceDeadline == Timeout.InfiniteTimeSpan)
             return;
         ArgumentOutOfRangeException.ThrowIfLessThan(SilenceDeadline, s_shortestSilence, nameof(SilenceDeadline));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(SilenceDeadline, s_longest, nameof(SilenceDeadline));
+    }
+
+    private static void RefuseUnless(bool isGood, string option, string instead)
+    {
+        if (!isGood)
+            throw new ArgumentException($"PeerNetworkLimits.Rpc.{option} is set, and has no effect: set {instead} instead.", $"{nameof(Rpc)}.{option}");
     }
 }

@@ -37,12 +37,23 @@ public sealed record PeerNetworkOptions
     /// <summary>The SOCKS 5 proxy that <c>onion</c> routes go through. Default: Tor's, 127.0.0.1:9050.</summary>
     public EndPoint SocksProxy { get; init; } = Transport.Tor;
 
-    /// <summary>Told of each connection as it stands, before the manager is. Quick, and throws nothing; more than that is a task of its own, for as long as
+    /// <summary>The host's policy: may we have a connection with this peer? It is asked for every connection in either direction: for a caller in its
+    /// handshake, before we prove who we are, if the manager lets it in; for a dial before anything is opened. It is not asked about
+    /// ourselves: programs with our own key, or on a unix socket without a handshake.</summary>
+    /// <remarks>It may be called on any thread, and for several peers at a time. What it throws, and what takes longer than
+    /// <see cref="PeerNetworkLimits.PolicyDeadline"/>, is a refusal that is logged; its token is cancelled then. A refusal is counted
+    /// (<see cref="PeerNetworkCounters.RefusedIncoming"/>, <see cref="PeerNetworkCounters.RefusedOutgoing"/>) and, in an
+    /// <see cref="SsbPeer"/>, known to <see cref="ConnPlugin.Why"/>. A peer whose dial was refused stays where it was, has no failure, and is left alone by
+    /// the scheduler for 10 minutes, after which the policy is asked again.</remarks>
+    /// <value>Defaults to null: everybody may.</value>
+    public Func<ConnectionAttempt, CancellationToken, ValueTask<bool>>? MayConnect { get; init; }
+
+    /// <summary>Told of each connection as it stands, before the manager is. Quick; what it throws is logged, and the connection stands. More than that is a task of its own, for as long as
     /// <see cref="PeerConnection.Closed"/> has not completed.</summary>
     public Action<PeerConnection>? OnConnected { get; init; }
 
-    /// <summary>Told of each caller that is refused after it has shown who it is, because there are as many as may be or the host does not want it: who it is, where
-    /// the call came from (null during its handshake), and why, as a clause. <see cref="ConnPlugin.NoteRefusal"/> takes it as it is; an <see cref="SsbPeer"/> does
+    /// <summary>Told of each peer that is refused, as a caller after it has shown who it is, because there are as many as may be or <see cref="MayConnect"/> says so, or
+    /// because that lets nobody dial it: who it is, where its call came from or where it was to be dialled (null if that is not known), and why, as a clause. <see cref="ConnPlugin.NoteRefusal"/> takes it as it is; an <see cref="SsbPeer"/> does
     /// that by itself. Quick, on any thread, and throws nothing.</summary>
     /// <value>Defaults to null: nobody is told.</value>
     public Action<FeedId, MultiserverAddress?, string>? OnRefused { get; init; }
@@ -78,6 +89,39 @@ public sealed record PeerNetworkOptions
         ArgumentNullException.ThrowIfNull(TimeProvider);
         ArgumentNullException.ThrowIfNull(Logger);
         Limits.Check();
-        return this with { Logger = SteadyLogger.Of(Logger) };
+        CheckTexts(Listen, nameof(Listen));
+        CheckSockets(Sockets, nameof(Sockets));
+        // What is served later is checked by whoever gives it.
+        if (!IsServedLater && Access.GetUnknownNames(new RpcApi(Api ?? new RpcApi()).Manifest) is { Count: > 0 } unknown)
+        {
+            throw new ArgumentException(
+                $"'{unknown[0]}' is the name of no procedure, and the beginning of none: correct it, or add the procedure to {nameof(Api)} first.", nameof(Access));
+        }
+
+        return this with
+        {
+            Listen = [.. Listen],
+            Sockets = [.. Sockets],
+            Limits = Limits with
+            {
+                LocalOrigins = [.. Limits.LocalOrigins],
+                Rpc = Limits.Rpc.ReserveFolder is { } folder ? Limits.Rpc with { ReserveFolder = Path.GetFullPath(folder) } : Limits.Rpc,
+            },
+            Logger = SteadyLogger.Of(Logger),
+        };
+    }
+
+    /// <exception cref="ArgumentException">One is null or empty.</exception>
+    internal static void CheckTexts(IReadOnlyList<string> texts, string name)
+    {
+        if (texts.Any(string.IsNullOrWhiteSpace))
+            throw new ArgumentException($"{name} holds a text that is null or empty.", name);
+    }
+
+    /// <exception cref="ArgumentException">One, or its path, is null.</exception>
+    internal static void CheckSockets(IReadOnlyList<ListeningSocket> sockets, string name)
+    {
+        if (sockets.Any(socket => socket?.Path is null))
+            throw new ArgumentException($"{name} holds a socket that is null, or whose {nameof(ListeningSocket.Path)} is.", name);
     }
 }

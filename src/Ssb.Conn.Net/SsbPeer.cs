@@ -42,16 +42,19 @@ public sealed class SsbPeer : IAsyncDisposable
     internal Exception? LanFailure => _lan?.Failure;
 
     /// <summary>Starts a peer.</summary>
-    /// <exception cref="IOException">A place to listen at is taken, the folder belongs to another process, or cannot be used.</exception>
+    /// <exception cref="IOException">A place to listen at is taken, another peer (of this process or of another one) has the folder, or it cannot be
+    /// used.</exception>
     /// <exception cref="UnauthorizedAccessException">The folder, or the <c>secret</c> in it, may not be used by us.</exception>
     /// <exception cref="FormatException">A place to listen at is none, or the <c>secret</c> holds no key.</exception>
     /// <exception cref="InvalidDataException">The <c>secret</c> holds a key of a kind that is not known here, or contradicts itself.</exception>
-    /// <exception cref="ArgumentException">An option is out of its range, or a procedure of the host has a name that the peer itself needs.</exception>
+    /// <exception cref="ArgumentException">An option is null, out of its range or without effect, a procedure of the host has a name that the peer
+    /// itself needs, or <see cref="SsbPeerOptions.AllowStrangers"/> has a name that no procedure has. The message names the option.</exception>
     public static async Task<SsbPeer> StartAsync(SsbPeerOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
+        options = options.Checked();
         options = options with { Logger = SteadyLogger.Of(options.Logger) };
-        KeyPair? ownKeys = options.Keys is null ? OpenKeys(options.Folder) : null;
+        KeyPair? ownKeys = options.Keys is null ? OpenKeys(options.Folder, options.Logger) : null;
         KeyPair keys = options.Keys ?? ownKeys!; // one of the two
         PeerNetwork? network = null;
         ConnPlugin? conn = null;
@@ -70,23 +73,16 @@ public sealed class SsbPeer : IAsyncDisposable
                 SocksProxy = options.SocksProxy,
                 IsServedLater = true,
                 OnConnected = connection => peer?.OnConnected(connection), // there is none before Serve
+                MayConnect = options.MayConnect,
                 TimeProvider = options.TimeProvider,
                 Logger = options.Logger,
             });
-            network.IsWelcome = options.IsWelcome;
-            conn = await ConnPlugin.OpenAsync(network, options.Conn with
-            {
-                Folder = options.Folder,
-                OwnFeedId = keys.Id,
-                Autostart = false,
-                TimeProvider = options.TimeProvider,
-                Logger = options.Logger,
-            }, cancellationToken).ConfigureAwait(false);
+            conn = await ConnPlugin.OpenAsync(network, options.ConnOptions(keys.Id), cancellationToken).ConfigureAwait(false);
 
             ConnPlugin manager = conn;
             network.CutOff = (connection, why) => manager.Note(PeerTarget.From(connection.FeedId), "cut-off", why, connection.Address);
             network.Refused = (who, address, why) => manager.NoteRefusal(who, address, why);
-            RpcApi api = ConnApi.AddTo(options.Api ?? new RpcApi(), conn, keys.Id, options.TimeProvider);
+            RpcApi api = ConnApi.AddTo(new RpcApi(options.Api ?? new RpcApi()), conn, keys.Id, options.TimeProvider);
             LanService? lan = options.Lan is not { } given ? null : new LanService(
                 given with { NetworkKey = options.NetworkKey, OwnKey = keys.Id, TimeProvider = options.TimeProvider },
                 keys, network, conn, options.Logger);
@@ -94,6 +90,7 @@ public sealed class SsbPeer : IAsyncDisposable
                 LanApi.AddTo(api, lan.Start, lan.Stop, lan.Discovered);
             rooms = options.Rooms ? new RoomClient(network, conn, keys.Id, options.TimeProvider, options.Logger) : null;
             rooms?.AddTo(api);
+            StrangersCalls.Check(options.AllowStrangers, nameof(options.AllowStrangers), options.Api, api, options.Logger);
             peer = new SsbPeer(options, ownKeys, network, conn, api, lan, rooms, keys.Id);
             network.Serve(api);
             lan?.Start();
@@ -143,14 +140,19 @@ public sealed class SsbPeer : IAsyncDisposable
             ? options.Limits with { Rpc = rpc with { ReserveFolder = options.Folder } }
             : options.Limits;
 
-    private static KeyPair OpenKeys(string? folder)
+    private static KeyPair OpenKeys(string? folder, ILogger logger)
     {
         if (folder is null)
             return KeyPair.Generate();
         OwnFiles.CreateFolder(folder);
         string path = Path.Combine(folder, SecretName);
         if (OwnFiles.IsFile(path))
-            return SecretFile.Load(path);
+        {
+            KeyPair keys = SecretFile.Load(path);
+            WarnOfOthers(path, logger);
+            return keys;
+        }
+
         try
         {
             return SecretFile.Create(path);
@@ -158,6 +160,40 @@ public sealed class SsbPeer : IAsyncDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException && OwnFiles.FolderProblem(folder) is { } problem)
         {
             throw new IOException($"The identity '{path}' cannot be made: {problem}", e);
+        }
+    }
+
+    private static void NoteRefusal(ConnPlugin conn, FeedId who, MultiserverAddress? address, string reason)
+    {
+        try
+        {
+            conn.NoteRefusal(who, address, reason);
+        }
+        catch (ObjectDisposedException) when (conn.IsClosed)
+        {
+            // Nobody asks any more.
+        }
+    }
+
+    // Whoever made it, it is not changed: another program may have its reasons, and a person can do it.
+    private static void WarnOfOthers(string path, ILogger logger)
+    {
+        const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+        if (OperatingSystem.IsWindows()) // where a file has no mode
+            return;
+        try
+        {
+            UnixFileMode mode = File.GetUnixFileMode(path);
+            if ((mode & Others) != UnixFileMode.None)
+            {
+                logger.LogWarning(
+                    "The identity {Path} is open to other users of this machine (mode 0{Mode}): whoever reads it can speak as you. Close it: chmod 600 {Path}",
+                    path, Convert.ToString((int)mode, 8), path);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            logger.LogDebug(e, "The mode of {Path} cannot be read.", path); // it was read all the same
         }
     }
 

@@ -51,14 +51,15 @@ public sealed class ConnPlugin : IAsyncDisposable
         StateTimes = new StateTimes(options.FailuresRemembered, options.TimeProvider);
         _admission = new Admission(options.Admission, Staging, Hub, rules, options);
         Hub.ReachOf = address => _admission.LeastOf(_glue!.SourceOf(address)); // the glue is there before anybody can dial
-        _glue = new InterpoolGlue(Db, Hub, Staging, rules, _failures, StateTimes, options, Note);
+        HostRefusals = new HostRefusals(options.FailuresRemembered, options.TimeProvider);
+        _glue = new InterpoolGlue(Db, Hub, Staging, rules, _failures, HostRefusals, StateTimes, options, Note);
         Hub.Glue = OnHub;
         Hub.IsBlocked = (address, feedId) => rules.Find(address, feedId) is { Kind: PeerRuleKind.Block };
         Hub.RefusalOfCaller = (address, feedId) => IsDismissed(address, feedId) ? CountCaller(ConnReason.Dismissed) : null;
         Hub.WhyLeftAlone = (address, feedId) => RuleOf(address, feedId)?.ToString();
         Hub.KeepsPathOf = address => options.Scheduler.KeepsPathsOfStrangers || Db.Get(address) is not null || SourceOf(address) is null;
         Hub.WasConnected = _failures.WasConnected;
-        Hub.Refused = (address, feedId, why) => NoteRefusal(feedId, address, why.TrimEnd('.'));
+        Hub.Refused = (address, feedId, why) => KeepRefusal(feedId, address, why.TrimEnd('.'));
         Staging.Left = OnLeft;
         States = new StateLog(options.Logger, options.TimeProvider);
         _scheduler = options.MakeScheduler?.Invoke(this) ?? new ConnScheduler(this, options.Scheduler);
@@ -116,6 +117,9 @@ public sealed class ConnPlugin : IAsyncDisposable
 
     /// <summary>What dials are taken from that no person asked for.</summary>
     internal DialBudget Budget { get; }
+
+    /// <summary>What the host's policy refused to dial.</summary>
+    internal HostRefusals HostRefusals { get; }
 
     /// <summary>How long ago peers changed their state.</summary>
     internal StateTimes StateTimes { get; }
@@ -594,7 +598,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         if (!may)
         {
             Budget.CountRoom();
-            NoteRefusal(room.FeedId, room, "it is not dialled for a tunnel that no person asked for: its autoconnect is false");
+            KeepRefusal(room.FeedId, room, "it is not dialled for a tunnel that no person asked for: its autoconnect is false");
         }
 
         return may;
@@ -622,7 +626,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         if (refusal is null)
             return Hub.ConnectAsync(address, null, ConnReason.Tunnel, isRequested, cancellationToken);
         Budget.CountRoom();
-        NoteRefusal(address.FeedId, address, $"a tunnel through it was not opened: {refusal.TrimEnd('.')}");
+        KeepRefusal(address.FeedId, address, $"a tunnel through it was not opened: {refusal.TrimEnd('.')}");
         return Task.FromException<IPeerConnection>(new ConnectFailedException(refusal));
     }
 
@@ -673,7 +677,7 @@ public sealed class ConnPlugin : IAsyncDisposable
     }
 
     /// <summary>Notes for <see cref="Why"/> that a peer was refused that somebody else sent here, such as a caller for whom there is no room. For networks, and
-    /// for hosts that refuse peers. Quick, thread-safe and without effect once the manager is closed.</summary>
+    /// for hosts that refuse peers. Quick and thread-safe.</summary>
     /// <param name="feedId">Who was refused, as its handshake has proved; null if that is not known.</param>
     /// <param name="address">Where it is, or where its call came from; null if that is not known. If <paramref name="feedId"/> is null, too, there is nobody to
     /// note it of, and nothing happens.</param>
@@ -682,10 +686,17 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <remarks>Kept apart from what else happened, of <see cref="ConnPluginOptions.HistoryPeers"/> peers and <see cref="ConnPluginOptions.HistoryNotes"/> refusals
     /// each, the latest: strangers who call with ever new keys push out only each other. A caller that is refused before its handshake has not said who it is, and
     /// cannot be noted.</remarks>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public void NoteRefusal(FeedId? feedId, MultiserverAddress? address, string reason)
     {
+        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(reason);
-        if (IsClosed || (feedId is null && address is null))
+        KeepRefusal(feedId, address, reason);
+    }
+
+    private void KeepRefusal(FeedId? feedId, MultiserverAddress? address, string reason)
+    {
+        if (feedId is null && address is null)
             return;
         // One of the two is there.
         PeerTarget subject = (feedId ?? address!.FeedId) is { } known ? PeerTarget.From(known) : PeerTarget.From(address!);
@@ -834,7 +845,7 @@ public sealed class ConnPlugin : IAsyncDisposable
             : feedId == _options.OwnFeedId ? ConnReason.Ourselves
             : null;
         if (refusal is not null)
-            NoteRefusal(feedId, null, refusal == ConnReason.Ourselves ? refusal : CountCaller(refusal));
+            KeepRefusal(feedId, null, refusal == ConnReason.Ourselves ? refusal : CountCaller(refusal));
         return refusal is null;
     }
 

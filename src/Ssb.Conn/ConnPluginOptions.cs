@@ -66,6 +66,18 @@ public sealed record ConnPluginOptions
     /// <summary>Told what goes wrong; nobody unless set.</summary>
     public ILogger Logger { get; init; } = NullLogger.Instance;
 
+    /// <summary>Checks that each option is in its range and has an effect, as <see cref="ConnPlugin.OpenAsync"/> does.</summary>
+    /// <exception cref="ArgumentException">An option is null or out of its range, or is set where another one is used in its place; the message
+    /// names it.</exception>
+    public void Validate()
+    {
+        ConnPluginOptions options = Checked();
+        options.Staging.Checked();
+        options.Hub.Checked();
+        options.Db.Checked();
+        options.Scheduler.Checked();
+    }
+
     internal ConnPluginOptions Checked()
     {
         ArgumentNullException.ThrowIfNull(HasNetwork);
@@ -76,6 +88,11 @@ public sealed record ConnPluginOptions
         ArgumentNullException.ThrowIfNull(Scheduler);
         ArgumentNullException.ThrowIfNull(TimeProvider);
         ArgumentNullException.ThrowIfNull(Logger);
+        // Those of the parts, which are set below.
+        ArgumentNullException.ThrowIfNull(Staging.TimeProvider);
+        ArgumentNullException.ThrowIfNull(Hub.TimeProvider);
+        ArgumentNullException.ThrowIfNull(Db.TimeProvider);
+        ArgumentNullException.ThrowIfNull(Db.Logger);
         ArgumentOutOfRangeException.ThrowIfLessThan(DefaultHops, 0);
         ArgumentOutOfRangeException.ThrowIfLessThan(DisconnectHold, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(DisconnectHold, TimeSpan.FromDays(365));
@@ -83,13 +100,30 @@ public sealed record ConnPluginOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(HistoryNotes, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(FailuresRemembered, 1);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(PingRecording, TimeSpan.Zero);
+        if (Folder is not null)
+            ArgumentException.ThrowIfNullOrWhiteSpace(Folder);
+        // What all parts have in common is set in one place. A part that has its own would be overwritten without a word.
+        RefuseUnless(IsDefaultOr(Staging.TimeProvider), "Staging.TimeProvider", nameof(TimeProvider));
+        RefuseUnless(IsDefaultOr(Hub.TimeProvider), "Hub.TimeProvider", nameof(TimeProvider));
+        RefuseUnless(IsDefaultOr(Db.TimeProvider), "Db.TimeProvider", nameof(TimeProvider));
+        RefuseUnless(Hub.OwnFeedId is null || Hub.OwnFeedId == OwnFeedId, "Hub.OwnFeedId", nameof(OwnFeedId));
+        RefuseUnless(Db.Logger is NullLogger || Db.Logger == Logger, "Db.Logger", nameof(Logger));
         return this with
         {
+            Folder = Folder is null ? null : Path.GetFullPath(Folder), // whatever becomes of the working directory
             Logger = SteadyLogger.Of(Logger),
             Admission = Admission.Checked(),
             Staging = Staging with { TimeProvider = TimeProvider },
             Hub = Hub with { TimeProvider = TimeProvider, OwnFeedId = OwnFeedId },
             Db = Db with { TimeProvider = TimeProvider, Logger = SteadyLogger.Of(Logger) },
         };
+    }
+
+    private bool IsDefaultOr(TimeProvider time) => time == TimeProvider.System || time == TimeProvider;
+
+    private static void RefuseUnless(bool isGood, string option, string instead)
+    {
+        if (!isGood)
+            throw new ArgumentException($"ConnPluginOptions.{option} is set, and has no effect: set ConnPluginOptions.{instead} instead.", option);
     }
 }

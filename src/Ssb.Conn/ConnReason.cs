@@ -66,7 +66,7 @@ public static class ConnReason
     public const string UnwantedOrAnother = "it does not want us, or is not whom we dialled";
 
     /// <summary>The policy of the host refused it.</summary>
-    public const string HostPolicy = "the policy of this program refuses it";
+    public const string HostPolicy = "this program's own policy refuses it";
 
     /// <summary>It is our own feed id.</summary>
     public const string Ourselves = "that is ourselves";

@@ -91,6 +91,11 @@ public sealed class ConnectFailedException : Exception
     /// is not whom we dialled; see <see cref="ConnReason.UnwantedOrAnother"/>. Defaults to false.</summary>
     public bool IsUnwanted { get; init; }
 
+    /// <summary>Did this side's own host refuse the attempt, so that nothing was dialled, or the connection was ended at once? Then it says nothing
+    /// about the peer: the manager does not count it as a failure of the peer, and the scheduler leaves that address alone for 10 minutes,
+    /// after which the host is asked again. A person's dial asks at once. Defaults to false.</summary>
+    public bool IsRefusedByHost { get; init; }
+
     /// <summary>The exception with its causes and where they were thrown. The messages of the causes are shown as
     /// <see cref="Exception.Message"/> is.</summary>
     public override string ToString() => StrangerText.Show(this, LongestMessage);

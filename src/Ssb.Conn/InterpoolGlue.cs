@@ -9,7 +9,7 @@ namespace Ssb.Conn;
 /// it: with the failure if the dial failed, and only those that still live. Thus a peer is at each moment in one place.</para>
 /// <para>Told of each event by the hub, under its lock; everything here is guarded by that.</para>
 /// </remarks>
-internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging, PeerRules rules, FailureMemory failures, StateTimes times, ConnPluginOptions options, Action<string, MultiserverAddress, FeedId?, string, string?> note)
+internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging, PeerRules rules, FailureMemory failures, HostRefusals refusals, StateTimes times, ConnPluginOptions options, Action<string, MultiserverAddress, FeedId?, string, string?> note)
 {
     private readonly Dictionary<MultiserverAddress, Away> _away = [];
 
@@ -26,7 +26,9 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
                 if (e.Error is ConnectFailedException { IsUnwanted: true })
                     error = WithVerdict(error, e.Reason);
                 Note(HubEvent.NameOf(e.Type), error);
-                if (e.Error is ConnectFailedException { IsLocal: true })
+                if (e.Error is ConnectFailedException { IsRefusedByHost: true })
+                    OnRefused(peer);
+                else if (e.Error is ConnectFailedException { IsLocal: true })
                     OnNotTried(peer, error);
                 else
                     OnFailed(peer, error);
@@ -140,9 +142,17 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
         Return(peer, $"it could not be dialled: {error}", now);
     }
 
+    // The host decided so: nothing was learned of the peer, which stays where it was, and is left alone.
+    private void OnRefused(HubPeer peer)
+    {
+        refusals.Add(peer.Address);
+        Return(peer, "this program's own policy refused its dial", route => route.Data);
+    }
+
     private void OnConnected(HubPeer peer, IPeerConnection connection)
     {
         failures.Connected(peer.Address, isDialled: !peer.IsCaller || db.Find(peer.Address) is not null);
+        refusals.Forget(peer.Address);
         Away away = _away[peer.Address]; // it was promoted just now
         (away.Connection, away.ConnectedAt) = (connection, Timestamp());
     }

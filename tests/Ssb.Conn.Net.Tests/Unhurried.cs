@@ -6,7 +6,7 @@ namespace Ssb.Conn.Net.Tests;
 /// where much else runs, shaking hands takes seconds. Tests that are about a deadline set their own.</summary>
 internal static class Unhurried
 {
-    public static PeerNetworkLimits Limits { get; } = new() { HandshakeDeadline = Patience.Guard };
+    public static PeerNetworkLimits Limits { get; } = new() { HandshakeDeadline = Patience.Guard, PolicyDeadline = Patience.Guard };
 
     public static HubOptions Hub { get; } = new() { DialDeadline = Patience.Guard, DialDeadlines = new Dictionary<string, TimeSpan>() };
 

@@ -52,6 +52,10 @@ public sealed class SecretFileTests : IDisposable
         Recorded.Replace("\"curve\": \"ed25519\",", "", StringComparison.Ordinal),
         Recorded.Replace("\"curve\": \"ed25519\",", "\"curve\": \"ed25519\", # a comment", StringComparison.Ordinal),
         Recorded.Replace("Z9ah8U+M8aS0FGzc=.ed25519\",\n", "Z9ah8U\\u002bM8aS0FGzc=.ed25519\",\n", StringComparison.Ordinal),
+        Recorded.Replace(".ed25519", "", StringComparison.Ordinal), // no suffix anywhere
+        Recorded.Replace(Private + ".ed25519", Private, StringComparison.Ordinal),
+        Recorded.Replace("\"public\": \"6sMnvHl5TYQFFJRi5n7nxZcS53WZ9ah8U+M8aS0FGzc=.ed25519\"", $"\"public\": \"{Id}\"", StringComparison.Ordinal), // a sigil
+        Recorded.Replace($"\"id\": \"{Id}", $"\"id\": \"{Id[..^8]}", StringComparison.Ordinal),
         $$"""{"extra":{"public":["deep"]},"private":"{{Private}}.ed25519","public":"{{Id[1..]}}"}""");
 
     [Theory]
@@ -76,7 +80,8 @@ public sealed class SecretFileTests : IDisposable
         Recorded.Replace("\"private\"", "\"priv\"", StringComparison.Ordinal),
         Recorded.Replace(Private, "", StringComparison.Ordinal),
         Recorded.Replace(Private, Private[..44], StringComparison.Ordinal),
-        Recorded.Replace(Private + ".ed25519", Private, StringComparison.Ordinal),
+        Recorded.Replace(Private + ".ed25519", Private + ".ed2551", StringComparison.Ordinal),
+        Recorded.Replace(Private + ".ed25519", "@@" + Private, StringComparison.Ordinal),
         Recorded.Replace(Private, Private.Replace('V', '!'), StringComparison.Ordinal),
         Recorded.Replace('"' + Private, Private, StringComparison.Ordinal),
         Recorded.Replace('"' + Private, "17, \"" + Private, StringComparison.Ordinal),
@@ -97,6 +102,7 @@ public sealed class SecretFileTests : IDisposable
         Recorded.Replace("\"curve\": \"ed25519\"", "\"curve\": 1", StringComparison.Ordinal),
         Recorded.Replace("\"6sMn", "\"7sMn", StringComparison.Ordinal), // public is another
         Recorded.Replace("\"@6sMn", "\"@7sMn", StringComparison.Ordinal), // id is another
+        Recorded.Replace("\"@6sMn", "\"@7sMn", StringComparison.Ordinal).Replace(".ed25519", "", StringComparison.Ordinal),
         Recorded.Replace("V65ON", "W65ON", StringComparison.Ordinal), // the seed is another
         Recorded.Replace("LQUbNw==.", "LQUbNg==.", StringComparison.Ordinal), // the second half of the private key is another
         Recorded + new string('\n', SecretFile.MaxSize));

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Ssb.Conn.Net;
@@ -8,11 +9,13 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Registers an SSB peer, and the check of its health, with the generic host.</summary>
 public static class SsbConnServiceCollectionExtensions
 {
-    private const string Section = "Ssb";
+    internal const string Section = "Ssb";
 
     /// <summary>Runs an SSB peer with the host; <see cref="SsbPeerHost"/>, a singleton, has it.</summary>
     /// <remarks>The peer's log is of category <c>Ssb.Conn</c>. The host's loggers and a <see cref="TimeProvider"/> among its services are used unless the options
-    /// have their own.</remarks>
+    /// have their own. There must be a <see cref="SsbPeerOptions.Folder"/> or <see cref="SsbPeerOptions.Keys"/>, or
+    /// <see cref="SsbPeerOptions.InMemory"/> says that the identity is a new one at each start; else the host does not start. A folder, and the path of a
+    /// socket, that are relative belong to the content root.</remarks>
     /// <param name="services">Where it is registered.</param>
     /// <param name="options">How the peer is set up, asked for when the host starts; null: as the section <c>Ssb</c> of the host's configuration says
     /// (<see cref="SsbPeerConfiguration.GetSsbPeerOptions"/>).</param>
@@ -22,9 +25,10 @@ public static class SsbConnServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(services);
         if (services.Any(s => s.ServiceType == typeof(SsbPeerHost)))
             throw new InvalidOperationException("AddSsbConn was called already: a host runs one SSB peer.");
-        return services
-            .AddSingleton(provider => new SsbPeerHost(provider, options ?? Configured))
-            .AddSingleton<IHostedService>(static provider => provider.GetRequiredService<SsbPeerHost>());
+        services.AddSingleton(provider => new SsbPeerHost(provider, options ?? Configured, isConfigured: options is null));
+        // Once, also where somebody has removed the peer and adds another.
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, SsbPeerService>());
+        return services;
     }
 
     /// <inheritdoc cref="AddSsbConn(IServiceCollection, Func{IServiceProvider, SsbPeerOptions})" path="/summary|/remarks|/exception"/>

@@ -8,21 +8,21 @@ namespace Ssb.Conn.Net;
 public static class SsbPeerConfiguration
 {
     // By hand, as the configuration binder makes no keys and no feed ids, takes a mistyped name for nothing, and needs reflection.
-    private static readonly Settings<SchedulerOptions> s_scheduler = new()
+    private static readonly Settings<SchedulerOptions> s_scheduler = new(static o => new ConnPluginOptions { Scheduler = o }.Validate())
     {
         ["RoomQuota"] = (o, s) => o with { RoomQuota = Number(s) },
         ["PeerQuota"] = (o, s) => o with { PeerQuota = Number(s) },
         ["CallerQuota"] = (o, s) => o with { CallerQuota = Number(s) },
     };
 
-    private static readonly Settings<ConnPluginOptions> s_conn = new()
+    private static readonly Settings<ConnPluginOptions> s_conn = new(static o => o.Validate())
     {
         ["Autostart"] = (o, s) => o with { Autostart = Flag(s) },
         ["DefaultHops"] = (o, s) => o with { DefaultHops = Number(s) },
         ["Scheduler"] = (o, s) => o with { Scheduler = s_scheduler.Read(s, o.Scheduler) },
     };
 
-    private static readonly Settings<LanOptions> s_lan = new()
+    private static readonly Settings<LanOptions> s_lan = new(static o => LanOptions.Checked(o))
     {
         ["Interface"] = (o, s) => o with { Interface = s.Value },
         ["Loopback"] = (o, s) => o with { Loopback = Flag(s) },
@@ -33,7 +33,7 @@ public static class SsbPeerConfiguration
         ["AcceptAnyRoute"] = (o, s) => o with { AcceptAnyRoute = Flag(s) },
     };
 
-    private static readonly Settings<PeerNetworkLimits> s_limits = new()
+    private static readonly Settings<PeerNetworkLimits> s_limits = new(static o => o.Check())
     {
         ["MaxCallers"] = (o, s) => o with { MaxCallers = Number(s) },
         ["MaxCallersPerSource"] = (o, s) => o with { MaxCallersPerSource = Number(s) },
@@ -45,26 +45,28 @@ public static class SsbPeerConfiguration
         ["MaxUselessBytes"] = (o, s) => o with { MaxUselessBytes = Number(s) },
         ["MaxHandshakes"] = (o, s) => o with { MaxHandshakes = Number(s) },
         ["HandshakeDeadline"] = (o, s) => o with { HandshakeDeadline = Duration(s) },
+        ["PolicyDeadline"] = (o, s) => o with { PolicyDeadline = Duration(s) },
         ["RouteDeadline"] = (o, s) => o with { RouteDeadline = Duration(s) },
         ["SilenceDeadline"] = (o, s) => o with { SilenceDeadline = Duration(s) },
     };
 
-    private static readonly Settings<SsbPeerOptions> s_peer = new()
+    private static readonly Settings<SsbPeerOptions> s_peer = new(static o => o.Checked())
     {
         ["Folder"] = (o, s) => o with { Folder = s.Value },
         ["NetworkKey"] = (o, s) => o with { NetworkKey = NetworkKey.Parse(s.Value) },
-        ["Listen"] = (o, s) => o with { Listen = List(s) },
+        ["Listen"] = (o, s) => o with { Listen = Places(s) },
         ["Sockets"] = (o, s) => o with { Sockets = [.. List(s).Select(path => new ListeningSocket(path))] },
         ["Lan"] = (o, s) => o with { Lan = s.Value is null ? s_lan.Read(s, new LanOptions()) : Flag(s) ? new LanOptions() : null },
         ["Masters"] = (o, s) => o with { Masters = [.. List(s).Select(id => FeedId.Parse(id))] },
         ["AllowStrangers"] = (o, s) => o with { AllowStrangers = List(s) },
         ["Limits"] = (o, s) => o with { Limits = s_limits.Read(s, o.Limits) },
         ["Conn"] = (o, s) => o with { Conn = s_conn.Read(s, o.Conn) },
+        ["InMemory"] = (o, s) => o with { InMemory = Flag(s) },
     };
 
     /// <summary>The options of a peer as a section has them; what it does not have, or leaves empty, keeps its default.</summary>
     /// <remarks>
-    /// <para>Names are those of the options, of which it knows <c>Folder</c>, <c>NetworkKey</c> (base64), <c>Listen</c>,
+    /// <para>Names are those of the options, of which it knows <c>Folder</c>, <c>InMemory</c>, <c>NetworkKey</c> (base64), <c>Listen</c>,
     /// <c>Sockets</c> (paths of unix sockets without a handshake), <c>Lan</c> (true, or a section of
     /// <c>Interface</c>, <c>Loopback</c>, <c>Legacy</c>, <c>NormalPort</c>, <c>LegacyPort</c>, <c>AnnounceInterval</c> and
     /// <c>AcceptAnyRoute</c>), <c>Masters</c>, <c>AllowStrangers</c>,
@@ -72,7 +74,8 @@ public static class SsbPeerConfiguration
     /// <c>Scheduler:PeerQuota</c> and <c>Scheduler:CallerQuota</c>. Lists are arrays, or one value. Times are <c>hours:minutes:seconds</c>.</para>
     /// <para>It uses no reflection. What no text can say, such as <see cref="SsbPeerOptions.OnConnected"/>, is added with <c>with</c>.</para>
     /// </remarks>
-    /// <exception cref="FormatException">A setting has a name that is not known, or a value that cannot be read. Ranges are checked when the peer starts.</exception>
+    /// <exception cref="FormatException">A setting has a name that is not known, or a value that cannot be read or is out of its range; the message begins with
+    /// its path. What contradicts another setting is told when the peer starts.</exception>
     public static SsbPeerOptions GetSsbPeerOptions(this IConfiguration section)
     {
         ArgumentNullException.ThrowIfNull(section);
@@ -91,7 +94,22 @@ public static class SsbPeerConfiguration
     private static string[] List(IConfigurationSection setting) =>
         setting.Value is { } one ? [one] : [.. setting.GetChildren().Select(item => item.Value).OfType<string>()];
 
-    private sealed class Settings<T>() : Dictionary<string, Func<T, IConfigurationSection, T>>(StringComparer.OrdinalIgnoreCase)
+    private static string[] Places(IConfigurationSection setting)
+    {
+        string[] places = List(setting);
+        foreach (string place in places)
+            Listener.Check(place);
+        return places;
+    }
+
+    /// <summary>The message of an exception, without the name of the parameter, which is said elsewhere.</summary>
+    internal static string WithoutParameter(ArgumentException e)
+    {
+        int tail = e.Message.IndexOf($" (Parameter '{e.ParamName}')", StringComparison.Ordinal);
+        return tail < 0 ? e.Message : e.Message[..tail];
+    }
+
+    private sealed class Settings<T>(Action<T> check) : Dictionary<string, Func<T, IConfigurationSection, T>>(StringComparer.OrdinalIgnoreCase)
     {
         public T Read(IConfiguration section, T options)
         {
@@ -104,7 +122,23 @@ public static class SsbPeerConfiguration
                 options = Apply(read, options, setting);
             }
 
+            Check(section, options);
             return options;
+        }
+
+        // Of what contradicts another setting the start tells: only then all is known that is added in code.
+        private void Check(IConfiguration section, T options)
+        {
+            try
+            {
+                check(options);
+            }
+            catch (ArgumentException e)
+            {
+                IConfigurationSection? wrong = section.GetChildren().FirstOrDefault(setting => string.Equals(setting.Key, e.ParamName, StringComparison.OrdinalIgnoreCase));
+                if (wrong is not null)
+                    throw new FormatException($"{wrong.Path}: {WithoutParameter(e)}", e);
+            }
         }
 
         private static T Apply(Func<T, IConfigurationSection, T> read, T options, IConfigurationSection setting)

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -14,20 +15,22 @@ namespace Ssb.Conn.Net;
 /// </remarks>
 public sealed class SsbPeerHost : IHostedLifecycleService, IAsyncDisposable
 {
-    private const string Category = "Ssb.Conn";
+    private const string Category = "Ssb.Conn", Section = SsbConnServiceCollectionExtensions.Section;
 
     private readonly IServiceProvider _services;
     private readonly Func<IServiceProvider, SsbPeerOptions> _options;
+    private readonly bool _isConfigured; // the options are those of the section
     private readonly Lock _gate = new();
 
     // Guarded by _gate.
     private SsbPeer? _peer;
-    private Task? _ending;
+    private Task? _starting, _ending;
 
     private bool _isLeftBehind; // the host stops before it disposes
 
     // The options are made at the start: what they are made of may need this host itself.
-    internal SsbPeerHost(IServiceProvider services, Func<IServiceProvider, SsbPeerOptions> options) => (_services, _options) = (services, options);
+    internal SsbPeerHost(IServiceProvider services, Func<IServiceProvider, SsbPeerOptions> options, bool isConfigured) =>
+        (_services, _options, _isConfigured) = (services, options, isConfigured);
 
     /// <summary>The peer.</summary>
     /// <exception cref="InvalidOperationException">It has not started yet, or has ended.</exception>
@@ -62,16 +65,60 @@ public sealed class SsbPeerHost : IHostedLifecycleService, IAsyncDisposable
             await ending.ConfigureAwait(false);
     }
 
-    async Task IHostedLifecycleService.StartingAsync(CancellationToken cancellationToken)
+    // One peer, however often it is registered as a service to start.
+    Task IHostedLifecycleService.StartingAsync(CancellationToken cancellationToken)
     {
-        SsbPeerOptions options = _options(_services);
-        SsbPeer peer = await SsbPeer.StartAsync(options with
+        lock (_gate)
+            return _starting ??= StartAsync(cancellationToken);
+    }
+
+    private async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // foreign code does not run under the lock
+        SsbPeerOptions options = _options(_services)
+            ?? throw new InvalidOperationException("The function that was given to AddSsbConn returned no options.");
+        SsbPeer peer;
+        try
         {
-            Logger = options.Logger == NullLogger.Instance ? Logger() : options.Logger,
-            TimeProvider = options.TimeProvider == TimeProvider.System ? _services.GetService<TimeProvider>() ?? options.TimeProvider : options.TimeProvider,
-        }, cancellationToken).ConfigureAwait(false);
+            peer = await SsbPeer.StartAsync(Completed(options), cancellationToken).ConfigureAwait(false);
+        }
+        catch (ArgumentException e) when (_isConfigured)
+        {
+            throw new ArgumentException(InSection(e), e.ParamName, e);
+        }
+
         lock (_gate)
             _peer = peer;
+    }
+
+    private SsbPeerOptions Completed(SsbPeerOptions options)
+    {
+        if (options is { Folder: null, Keys: null, InMemory: false })
+        {
+            string where = _isConfigured ? "" : $", or {nameof(SsbPeerOptions)}.{nameof(SsbPeerOptions.Folder)},";
+            throw new InvalidOperationException(
+                $"The SSB peer has no folder for its identity and its address book. Set {Section}:{nameof(SsbPeerOptions.Folder)} in the configuration{where} to a folder, "
+                + $"or {Section}:{nameof(SsbPeerOptions.InMemory)} to true for a peer that is somebody new at each start.");
+        }
+
+        string root = _services.GetService<IHostEnvironment>()?.ContentRootPath is { Length: > 0 } content ? content : Environment.CurrentDirectory;
+        return options with
+        {
+            Folder = string.IsNullOrWhiteSpace(options.Folder) ? options.Folder : Path.GetFullPath(options.Folder, Path.GetFullPath(root)),
+            Sockets = options.Sockets is null ? null! // whose check says so
+                : [.. options.Sockets.Select(socket => string.IsNullOrEmpty(socket?.Path) ? socket! : socket with { Path = Path.GetFullPath(socket.Path, Path.GetFullPath(root)) })],
+            Logger = options.Logger == NullLogger.Instance ? Logger() : options.Logger,
+            TimeProvider = options.TimeProvider == TimeProvider.System ? _services.GetService<TimeProvider>() ?? options.TimeProvider : options.TimeProvider,
+        };
+    }
+
+    // A message about an option, with the path of that option if it is one that the section has.
+    private string InSection(ArgumentException e)
+    {
+        string message = SsbPeerConfiguration.WithoutParameter(e);
+        IConfigurationSection? section = _services.GetService<IConfiguration>()?.GetSection(Section);
+        string path = e.ParamName is { } name && section?.GetSection(name.Replace('.', ':')).Exists() == true ? $"{Section}:{name.Replace('.', ':')}" : Section;
+        return $"{path}: {message}";
     }
 
     async Task IHostedLifecycleService.StoppedAsync(CancellationToken cancellationToken)

@@ -53,13 +53,15 @@ public sealed record LanOptions
     {
         ArgumentNullException.ThrowIfNull(options);
         string? problem = options.Problem() ?? options.Limits.Problem();
-        return problem is null ? options : throw new ArgumentOutOfRangeException(nameof(options), problem);
+        // Those about one option alone begin with its name.
+        return problem is null ? options : throw new ArgumentOutOfRangeException(
+            problem.Split(' ') is [{ } name, "goes" or "is", ..] ? name.Split('.')[0] : nameof(options), problem);
     }
 
     private string? Problem()
     {
         if (NetworkKey is null || Limits is null || TimeProvider is null)
-            return $"{nameof(NetworkKey)}, {nameof(Limits)} and {nameof(TimeProvider)} are never null.";
+            return $"{(NetworkKey is null ? nameof(NetworkKey) : Limits is null ? nameof(Limits) : nameof(TimeProvider))} is never null.";
         if (Legacy && NormalPort == LegacyPort)
             return $"{nameof(NormalPort)} and {nameof(LegacyPort)} must differ, and both are {NormalPort}.";
         if (Interface is { Length: 0 })

@@ -25,12 +25,15 @@ namespace Ssb.Conn.Net;
 /// </remarks>
 internal static class ConnApi
 {
+    /// <summary>What strangers may call of ours, as a JavaScript peer lets them.</summary>
+    public static IReadOnlyList<string> ForStrangers { get; } = ["manifest", "conn.keeps", "conn.ping", "gossip.ping"];
+
     /// <summary>Everything for masters; for strangers what a JavaScript peer of secret-stack, ssb-master and ssb-conn lets them do, which is to read the manifest
     /// and to ping, and what else is named.</summary>
     /// <param name="masters">Who may do everything, beside our own identity.</param>
     /// <param name="strangers">What strangers may call of the host's procedures.</param>
     public static RpcAccess Access(IEnumerable<FeedId> masters, IEnumerable<string> strangers) => masters.Aggregate(
-        new RpcAccess(new RpcPermissions(["manifest", "conn.keeps", "conn.ping", "gossip.ping", .. strangers])), (access, master) => access.With(master, RpcPermissions.All));
+        new RpcAccess(new RpcPermissions([.. ForStrangers, .. strangers])), (access, master) => access.With(master, RpcPermissions.All));
 
     /// <summary>Adds <c>conn.*</c>, <c>gossip.ping</c> and <c>whoami</c> to an api.</summary>
     /// <param name="api">Where they are added.</param>

@@ -55,7 +55,7 @@ internal static class ConnArguments
     /// <summary>An end that may be given, in Unix milliseconds.</summary>
     public static DateTimeOffset? Until(RpcCall call)
     {
-        if (call.Argument(1) is not { ValueKind: not (JsonValueKind.Null or JsonValueKind.False) } until)
+        if (Plain(call, 1) is not { ValueKind: not (JsonValueKind.Null or JsonValueKind.False) } until)
             return null;
         return Number(until) is { } ms && ms >= 0 && ms <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
             ? DateTimeOffset.FromUnixTimeMilliseconds((long)ms)
@@ -63,7 +63,7 @@ internal static class ConnArguments
     }
 
     public static TimeSpan Duration(RpcCall call) =>
-        call.Argument(1) is { } duration && Number(duration) is { } ms && ms > 0 && ms <= s_longest.TotalMilliseconds
+        Plain(call, 1) is { } duration && Number(duration) is { } ms && ms > 0 && ms <= s_longest.TotalMilliseconds
             ? TimeSpan.FromMilliseconds(ms)
             : throw new RpcException("The duration should have been a number of milliseconds, above 0 and below 100 years");
 
@@ -73,7 +73,14 @@ internal static class ConnArguments
 
     private static double? Number(JsonElement value) => value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) ? number : null;
 
-    private static string? Text(RpcCall call, int index) => call.Argument(index) is { } argument ? JsonGate.TextOf(argument) : null;
+    private static string? Text(RpcCall call, int index) => Plain(call, index) is { } argument ? JsonGate.TextOf(argument) : null;
+
+    /// <summary>An argument that is no object; null if there is none. The stock command line (npm muxrpcli) adds an object with the options of
+    /// its own call behind the arguments of every call: where a procedure takes no object, that one is not there.</summary>
+    private static JsonElement? Plain(RpcCall call, int index) =>
+        call.Argument(index) is { } argument && !(argument.ValueKind == JsonValueKind.Object && index == call.Arguments.GetArrayLength() - 1)
+            ? argument
+            : null;
 
     private static PeerData Read(JsonElement data)
     {

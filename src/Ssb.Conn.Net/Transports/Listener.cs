@@ -40,6 +40,29 @@ internal sealed class Listener : IDisposable
     /// <exception cref="IOException">It is taken, or may not be had.</exception>
     public static Listener Open(string listen)
     {
+        (MultiserverRoute route, MultiserverProtocol transport, bool hasHandshake) = Read(listen, out string shown);
+        try
+        {
+            return transport.Name == "unix" ? OpenUnix(route.Path ?? "", hasHandshake) : OpenTcp(shown, transport);
+        }
+        catch (Exception e) when (e is SocketException or UnauthorizedAccessException)
+        {
+            // Of an address family that is switched off, or of a folder.
+            throw new IOException($"'{shown}' cannot be listened at: {FailureText.Of(e)}.", e);
+        }
+    }
+
+    /// <summary>Checks how a place to listen at is written. Nothing is opened.</summary>
+    /// <exception cref="FormatException">It is none.</exception>
+    public static void Check(string listen)
+    {
+        (_, MultiserverProtocol transport, _) = Read(listen, out string shown);
+        if (transport.Name != "unix")
+            ReadTcp(shown, transport);
+    }
+
+    private static (MultiserverRoute Route, MultiserverProtocol Transport, bool HasHandshake) Read(string listen, out string shown)
+    {
         ArgumentNullException.ThrowIfNull(listen);
         const string Expected = "expected something like net:127.0.0.1:8008~shs or unix:/path/socket~noauth";
         if (!MultiserverAddress.TryReadLenient(listen, out MultiserverAddress? address)) // not repeated: it may be an invite
@@ -49,25 +72,14 @@ internal sealed class Listener : IDisposable
             throw new FormatException($"A text of {listen.Length} characters is not a place to listen at; {Expected}.{hint}");
         }
 
-        listen = address.ToString();
+        listen = shown = address.ToString();
         if (address.Routes is not [{ Protocols: [{ } transport, { Name: "shs" or "noauth" } transform] }])
             throw new FormatException($"'{listen}' is not a place to listen at; {Expected}.");
         if (transform.Name == "noauth" && transport.Name != "unix")
             throw new FormatException($"'{listen}': without a handshake there are unix sockets alone, which the file system guards.");
-        try
-        {
-            return transport.Name switch
-            {
-                "net" or "ws" => OpenTcp(listen, transport),
-                "unix" => OpenUnix(address.Routes[0].Path ?? "", transform.Name == "shs"),
-                _ => throw new FormatException($"'{listen}': '{transport.Name}' is no transport that can be listened at; net, ws and unix are."),
-            };
-        }
-        catch (Exception e) when (e is SocketException or UnauthorizedAccessException)
-        {
-            // Of an address family that is switched off, or of a folder.
-            throw new IOException($"'{listen}' cannot be listened at: {FailureText.Of(e)}.", e);
-        }
+        if (transport.Name is not ("net" or "ws" or "unix"))
+            throw new FormatException($"'{listen}': '{transport.Name}' is no transport that can be listened at; net, ws and unix are.");
+        return (address.Routes[0], transport, transform.Name == "shs");
     }
 
     /// <summary>Opens a unix socket.</summary>
@@ -147,7 +159,7 @@ internal sealed class Listener : IDisposable
             TryDelete(_path);
     }
 
-    private static Listener OpenTcp(string listen, MultiserverProtocol transport)
+    private static (IPAddress Address, ushort Port) ReadTcp(string listen, MultiserverProtocol transport)
     {
         // As in a route, IPv6 stands unescaped, and in a URL in brackets.
         string[] fields = string.Join(':', transport.Data) is var text && text.StartsWith("//", StringComparison.Ordinal) ? text[2..].Split(':') : text.Split(':');
@@ -155,6 +167,12 @@ internal sealed class Listener : IDisposable
         IPAddress? address = host is "" or "localhost" ? IPAddress.Loopback : IPAddress.TryParse(host, out IPAddress? given) ? given : null;
         if (address is null || !ushort.TryParse(fields[^1], NumberStyles.None, CultureInfo.InvariantCulture, out ushort port))
             throw new FormatException($"'{listen}' needs an IP address of this machine (0.0.0.0 or :: for all) and a port, 0 for one that is free.");
+        return (address, port);
+    }
+
+    private static Listener OpenTcp(string listen, MultiserverProtocol transport)
+    {
+        (IPAddress address, ushort port) = ReadTcp(listen, transport);
         if (transport.Name == "ws" && OpenSsl.Problem is { } problem)
             throw new IOException($"'{listen}' cannot be listened at: {problem}");
         address = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;

@@ -10,6 +10,15 @@ internal static class Origins
     /// <summary>Any origin, in <see cref="PeerNetworkLimits.LocalOrigins"/>.</summary>
     public const string Any = "*";
 
+    /// <summary>The origin of pages that have none, as browsers spell it.</summary>
+    public const string None = "null";
+
+    /// <summary>Is that something that a browser may say in Origin, or <see cref="Any"/>? Else it would never be equal to what one
+    /// says.</summary>
+    public static bool IsOne(string? text) => text is Any or None
+        || (text is not null && text.Contains("://", StringComparison.Ordinal) && Uri.TryCreate(text, UriKind.Absolute, out Uri? uri)
+            && uri is { UserInfo.Length: 0, Query.Length: 0, Fragment.Length: 0, AbsolutePath: "" or "/" } && !uri.Host.Contains('*', StringComparison.Ordinal));
+
     /// <summary>Does a call come from this machine, so that whoever called could be reached by every page that its browser shows? It then
     /// comes from a loopback address, or from the very address that it calls.</summary>
     public static bool IsFromThisMachine(IPEndPoint from, IPEndPoint called) =>

@@ -22,4 +22,11 @@ public sealed record RouteOptions
     /// <summary>What times are measured with.</summary>
     /// <value>Defaults to <see cref="TimeProvider.System"/>.</value>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    internal RouteOptions Checked()
+    {
+        ArgumentNullException.ThrowIfNull(Resolve);
+        ArgumentNullException.ThrowIfNull(TimeProvider);
+        return this;
+    }
 }

@@ -30,7 +30,7 @@ public static class Transport
     public static Task<Stream> OpenAsync(MultiserverRoute route, RouteOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(route);
-        options ??= new RouteOptions();
+        options = (options ?? new RouteOptions()).Checked();
         return OpenAsync(route, dial: null, new RouteOpening
         {
             Useful = new UsefulBytes(options.TimeProvider),

@@ -36,8 +36,33 @@ internal static class ConnFile
             file = Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(file.Span));
         if (file.Span.IndexOfAnyExcept(" \t\r\n\0"u8) < 0)
             return new EntryList(isHealing: false).ToContent(); // nothing was ever written, as far as one can see
+        if (isText && HoldsNothing(file.Span))
+            return new EntryList(isHealing: false).ToContent();
         ConnFileContent content = TryReadWhole(file, s_data) ?? TryReadWhole(file, s_any) ?? Heal(file.ToArray());
         return content with { IsDamaged = content.IsDamaged || !isText };
+    }
+
+    /// <summary>Is it JSON that holds no peers: null, a number, a text, or a list of such? As in JavaScript, such a file is empty. A list of
+    /// objects may be peers that stand in the wrong place, and is read as damage.</summary>
+    private static bool HoldsNothing(ReadOnlySpan<byte> file)
+    {
+        var reader = new Utf8JsonReader(file, s_any);
+        try
+        {
+            if (!reader.Read() || reader.TokenType == JsonTokenType.StartObject)
+                return false;
+            while (reader.Read())
+            {
+                if (reader.TokenType == JsonTokenType.StartObject)
+                    return false;
+            }
+
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
     }
 
     private static ConnFileContent? TryReadWhole(ReadOnlyMemory<byte> file, JsonReaderOptions options)
@@ -144,8 +169,10 @@ internal static class ConnFile
         if (Text("address") is { } written && MultiserverAddress.TryParse(written, out MultiserverAddress? address))
             return address;
         if (old.Key is not { } key || FeedId.ReadLenient(key) is not { } feedId || Text("host") is not { Length: > 0 } host
-            || !old.TryGet("port", out JsonElement port) || port.ValueKind != JsonValueKind.Number || !port.TryGetInt32(out int number))
-            return null;
+            || !old.TryGet("port", out JsonElement port) || port.ValueKind != JsonValueKind.Number
+            || !port.TryGetDouble(out double value) || value is not (>= 0 and <= ushort.MaxValue) || Math.Floor(value) != value)
+            return null; // 8008.0 and 8.008e3 are 8008, as in JavaScript
+        int number = (int)value;
         string transport = host.StartsWith("ws:", StringComparison.Ordinal) || host.StartsWith("wss:", StringComparison.Ordinal) ? host
             : host.EndsWith(".onion", StringComparison.Ordinal) ? "onion:" + host : "net:" + host;
         return MultiserverAddress.TryParse($"{transport}:{number}~shs:{feedId.ToBase64()}", out address)

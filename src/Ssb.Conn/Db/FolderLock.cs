@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Runtime.Versioning;
 using Microsoft.Win32.SafeHandles;
@@ -17,9 +18,18 @@ internal sealed class FolderLock : IDisposable
     private const int ReadOnlyFileSystem = 30; // EROFS, the same number on Linux and macOS
     private const int MostAttempts = 10;
 
+    // The files that this process has, by their paths.
+    private static readonly ConcurrentDictionary<string, FolderLock> s_own = [];
+
     private readonly FileStream _file;
 
-    private FolderLock(FileStream file) => _file = file;
+    private readonly string _path;
+
+    private FolderLock(FileStream file, string path)
+    {
+        (_file, _path) = (file, Path.GetFullPath(path));
+        s_own[_path] = this;
+    }
 
     /// <param name="folder">The folder.</param>
     /// <remarks>On Windows it may take about a second, in which the calling thread waits.</remarks>
@@ -33,8 +43,8 @@ internal sealed class FolderLock : IDisposable
             // On Windows a virus scanner that looks at the file cannot be told from a peer, but for the time that it takes.
             FolderLock? taken = null;
             if (OperatingSystem.IsWindows())
-                HeldFile.Repeat(() => taken = new FolderLock(TryTake(path) ?? throw InUse(folder, holder: null)));
-            return taken ?? new FolderLock(TryTake(path) ?? TakeFromAnother(path, folder));
+                HeldFile.Repeat(() => taken = new FolderLock(TryTake(path) ?? throw InUse(folder, holder: null), path));
+            return taken ?? new FolderLock(TryTake(path) ?? TakeFromAnother(path, folder), path);
         }
         catch (Exception e) when (e is UnauthorizedAccessException || e.HResult == ReadOnlyFileSystem)
         {
@@ -45,7 +55,11 @@ internal sealed class FolderLock : IDisposable
     }
 
     // The file stays: to delete it would race with the next who takes it.
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        s_own.TryRemove(KeyValuePair.Create(_path, this));
+        _file.Dispose();
+    }
 
     /// <returns>null if it is locked.</returns>
     private static FileStream? TryTake(string path)
@@ -142,12 +156,17 @@ internal sealed class FolderLock : IDisposable
         return null;
     }
 
-    private static IOException InUse(string folder, string? holder) =>
-        new($"The address book in '{folder}' is in use: another process has it open{(holder is null ? "" : $" ({holder})")}. "
-            + "End that one, or use another folder.")
+    private static IOException InUse(string folder, string? holder)
+    {
+        string path = Path.GetFullPath(Path.Combine(folder, FileName));
+        bool isOurs = s_own.ContainsKey(path) || (OperatingSystem.IsLinux() && HolderOf(path, out _) == Environment.ProcessId); // by another path
+        return new($"The address book in '{folder}' is in use: "
+            + (isOurs ? "this very process has it open already. End that peer first, or use another folder."
+                : $"another process has it open{(holder is null ? "" : $" ({holder})")}. End that one, or use another folder."))
         {
             HResult = unchecked((int)0x80070020), // ERROR_SHARING_VIOLATION, what Windows says of it
         };
+    }
 
     // .NET locks what it opens: for itself alone without sharing, else together with others.
     private static FileStream? TryOpen(string path, FileShare share)

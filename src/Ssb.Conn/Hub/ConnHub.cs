@@ -563,7 +563,7 @@ public sealed class ConnHub : IAsyncDisposable
             Failed(entry, e switch
             {
                 ConnectFailedException when Cause(e, address) is not null => e,
-                ConnectFailedException failed => new ConnectFailedException(address.Hide(e.Message)) { IsLocal = failed.IsLocal, IsUnwanted = failed.IsUnwanted },
+                ConnectFailedException failed => new ConnectFailedException(address.Hide(e.Message)) { IsLocal = failed.IsLocal, IsUnwanted = failed.IsUnwanted, IsRefusedByHost = failed.IsRefusedByHost },
                 _ when timeout.IsCancellationRequested && !entry.GivenUp.IsCancellationRequested && !_closingToken.IsCancellationRequested =>
                     new ConnectFailedException($"{address} did not answer within {deadline.TotalSeconds:0.###} s.", Cause(e, address)),
                 OperationCanceledException => new ConnectFailedException($"The dial of {address} was given up.", Cause(e, address)),

@@ -9,6 +9,7 @@ namespace Ssb.Conn;
 /// options; with a seed it decides the same again. Expiry on the bench and the deadlines of dials are the business of bench and hub.</remarks>
 public sealed class ConnScheduler : IConnScheduler
 {
+    private const string RefusedByHost = "This program's own policy refused to dial it, and is asked again after a while";
     private const long Never = long.MinValue / 4;
     private const int UnevenHaste = 60; // so much shorter is the turn of one that is too many of its source: 2 minutes instead of 2 hours
 
@@ -117,6 +118,8 @@ public sealed class ConnScheduler : IConnScheduler
         string elsewhere = other is null ? "" : $"it is {HubPeer.NameOf(other.State)} by another route";
         if (!IsRunning)
             return new SchedulerOutlook(Also("The scheduler is stopped, so only a person dials"));
+        if (_plugin.HostRefusals.LeftOf(peer.Address) is { } pause)
+            return new SchedulerOutlook(Also(RefusedByHost), _time.GetUtcNow() + pause);
         if (Obstacle(peer) is { } obstacle)
             return new SchedulerOutlook(Also(obstacle));
         if (other is not null)
@@ -650,6 +653,8 @@ public sealed class ConnScheduler : IConnScheduler
             return false;
         if (_plugin.HasRules && _plugin.RuleOf(peer.Address, key) is not null)
             return false;
+        if (_plugin.HostRefusals.LeftOf(peer.Address) is not null)
+            return false;
         if (peer.Db is not null && _plugin.ProblemOf(peer.Address) is not null)
             return false; // those of the bench were asked when they came
         return kind == PeerKind.Room ? key is not { } room || _plugin.HopsTo(room) is not < 0 : HopsOf(peer) is >= 0;
@@ -663,6 +668,8 @@ public sealed class ConnScheduler : IConnScheduler
             return "This is ourselves, whom nobody here dials";
         if (_plugin.RuleOf(peer.Address, key) is { } rule)
             return rule.Kind == PeerRuleKind.Disconnect ? $"You disconnected it; it is left alone until about {rule.Until:u}" : $"It is {rule}";
+        if (_plugin.HostRefusals.LeftOf(peer.Address) is not null)
+            return RefusedByHost;
         if (key is { } named && _plugin.HopsTo(named) is < 0)
             return "It is blocked in the social graph";
         if (peer.Db is not null && _plugin.ProblemOf(peer.Address) is { } problem)

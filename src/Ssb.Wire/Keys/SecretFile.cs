@@ -20,8 +20,9 @@ public static class SecretFile
     /// <summary>Reads an identity.</summary>
     /// <exception cref="IOException">There is no such file, it is no file but a folder, a named pipe or a device, or it cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
-    /// <exception cref="FormatException">It is no SSB secret file.</exception>
-    /// <exception cref="InvalidDataException">It is too large, of an unknown curve, or its parts contradict each other.</exception>
+    /// <exception cref="FormatException">It is no SSB secret file; the message names it.</exception>
+    /// <exception cref="InvalidDataException">It is too large, of an unknown curve, or its parts contradict each other; the message names
+    /// it.</exception>
     public static KeyPair Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -36,6 +37,14 @@ public static class SecretFile
                 length = file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
 
             return Read(buffer.AsSpan(0, length));
+        }
+        catch (FormatException e)
+        {
+            throw new FormatException($"'{path}' cannot be used. {e.Message}", e);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"'{path}' cannot be used. {e.Message}", e);
         }
         finally
         {
@@ -133,8 +142,8 @@ public static class SecretFile
             if (!match)
                 throw new InvalidDataException("The SSB secret contradicts itself: its public key is not that of its private key.");
 
-            // As in ssb-keys, an `id` without its sigil counts as absent.
-            if (id is ['@', ..] && id != keys.Id.ToString())
+            // As in ssb-keys, an `id` without its sigil counts as absent, and the suffix may be missing.
+            if (id is ['@', ..] && id != keys.Id.ToString() && id + Tag != keys.Id.ToString())
                 throw new InvalidDataException("The SSB secret contradicts itself: its id is not that of its public key.");
 
             KeyPair result = keys;
@@ -203,22 +212,24 @@ public static class SecretFile
         publicKey = new FeedId(publicBytes);
     }
 
-    /// <summary>Reads <c>BASE64.ed25519</c> of as many bytes as the destination has.</summary>
+    /// <summary>Reads <c>BASE64.ed25519</c>, <c>BASE64</c>, or either with <c>@</c> in front, of as many bytes as the destination has.</summary>
     private static bool TryReadKey(in Utf8JsonReader reader, Span<byte> destination)
     {
         int base64Length = Base64.GetMaxEncodedToUtf8Length(destination.Length);
-        if (reader.TokenType != JsonTokenType.String || reader.ValueSpan.Length > 6 * (base64Length + Tag.Length))
+        if (reader.TokenType != JsonTokenType.String || reader.ValueSpan.Length > 6 * (1 + base64Length + Tag.Length))
             return false;
 
-        Span<byte> text = stackalloc byte[6 * (88 + 8)]; // a character escaped as \u00xx takes six
+        Span<byte> text = stackalloc byte[6 * (1 + 88 + 8)]; // a character escaped as \u00xx takes six
         Span<byte> decoded = stackalloc byte[Ed25519.SecretKeySize + 2];
         try
         {
-            text = text[..reader.CopyString(text)];
-            if (text.Length != base64Length + Tag.Length || !text[base64Length..].SequenceEqual(".ed25519"u8))
+            ReadOnlySpan<byte> key = text[..reader.CopyString(text)];
+            if (key.StartsWith("@"u8))
+                key = key[1..];
+            if (key.Length != base64Length && !(key.Length == base64Length + Tag.Length && key.EndsWith(".ed25519"u8)))
                 return false;
 
-            if (Base64.DecodeFromUtf8(text[..base64Length], decoded, out _, out int written) != System.Buffers.OperationStatus.Done
+            if (Base64.DecodeFromUtf8(key[..base64Length], decoded, out _, out int written) != System.Buffers.OperationStatus.Done
                 || written != destination.Length)
             {
                 return false;
@@ -282,5 +293,5 @@ public static class SecretFile
 
     private static FormatException NotASecret() => new(
         "Not an SSB secret file: expected, besides lines of comment that begin with #, one JSON object with \"public\" and "
-        + "\"private\", each base64 followed by \".ed25519\".");
+        + "\"private\", each base64, usually followed by \".ed25519\".");
 }

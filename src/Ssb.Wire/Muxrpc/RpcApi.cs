@@ -56,6 +56,19 @@ public sealed class RpcApi
         return _manifestValue;
     });
 
+    /// <summary>An api with the procedures of another one, to which more can be added. The other one stays as it is, and may be in use.</summary>
+    /// <param name="other">The other one.</param>
+    public RpcApi(RpcApi other)
+        : this()
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        lock (other._gate)
+        {
+            foreach ((string name, RpcProcedure procedure) in other._procedures)
+                _procedures.TryAdd(name, procedure); // but for the manifest, which is its own
+        }
+    }
+
     /// <summary>Nothing but <c>manifest</c>.</summary>
     internal static RpcApi Empty { get; } = new();
 

@@ -1,5 +1,6 @@
 // What ends a stream or answers a request with an error: true for a plain end, or {"message":...,"name":...,"stack":...}
 using System.Buffers;
+using System.Text;
 using System.Text.Json;
 
 namespace Ssb.Wire;
@@ -44,9 +45,10 @@ internal static class RpcErrorBody
             switch (json.ValueKind)
             {
                 case JsonValueKind.Object:
-                    return RpcException.FromRemote(Text(json, "message"u8), Text(json, "name"u8), Text(json, "stack"u8));
+                    return Of(json);
                 case JsonValueKind.String:
-                    return RpcException.FromRemote(Cut(value.AsText()));
+                    string text = value.AsText();
+                    return InText(text) ?? RpcException.FromRemote(Cut(text));
                 default:
                     return RpcException.FromRemote(null);
             }
@@ -54,6 +56,25 @@ internal static class RpcErrorBody
         catch (FormatException)
         {
             return new RpcException(RpcError.Remote, "The peer sent an error that cannot be read.");
+        }
+    }
+
+    private static RpcException Of(JsonElement json) =>
+        RpcException.FromRemote(Text(json, "message"u8), Text(json, "name"u8), Text(json, "stack"u8));
+
+    // Rust peers (kuska-ssb) send the object as a text.
+    private static RpcException? InText(string text)
+    {
+        if (!text.AsSpan().TrimStart().StartsWith("{"))
+            return null;
+        try
+        {
+            JsonElement json = RpcValue.RawJson(Encoding.UTF8.GetBytes(text)).AsJson();
+            return json.ValueKind == JsonValueKind.Object && Text(json, "message"u8) is not null ? Of(json) : null;
+        }
+        catch (FormatException)
+        {
+            return null; // it only looks like one
         }
     }
 

@@ -62,6 +62,9 @@ public sealed class RpcManifest
         return output.WrittenSpan.ToArray();
     }
 
+    /// <summary>Is that the name of a procedure, or the beginning of one?</summary>
+    internal bool Has(string name) => _types.ContainsKey(name) || _types.Keys.Any(p => p.Length > name.Length && p[name.Length] == '.' && p.StartsWith(name, StringComparison.Ordinal));
+
     internal static string NameOf(RpcProcedureType type) => s_names[(int)type];
 
     private static void Collect(JsonElement level, string prefix, Dictionary<string, RpcProcedureType> types)

@@ -10,7 +10,8 @@ public sealed record RpcOptions
     /// streams.</summary>
     public FeedId? Remote { get; init; }
 
-    /// <summary>What the peer may call. Default: <see cref="RpcPermissions.Anonymous"/>, the manifest.</summary>
+    /// <summary>What the peer may call. Each name on its lists is that of a procedure of <see cref="Api"/>, or the beginning of one. Default:
+    /// <see cref="RpcPermissions.Anonymous"/>, the manifest.</summary>
     public RpcPermissions Permissions { get; init; } = RpcPermissions.Anonymous;
 
     /// <summary>The largest body that is sent or received, in bytes. A peer that announces a larger one is cut off. Default: 8
@@ -122,6 +123,12 @@ public sealed record RpcOptions
         ArgumentNullException.ThrowIfNull(Api);
         ArgumentNullException.ThrowIfNull(Permissions);
         ArgumentNullException.ThrowIfNull(TimeProvider);
+        if (Permissions.UnknownIn(Api) is { } unknown)
+        {
+            throw new ArgumentException(
+                $"{nameof(Permissions)} has '{unknown}', which is the name of no procedure of {nameof(Api)}, and the beginning of none.", nameof(Permissions));
+        }
+
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxBodySize, 1, nameof(MaxBodySize));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(MaxBodySize, 1024 * 1024 * 1024, nameof(MaxBodySize));
         ArgumentOutOfRangeException.ThrowIfNegative(MaxOpenRequests, nameof(MaxOpenRequests));

@@ -9,6 +9,7 @@ public sealed class RpcPermissions
 {
     private readonly FrozenSet<string>? _allow;
     private readonly FrozenSet<string> _deny;
+    private RpcApi? _known; // all names are known in it
 
     /// <summary>Permissions by two lists.</summary>
     /// <param name="allow">What may be called; null for everything.</param>
@@ -24,6 +25,27 @@ public sealed class RpcPermissions
 
     /// <summary>What secret-stack lets strangers do: read the manifest.</summary>
     public static RpcPermissions Anonymous { get; } = new(allow: ["manifest"]);
+
+    /// <summary>The names on the lists that are neither those of procedures nor the beginning of any: a name that is mistyped opens nothing and,
+    /// worse, forbids nothing.</summary>
+    /// <param name="manifest">The procedures that there are.</param>
+    public IReadOnlyList<string> GetUnknownNames(RpcManifest manifest)
+    {
+        ArgumentNullException.ThrowIfNull(manifest);
+        return [.. (_allow ?? []).Concat(_deny).Distinct().Order(StringComparer.Ordinal).Where(name => !manifest.Has(name))];
+    }
+
+    /// <summary>The first name that is not known in an api, which is in use from now on; null if all are. Cheap for the api that was asked about
+    /// before.</summary>
+    internal string? UnknownIn(RpcApi api)
+    {
+        if (ReferenceEquals(this, All) || ReferenceEquals(this, Anonymous) || ReferenceEquals(Volatile.Read(ref _known), api))
+            return null;
+        if (GetUnknownNames(api.Manifest) is { Count: > 0 } unknown)
+            return unknown[0];
+        Volatile.Write(ref _known, api);
+        return null;
+    }
 
     /// <summary>The words of npm muxrpc for a call that is not permitted, or null.</summary>
     /// <param name="procedure">The dotted name; null for one that no procedure has.</param>
@@ -62,6 +84,10 @@ public sealed class RpcAccess(RpcPermissions anonymous)
 
     /// <summary>What everybody may do who has no permissions of their own.</summary>
     public RpcPermissions Anonymous { get; } = anonymous;
+
+    /// <inheritdoc cref="RpcPermissions.GetUnknownNames"/>
+    public IReadOnlyList<string> GetUnknownNames(RpcManifest manifest) =>
+        [.. _byCaller.Values.Prepend(Anonymous).SelectMany(permissions => permissions.GetUnknownNames(manifest)).Distinct()];
 
     /// <summary>The same, with other permissions for one caller.</summary>
     public RpcAccess With(FeedId caller, RpcPermissions permissions) =>

@@ -22,7 +22,7 @@ internal readonly ref struct RpcRequest
 
     public string? Type { get; private init; }
 
-    /// <summary>The JSON array; empty if there is none.</summary>
+    /// <summary>The JSON array, <c>[]</c> for null; empty if the request names no list.</summary>
     public ReadOnlySpan<byte> Arguments { get; private init; }
 
     /// <exception cref="ArgumentException">No procedure can have that name.</exception>
@@ -98,10 +98,10 @@ internal readonly ref struct RpcRequest
             else if (JsonGate.IsNamed(reader, "args"u8))
             {
                 reader.Read();
-                bool isArray = reader.TokenType == JsonTokenType.StartArray;
+                bool isArray = reader.TokenType == JsonTokenType.StartArray, isNull = reader.TokenType == JsonTokenType.Null;
                 int start = (int)reader.TokenStartIndex;
                 reader.Skip();
-                arguments = isArray ? json[start..(int)reader.BytesConsumed] : default;
+                arguments = isArray ? json[start..(int)reader.BytesConsumed] : isNull ? "[]"u8 : default; // null is none, for calls and streams alike
             }
             else
             {

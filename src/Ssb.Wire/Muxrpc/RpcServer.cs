@@ -92,14 +92,14 @@ internal sealed class RpcServer(RpcConnection connection)
         }
         catch (Exception e)
         {
-            AnswerError(number, Shown(e, procedure));
+            AnswerError(number, Shown(e, procedure, served.Ended));
             return;
         }
 
-        _ = AnswerAsync(number, procedure, arguments.Length, result); // counted by Begin and Finish, and waited for by WaitAsync
+        _ = AnswerAsync(number, procedure, arguments.Length, result, served.Ended); // counted by Begin and Finish, and waited for by WaitAsync
     }
 
-    private async Task AnswerAsync(int number, string procedure, int argumentsLength, ValueTask<RpcValue> result)
+    private async Task AnswerAsync(int number, string procedure, int argumentsLength, ValueTask<RpcValue> result, CancellationToken ended)
     {
         Begin();
         connection.Held.Add(argumentsLength);
@@ -113,7 +113,7 @@ internal sealed class RpcServer(RpcConnection connection)
         }
         catch (Exception e)
         {
-            AnswerError(number, Shown(e, procedure));
+            AnswerError(number, Shown(e, procedure, ended));
         }
         finally
         {
@@ -173,7 +173,7 @@ internal sealed class RpcServer(RpcConnection connection)
         }
         catch (Exception e)
         {
-            error = Shown(e, call.Procedure);
+            error = Shown(e, call.Procedure, stream.Ended);
         }
         finally
         {
@@ -247,11 +247,12 @@ internal sealed class RpcServer(RpcConnection connection)
         connection.Report(new RpcEvent(kind, procedure));
     }
 
-    private RpcException Shown(Exception e, string procedure)
+    private RpcException Shown(Exception e, string procedure, CancellationToken ended)
     {
         if (e is RpcException error)
             return error;
-        if (e is not OperationCanceledException)
+        // A cancellation that nobody asked for here, such as that of a time-out of the procedure's own, is a failure.
+        if (e is not OperationCanceledException || !ended.IsCancellationRequested)
             connection.Report(new RpcEvent(RpcEventKind.Failed, procedure, e));
         return new RpcException(e is OperationCanceledException ? $"{procedure} was cancelled" : $"internal error in {procedure}");
     }

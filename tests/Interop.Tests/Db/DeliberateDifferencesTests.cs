@@ -68,7 +68,7 @@ public class DeliberateDifferencesTests
     }
 
     [Theory]
-    [InlineData("[]"), InlineData("""{"net:a.example:1~noauth": {"b": 1}, "net:c.example:1~noauth" }""")]
+    [InlineData("""{"net:a.example:1~noauth": {"b": 1}, "net:c.example:1~noauth" }""")]
     [InlineData("""{"net:a.example:1~noauth": {"b": 1}} and more than ten characters""")]
     public async Task Open_DamagedFile_IsKeptOnlyHere(string text)
     {
@@ -80,7 +80,19 @@ public class DeliberateDifferencesTests
         Assert.DoesNotContain("net:a", await File.ReadAllTextAsync(Path.Combine(there.Path, "conn.json"), Cancellation), StringComparison.Ordinal);
         await using ConnDb ours = await ConnDb.OpenAsync(here.Path, cancellationToken: Cancellation);
         Assert.Equal(text, await File.ReadAllTextAsync(Path.Combine(here.Path, "conn.json.damaged"), Cancellation));
-        Assert.Equal(text == "[]" ? 0 : 1, ours.Count);
+        Assert.Equal(1, ours.Count);
+    }
+
+    [Theory]
+    [InlineData("[]"), InlineData("3"), InlineData("true")]
+    public async Task Open_JsonThatIsNoObject_IsEmptyOnBothSides(string text)
+    {
+        using TemporaryFolder there = new(), here = new();
+        foreach (TemporaryFolder folder in (TemporaryFolder[])[there, here])
+            await File.WriteAllTextAsync(Path.Combine(folder.Path, "conn.json"), text, Cancellation);
+        Assert.Equal(0, (await AskInAsync(there.Path, "[\"entries\"]"))[0].GetArrayLength());
+        await using ConnDb ours = await ConnDb.OpenAsync(here.Path, cancellationToken: Cancellation);
+        Assert.Equal((0, null), (ours.Count, ours.DamagedFile));
     }
 
     [Fact]

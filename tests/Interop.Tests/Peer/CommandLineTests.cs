@@ -55,6 +55,18 @@ public partial class CommandLineTests
         List<string> own = await RunAllAsync(ours.Path, port, peer.Id);
         Assert.Equal(await running, own);
 
+        // Names of ours: its options go behind the arguments of every call, as an object.
+        string until = "4102444800000", who = $"@{Key}.ed25519";
+        Assert.Equal("0: true ", await RunAsync(ours.Path, port, peer.Id, "conn.block", who, "--reason", "spam"));
+        Assert.Equal("0: true ", await RunAsync(ours.Path, port, peer.Id, "conn.undo", who, "--verbose"));
+        Assert.Equal("0: true ", await RunAsync(ours.Path, port, peer.Id, "conn.dismiss", who, "--hops", "3"));
+        Assert.Equal(null, Assert.Single(peer.Conn.Rules).Until);
+        Assert.Equal("0: true ", await RunAsync(ours.Path, port, peer.Id, "conn.dismiss", who, until, "--reason", "spam"));
+        Assert.Equal(DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(until, CultureInfo.InvariantCulture)), Assert.Single(peer.Conn.Rules).Until);
+        Assert.Equal("0: true ", await RunAsync(ours.Path, port, peer.Id, "conn.snooze", who, "60000", "--reason", "spam"));
+        Assert.StartsWith("0: {", await RunAsync(ours.Path, port, peer.Id, "conn.why", who, "--json"), StringComparison.Ordinal);
+        Assert.Equal("0: true ", await RunAsync(ours.Path, port, peer.Id, "conn.undo", who));
+
         // On purpose: data that are text. There each of its characters becomes a field of the peer.
         Assert.Contains("The given connection data should have been an object", await RunAsync(ours.Path, port, peer.Id, "conn.stage", Somebody, """{"type":"lan"}"""), StringComparison.Ordinal);
         // And why a dial failed.

@@ -69,6 +69,22 @@ public sealed class ConfigurationTests : HostTestBase
     [InlineData("""{ "Limits": { "RouteDeadline": "soon" } }""", "Ssb:Limits:RouteDeadline: expected a time")]
     [InlineData("""{ "Lan": "maybe" }""", "Ssb:Lan: expected true or false.")]
     [InlineData("""{ "Masters": ["me"] }""", "Ssb:Masters: ")]
+    [InlineData("""{ "Lan": { "NormalPort": 99999 } }""", "Ssb:Lan:NormalPort: NormalPort goes from 1 to 65535, and is 99999.")]
+    [InlineData("""{ "Lan": { "AnnounceInterval": "00:00:00" } }""", "Ssb:Lan:AnnounceInterval: ")]
+    [InlineData("""{ "Limits": { "MaxCallers": -1 } }""", "Ssb:Limits:MaxCallers: MaxCallers ('-1') must be greater than or equal to '0'.")]
+    [InlineData("""{ "limits": { "maxhandshakes": 0 } }""", "Ssb:limits:maxhandshakes: MaxHandshakes ('0')")]
+    [InlineData("""{ "Limits": { "HandshakeDeadline": "02:00:00" } }""", "Ssb:Limits:HandshakeDeadline: ")]
+    [InlineData("""{ "Limits": { "PolicyDeadline": "00:00:00" } }""", "Ssb:Limits:PolicyDeadline: ")]
+    [InlineData("""{ "Limits": { "SilenceDeadline": "00:00:01" } }""", "Ssb:Limits:SilenceDeadline: ")]
+    [InlineData("""{ "Limits": { "LocalOrigins": ["localhost:3000"] } }""", "Ssb:Limits:LocalOrigins: 'localhost:3000' is no origin")]
+    [InlineData("""{ "Conn": { "DefaultHops": -1 } }""", "Ssb:Conn:DefaultHops: ")]
+    [InlineData("""{ "Conn": { "Scheduler": { "RoomQuota": -1 } } }""", "Ssb:Conn:Scheduler:RoomQuota: ")]
+    [InlineData("""{ "Conn": { "Scheduler": { "CallerQuota": -1 } } }""", "Ssb:Conn:Scheduler:CallerQuota: ")]
+    [InlineData("""{ "Listen": ["net:127.0.0.1:8008~shs", "net:nowhere:1~shs"] }""", "Ssb:Listen: 'net:nowhere:1~shs' needs an IP address")]
+    [InlineData("""{ "Listen": "tcp" }""", "Ssb:Listen: 'tcp' is not a place to listen at")]
+    [InlineData("""{ "Folder": "x", "InMemory": true }""", "Ssb:InMemory: InMemory is true although there is a Folder, 'x'")]
+    [InlineData("""{ "InMemory": "yes" }""", "Ssb:InMemory: expected true or false.")]
+    [InlineData("""{ "Folder": "  " }""", "Ssb:Folder: ")]
     [InlineData("""{ "NetworkKey": "short" }""", "Ssb:NetworkKey: ")]
     public void Get_Mistake_SaysWhere(string json, string start) =>
         Assert.StartsWith(start, Assert.Throws<FormatException>(() => Read(json)).Message, StringComparison.Ordinal);
@@ -100,6 +116,20 @@ public sealed class ConfigurationTests : HostTestBase
         });
         FormatException e = await Assert.ThrowsAsync<FormatException>(() => host.StartAsync(Token));
         Assert.StartsWith("Ssb:Lisen is no setting", e.Message, StringComparison.Ordinal);
+    }
+
+    [Theory] // what only the start can know
+    [InlineData("Ssb:AllowStrangers", "typo", "Ssb:AllowStrangers: AllowStrangers has 'typo'")]
+    [InlineData("Ssb:Lan:Interface", "eth7", "Ssb: Interface and Loopback exclude each other.")]
+    public async Task AddSsbConn_SettingThatTheStartRefuses_SaysWhere(string key, string value, string start)
+    {
+        IHost host = Build(builder =>
+        {
+            builder.Configuration.AddInMemoryCollection([new("Ssb:InMemory", "true"), new("Ssb:Lan:Loopback", "true"), new(key, value)]);
+            builder.Services.AddSsbConn();
+        });
+        ArgumentException e = await Assert.ThrowsAnyAsync<ArgumentException>(() => host.StartAsync(Token));
+        Assert.StartsWith(start, e.Message, StringComparison.Ordinal);
     }
 
     private static SsbPeerOptions Read(string json) =>

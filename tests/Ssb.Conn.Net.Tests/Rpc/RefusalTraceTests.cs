@@ -15,7 +15,7 @@ public sealed class RefusalTraceTests : IAsyncDisposable
     [InlineData("policy", ConnReason.HostPolicy), InlineData("block", ConnReason.Blocked)]
     public async Task Refused_InTheHandshake_BothSidesSaySo(string kind, string reason)
     {
-        SsbPeer bob = await Start(options => options with { IsWelcome = _ => kind != "policy" }), alice = await Start();
+        SsbPeer bob = await Start(options => options with { MayConnect = (_, _) => ValueTask.FromResult(kind != "policy") }), alice = await Start();
         if (kind == "block")
             bob.Conn.Block(PeerTarget.From(alice.Id));
         await using var events = alice.Conn.Hub.Listen(Token).GetAsyncEnumerator(Token);

@@ -75,26 +75,6 @@ public sealed class ServedTests : IAsyncDisposable
     public async Task Api_OfTheHost_HasANameOfOurs_IsRefused() =>
         await Assert.ThrowsAsync<ArgumentException>(() => Start(options => options with { Api = new RpcApi().Sync("conn.stage", _ => true) }));
 
-    [Fact]
-    public async Task IsWelcome_AsksForEachCaller_ButNotForOurselves()
-    {
-        var asked = new ConcurrentQueue<FeedId>();
-        SsbPeer peer = await Start(options => options with
-        {
-            IsWelcome = who =>
-            {
-                asked.Enqueue(who);
-                return who == _other.Id;
-            },
-        });
-        using var unwelcome = KeyPair.Generate();
-        await Assert.ThrowsAsync<ConnectFailedException>(() => Connect(peer, unwelcome));
-        await Call(await Connect(peer, _other), "manifest");
-        await Call(await Connect(peer, _own), "whoami");
-        Assert.Equal([unwelcome.Id, _other.Id], asked);
-        Assert.Equal(1, peer.Network.Counters.Unwelcome);
-    }
-
     [Theory]
     [InlineData(true), InlineData(false)]
     public async Task OnConnected_Throws_IsLogged_AndTheConnectionStands(bool atOnce)

@@ -220,15 +220,6 @@ public sealed class SsbPeerTests : IAsyncDisposable
         string Outlook() => Assert.Single(alice.Conn.Why(Somebody).Routes).Outlook;
     }
 
-    [Fact]
-    public async Task IsWelcome_HostRefuses_CallerStaysOutside()
-    {
-        SsbPeer bob = await Start(1, options => options with { IsWelcome = _ => false });
-        SsbPeer alice = await Start(0);
-        await Assert.ThrowsAsync<ConnectFailedException>(() => alice.Conn.ConnectAsync(bob.Addresses[0], cancellationToken: Token));
-        Assert.Equal(0, bob.Conn.Hub.Count);
-    }
-
     public async ValueTask DisposeAsync()
     {
         await Disposal.AllAsync(_open);

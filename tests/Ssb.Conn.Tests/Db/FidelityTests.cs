@@ -140,6 +140,16 @@ public class FidelityTests
         Assert.Equal(route is null ? [] : [$"{route}~shs:{Given.Base64(1)}"], db.Addresses());
     }
 
+    [Theory] // as JavaScript spells numbers: one is a port if it is whole, however it is written
+    [InlineData("8008", true), InlineData("8008.0", true), InlineData("8.008e3", true), InlineData("80080e-1", true)]
+    [InlineData("8008.5", false), InlineData("-1", false), InlineData("65536", false), InlineData("1e400", false), InlineData("\"8008\"", false)]
+    public async Task Open_GossipWithAPortOfAnySpelling_TakesItOver(string port, bool isPort)
+    {
+        using var folder = new DbFolder(gossip: $$"""[{"host":"a.example","port":{{port}},"key":"{{Given.FeedId(1)}}"}]""");
+        await using ConnDb db = await folder.OpenAsync();
+        Assert.Equal(isPort ? [$"net:a.example:8008~shs:{Given.Base64(1)}"] : [], db.Addresses());
+    }
+
     [Theory]
     [InlineData("[{]"), InlineData("{}"), InlineData("null"), InlineData(""), InlineData("7"), InlineData("[7,null,[],{}]")]
     public async Task Open_GossipOfNothing_IsEmpty_AndStaysAsItIs(string gossip)

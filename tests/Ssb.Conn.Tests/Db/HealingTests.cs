@@ -28,9 +28,9 @@ public class HealingTests
         { "a closing brace too many", s_whole + "}", [0, 1, 2, 3, 4] },
         { "Windows line ends, cut off", s_whole[..Inside(3)].Replace("\n", "\r\n", StringComparison.Ordinal), [0, 1, 2] },
         { "an array of it", $"[{s_whole}]", [0, 1, 2, 3, 4] },
-        { "an array", "[]", [] },
-        { "a number", "17", [] },
-        { "null", "null", [] },
+        { "an array of an object", "[{\"address\": \"net:a.example:1~noauth\"}]", [] },
+        { "two values", "null null", [] },
+        { "an array without its end", "[", [] },
         { "a word", "x", [] },
         { "a comment", "// of a person\n" + s_whole, [0, 1, 2, 3, 4] },
         { "too deep an entry", Replace(Inside(2), 0, $"\"deep\": {new string('[', 20_000)}{new string(']', 20_000)}, "), [0, 1, 3, 4] },
@@ -54,6 +54,24 @@ public class HealingTests
         Assert.Null(again.DamagedFile); // it is healed
         Assert.Equal(survive.Length, again.Count);
         Assert.Equal(["conn.json", "conn.json.damaged", "conn.lock"], Directory.GetFiles(folder.Path).Select(Path.GetFileName).Order());
+    }
+
+    [Theory] // as there, where the entries of such a value are none, or no peers
+    [InlineData("[]"), InlineData("null"), InlineData("3"), InlineData("\"x\""), InlineData("true"), InlineData(" [ ]\n"), InlineData("\uFEFFnull"), InlineData("[1, \"x\", [null]]")]
+    public async Task Open_JsonThatIsNoObject_IsEmptyAndNoDamage(string text)
+    {
+        using var folder = new DbFolder(text);
+        await using (ConnDb db = await folder.OpenAsync())
+        {
+            Assert.Equal(0, db.Count);
+            Assert.Null(db.DamagedFile);
+            Assert.Equal(text.TrimStart('\uFEFF'), folder.Text); // nothing is written before something changes
+            db.Set(Given.Address(1));
+        }
+
+        Assert.Equal(["conn.json", "conn.lock"], Directory.GetFiles(folder.Path).Select(Path.GetFileName).Order());
+        await using ConnDb again = await folder.OpenAsync();
+        Assert.Equal(1, again.Count);
     }
 
     [Fact]

@@ -683,7 +683,7 @@ public class WhyTruthTests : PluginTestBase
         conn.NoteRefusal(null, null, "nobody");
         Assert.Throws<ArgumentNullException>(() => conn.NoteRefusal(null, from, null!));
         await conn.DisposeAsync();
-        conn.NoteRefusal(Given.FeedId(1), from, "too late"); // throws nothing
+        Assert.Throws<ObjectDisposedException>(() => conn.NoteRefusal(Given.FeedId(1), from, "too late"));
     }
 
     [Fact]

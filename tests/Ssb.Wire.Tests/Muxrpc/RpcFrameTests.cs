@@ -74,7 +74,10 @@ public class RpcFrameTests
     [InlineData("""{"name":["\u0077hoami"],"args":[]}""", "me")]
     [InlineData("""{"name":["args"],"args":[{"x":[1,"]"]}]}""", """[{"x":[1,"]"]}]""")]
     [InlineData("""{"name":["whoami"],"args":{}}""", "invalid request, args should be array")]
+    [InlineData("""{"name":["whoami"],"args":"x"}""", "invalid request, args should be array")]
     [InlineData("""{"name":["whoami"]}""", "invalid request, args should be array")]
+    [InlineData("""{"name":["whoami"],"args":null}""", "me")] // as for streams
+    [InlineData("""{"name":["args"],"args":null}""", "[]")]
     [InlineData("""["whoami"]""", "invalid request, args should be array")]
     [InlineData("""true""", "invalid request, args should be array")]
     [InlineData("""{"name":[],"args":[]}""", "no async:")]
@@ -93,6 +96,35 @@ public class RpcFrameTests
         Assert.Contains(answer, body, StringComparison.Ordinal);
         await peer.SendAsync(2, 2, """{"name":["whoami"],"args":[]}""");
         Assert.Equal((1, -2, "me"), await peer.ReceiveAsync());
+    }
+
+    [Theory]
+    [InlineData("[]"), InlineData("null"), InlineData(null)]
+    public async Task Stream_ArgumentsOfAnyShape_IsOpened(string? arguments)
+    {
+        await using var peer = new RpcRawPeer(s_options);
+        await peer.SendAsync(8 | 2, 7, $$"""{"name":["two"],{{(arguments is null ? "" : $"\"args\":{arguments},")}}"type":"source"}""");
+        Assert.Equal((8 | 2, -7, "0"), await peer.ReceiveAsync());
+    }
+
+    [Theory] // what a peer may send where a call fails: as JavaScript, as a text, and as Rust peers, which send the object as a text
+    [InlineData(2, """{"name":"TypeError","message":"no such blob","stack":"s"}""", "no such blob", "TypeError")]
+    [InlineData(1, """{"name":"Error","message":"no such blob","stack":""}""", "no such blob", "Error")]
+    [InlineData(2, """ "{\"name\":\"Error\",\"message\":\"no such blob\"}" """, "no such blob", "Error")]
+    [InlineData(2, """ " {\"message\":\"no such blob\"}" """, "no such blob", null)]
+    [InlineData(1, "no such blob", "no such blob", null)]
+    [InlineData(1, """{"name":"Error"}""", """{"name":"Error"}""", null)] // a text that says nothing else
+    [InlineData(1, """{"message":7}""", """{"message":7}""", null)]
+    [InlineData(1, """{"message":"x" """, """{"message":"x" """, null)]
+    [InlineData(1, """["message"]""", """["message"]""", null)]
+    public async Task Error_OfAnyShape_IsShownAsItsMessage(int flags, string body, string message, string? name)
+    {
+        await using var peer = new RpcRawPeer(s_options);
+        Task<RpcValue> call = peer.Connection.CallAsync("blobs.get");
+        Assert.Equal(1, (await peer.ReceiveAsync()).Request);
+        await peer.SendAsync(4 | flags, -1, body);
+        RpcException e = await Assert.ThrowsAsync<RpcException>(() => call.Guarded());
+        Assert.Equal((message, message, name), (e.Message, e.RemoteMessage, e.RemoteName));
     }
 
     [Theory]
