@@ -197,7 +197,7 @@ public class WhyTruthTests : PluginTestBase
         if (state == "disconnecting")
         {
             connection!.CloseTakes = closing.Task;
-            conn.DisconnectAsync(Given.Address(1)).Forget();
+            conn.Hub.DisconnectAsync(Given.Address(1)).Forget(); // a program's doing: whom a person disconnects is left alone
         }
 
         conn.Remember(Given.Address(1, "11"), OfType("pub"));
