@@ -85,9 +85,14 @@ public class RpcRefusedStreamTests
         Assert.Equal(-9, request);
         Assert.Contains("too many open requests", body, StringComparison.Ordinal);
         await peer.SendAsync(Stream, 9, """{"name":["whoami"],"args":[],"type":"duplex"}""");
+        await peer.SendAsync(2, 11, """{"name":["whoami"],"args":[],"type":"async"}""");
+        (int _, request, body) = await peer.ReceiveAsync(); // the item has been read, too
+        Assert.Equal(-11, request);
+        Assert.Contains("too many open requests", body, StringComparison.Ordinal);
         hold.SetResult();
         for (int i = 1; i <= 8; i++)
             Assert.InRange(-(await peer.ReceiveAsync()).Request, 1, 8);
+        Patience.Until(() => peer.Connection.Exchanges.Count == 0);
         await peer.SendAsync(2, 10, """{"name":["whoami"],"args":[],"type":"async"}""");
         Assert.Equal((1, -10, "me"), await peer.ReceiveAsync());
     }
