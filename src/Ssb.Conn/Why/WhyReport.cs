@@ -85,7 +85,7 @@ public sealed record WhyReport(PeerTarget Subject, FeedId? FeedId, int? Hops, Pe
         if (Rule is not null)
             yield return $"It is {Rule}, since {Rule.Since:u}.";
         if (Routes.Count == 0 && !IsOurselves)
-            yield return History.Count == 0 ? "Nothing is known of it now." : "It is neither connected, nor on the bench, nor in the address book.";
+            yield return History.Any(note => note.What == "refused") ? "It is neither connected, nor on the bench, nor in the address book." : "Nothing is known of it now.";
         foreach (WhyRoute route in Routes)
             yield return $"  {route}";
         foreach (PeerNote note in History)

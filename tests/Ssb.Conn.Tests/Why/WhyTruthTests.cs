@@ -908,7 +908,7 @@ public class WhyTruthTests : PluginTestBase
         conn.Block(Given.Peer(1));
         conn.Dismiss(Given.Peer(2), Given.Start.AddDays(1));
         Assert.Equal(
-            [$"{Given.FeedId(1)}.", "It is blocked, since 2023-11-14 22:13:20Z.", "It is neither connected, nor on the bench, nor in the address book.", "  2023-11-14 22:13:20Z blocked", ""],
+            [$"{Given.FeedId(1)}.", "It is blocked, since 2023-11-14 22:13:20Z.", "Nothing is known of it now.", "  2023-11-14 22:13:20Z blocked", ""],
             conn.Why(Given.Peer(1)).ToString().Split(Environment.NewLine));
         Assert.Equal("  2023-11-14 22:13:20Z dismissed until 2023-11-15 22:13:20Z", conn.Why(Given.Peer(2)).ToString().Split(Environment.NewLine)[3]);
     }
