@@ -185,7 +185,7 @@ internal sealed class ConnectionLimits(PeerNetworkOptions options)
 
             // Asked here: many could enter while there were few connections, and some when there was no room.
             if (!HasRoom_NeedsLock(place.Source))
-                {
+            {
                 return _connected >= options.Limits.MaxCallers ? $"{Callers(_connected)} connected, the most that may be"
                     : $"{Callers(options.Limits.MaxCallersPerSource)} connected from where it called, the most that may be";
             }

@@ -8,7 +8,7 @@ namespace Ssb.Conn;
 /// and runs a scheduler. Modelled on npm ssb-conn 6.0.4; what differs stands in docs/differences-from-js.md.</para>
 /// <para>Stage through it rather than through <see cref="Staging"/>: it asks who may come, and remembers why.</para>
 /// <para>Once closed, its streams end and its methods throw <see cref="ObjectDisposedException"/>, before they look at what they are given. Only
-/// <see cref="StopAsync"/> and the three that notify it find nothing to do, and its properties still answer.</para>
+/// <see cref="StopAsync"/>, <see cref="NoteRefusal"/> and the three that notify it find nothing to do, and its properties still answer.</para>
 /// </remarks>
 public sealed class ConnPlugin : IAsyncDisposable
 {

@@ -15,6 +15,8 @@ public interface IPeerNetwork
     /// nothing.</param>
     /// <param name="cancellationToken">Ends it; the stream then ends, or throws <see cref="OperationCanceledException"/>.</param>
     /// <returns>Each caller that is welcome, once it is connected.</returns>
+    /// <remarks>Whom an implementation refuses by itself after the handshake, for want of room for instance, it tells by
+    /// <see cref="ConnPlugin.NoteRefusal"/>, so that <see cref="ConnPlugin.Why"/> knows.</remarks>
     IAsyncEnumerable<IPeerConnection> AcceptAsync(Func<FeedId, bool> isWelcome, CancellationToken cancellationToken);
 
     /// <summary>Why this network can never dial an address, whatever happens: none of its routes has a transport that is known here, says

@@ -524,7 +524,7 @@ public class ControlTests
     [InlineData("\"rule\":{\"kind\":\"block\",\"since\":1000,\"until\":2000}", "T.", "It is blocked since 1970-01-01 00:00:01Z, until 1970-01-01 00:00:02Z.", "Nothing is known of it now.")]
     [InlineData("\"rule\":{\"kind\":\"dismiss\",\"since\":1000}", "T.", "It is dismissed since 1970-01-01 00:00:01Z.", "Nothing is known of it now.")]
     [InlineData("\"history\":[{\"at\":1000,\"what\":\"refused\",\"reason\":\"no room\",\"source\":\"pub:x\"}]", "T.", "It is neither connected, nor on the bench, nor in the address book.", "  1970-01-01 00:00:01Z refused: no room (told of by pub:x)")]
-    [InlineData("\"history\":[{\"at\":1000,\"what\":\"blocked\",\"reason\":\"blocked until x\"}]", "T.", "It is neither connected, nor on the bench, nor in the address book.", "  1970-01-01 00:00:01Z blocked until x")]
+    [InlineData("\"history\":[{\"at\":1000,\"what\":\"blocked\",\"reason\":\"blocked until x\"}]", "T.", "Nothing is known of it now.", "  1970-01-01 00:00:01Z blocked until x")]
     [InlineData("\"routes\":[{\"address\":\"net:h:1\",\"where\":\"remembered\",\"outlook\":\"X\",\"retryAt\":1000,\"retryBy\":2000}]", "T.", "  net:h:1 is remembered. X (about 1970-01-01 00:00:01Z, by 1970-01-01 00:00:02Z at the latest).")]
     [InlineData("\"routes\":[{\"address\":\"net:h:1\",\"where\":\"remembered\",\"outlook\":\"X\",\"retryAt\":1000}]", "T.", "  net:h:1 is remembered. X (about 1970-01-01 00:00:01Z at the earliest).")]
     [InlineData("\"routes\":[{\"address\":\"net:h:1\",\"where\":\"remembered\",\"outlook\":\"X\",\"retryBy\":2000}]", "T.", "  net:h:1 is remembered. X (by 1970-01-01 00:00:02Z at the latest).")]

@@ -14,7 +14,7 @@ public class EveryCallTests : PluginTestBase
     [
         nameof(IDisposable.Dispose), nameof(IAsyncDisposable.DisposeAsync), nameof(ConnStaging.Close), nameof(ConnHub.ResetAsync),
         nameof(ConnPlugin.StopAsync), nameof(ConnPlugin.NotifyDownload), nameof(ConnPlugin.NotifyNetworkChangeAsync),
-        nameof(ConnPlugin.NotifyWakeUpAsync),
+        nameof(ConnPlugin.NotifyWakeUpAsync), nameof(ConnPlugin.NoteRefusal),
         nameof(ConnHub.Keeps), nameof(ConnHub.TryUpdate), nameof(ConnHub.TryJoin), nameof(ConnHub.StartDisconnect),
     ];
 
@@ -279,6 +279,7 @@ public class EveryCallTests : PluginTestBase
 
     private static object? Usual(ParameterInfo parameter) => parameter.HasDefaultValue ? parameter.DefaultValue
         : parameter.ParameterType == typeof(PeerData) ? PeerData.Empty
+        : parameter.ParameterType == typeof(FeedId?) ? Given.FeedId(1)
         : parameter.ParameterType == typeof(TimeSpan) ? TimeSpan.FromHours(1)
         : parameter.ParameterType == typeof(MultiserverAddress) ? Given.Address(1)
         : parameter.ParameterType == typeof(FeedId) ? Given.FeedId(1)

@@ -35,7 +35,11 @@ internal static class WhyText
 
         JsonElement[] routes = [.. JsonText.List(report, "routes")], history = [.. JsonText.List(report, "history")];
         if (routes.Length == 0 && !IsPeerItself(report))
-            yield return history.Length == 0 ? "Nothing is known of it now." : "It is neither connected, nor on the bench, nor in the address book.";
+        {
+            bool wasRefused = history.Any(note => JsonText.Of(note, "what") == "refused");
+            yield return wasRefused ? "It is neither connected, nor on the bench, nor in the address book." : "Nothing is known of it now.";
+        }
+
         foreach (JsonElement route in routes)
             yield return TerminalText.Clean("  " + Route(route));
         foreach (JsonElement note in history)

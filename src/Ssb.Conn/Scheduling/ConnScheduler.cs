@@ -248,7 +248,7 @@ public sealed class ConnScheduler : IConnScheduler
         if (_options.IsFairToSources)
             turns.Begin(ofKind.Where(p => !p.IsCaller).Select(p => _plugin.SourceOf(p.Address)), Math.Max(0, Now() - Volatile.Read(ref _lastLook)));
         (int place, bool isCertain) = QueuePlace.Of(asked, due, turns, _options.IsFairToSources, Now());
-        return (place, isCertain && (_options.IsFairToSources || place == 1)); // else luck decides who goes first
+        return (place, isCertain && (_options.IsFairToSources || due.Count <= 1)); // else luck decides who goes first
     }
 
     private static string Ordinal(int number) => $"{number:N0}" + (number % 100 is >= 11 and <= 13 ? "th" : (number % 10) switch { 1 => "st", 2 => "nd", 3 => "rd", _ => "th" });

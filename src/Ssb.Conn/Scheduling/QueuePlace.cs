@@ -43,7 +43,7 @@ internal static class QueuePlace
             {
                 place++;
                 if (peer.Address == asked.Address || (peer.FeedId is { } taker && taker == asked.FeedId))
-                    return (place, isCertain || place == 1);
+                    return (place, isCertain);
                 turns.Had(peer.ToldAs, now);
             }
 

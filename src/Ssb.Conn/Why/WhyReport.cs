@@ -86,7 +86,7 @@ public sealed record WhyReport(PeerTarget Subject, FeedId? FeedId, int? Hops, Pe
             yield return Rule.Kind == PeerRuleKind.Disconnect ? $"You disconnected it at {Rule.Since:u}; it is left alone until about {Rule.Until:u}."
                 : $"It is {Rule}, since {Rule.Since:u}.";
         if (Routes.Count == 0 && !IsOurselves)
-            yield return History.Count == 0 ? "Nothing is known of it now." : "It is neither connected, nor on the bench, nor in the address book.";
+            yield return History.Any(note => note.What == "refused") ? "It is neither connected, nor on the bench, nor in the address book." : "Nothing is known of it now.";
         foreach (WhyRoute route in Routes)
             yield return $"  {route}";
         foreach (PeerNote note in History)

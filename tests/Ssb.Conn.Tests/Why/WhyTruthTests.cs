@@ -106,6 +106,7 @@ public class WhyTruthTests : PluginTestBase
 
     [Theory]
     [InlineData(120, "120th", "119 others go before it"), InlineData(2, "2nd", "1 other goes before it"), InlineData(3, "3rd", "2 others go before it")]
+    [InlineData(13, "13th", "12 others go before it"), InlineData(12, "12th", "11 others go before it"), InlineData(22, "22nd", "21 others go before it")]
     [InlineData(11, "11th", "10 others go before it"), InlineData(21, "21st", "20 others go before it"), InlineData(112, "112th", "111 others go before it")]
     public async Task Queue_Place_IsHowManyAreDialledBefore(int place, string ordinal, string others)
     {
@@ -155,6 +156,75 @@ public class WhyTruthTests : PluginTestBase
         Seconds(60);
         MultiserverAddress[] order = [.. Network.Dials.Skip(dials).Select(d => d.Address).Distinct()];
         Assert.True(Array.IndexOf(order, Given.Address(1)) >= 0);
+    }
+
+    [Fact]
+    public async Task Queue_AsManyAsThereAreSlots_KeepTheirLatestTime()
+    {
+        Unreachable();
+        ConnPlugin conn = await Open(s_on with { Scheduler = s_unbounded with { PeerQuota = 2 } });
+        conn.Stage(Given.Address(1), OfType("internet"));
+        AssertDialled(1, within: 3);
+        conn.Stage(Given.Address(2), OfType("internet"));
+        WhyRoute route = Ask(conn, Given.Peer(1));
+        Assert.Equal(("It is left alone for a while", 2), (route.Outlook, route.Place)); // there is a slot for each
+        Assert.NotNull(route.RetryBy);
+        int dials = Dials(1);
+        Time.RunFor(route.RetryBy!.Value - Time.GetUtcNow());
+        Assert.True(Dials(1) > dials);
+    }
+
+    [Fact]
+    public async Task Queue_ThatFailedTogether_NeitherGoesBeforeTheOther()
+    {
+        Unreachable();
+        ConnPlugin conn = await Open(s_on with { Scheduler = s_unbounded });
+        conn.Stage(Given.Address(1), OfType("internet"));
+        conn.Stage(Given.Address(2), OfType("internet"));
+        AssertDialled(1, within: 3);
+        Assert.Equal((1, 1), (Dials(1), Dials(2)));
+        Assert.Equal((1, 1), (Ask(conn, Given.Peer(1)).Place, Ask(conn, Given.Peer(2)).Place));
+    }
+
+    [Fact]
+    public async Task Queue_OurselvesTakeNoPlace()
+    {
+        ConnPlugin conn = await Open(s_on);
+        Seconds(1);
+        conn.Remember(Given.Address(0), OfType("pub"));
+        conn.Remember(Given.Address(1), OfType("pub"));
+        Assert.Equal(("To be dialled next", 1, null, null), Seen(conn, 1));
+    }
+
+    [Fact]
+    public async Task Queue_OfSeveralSourcesWithoutASlot_IsNotToldAsCertain()
+    {
+        Reachable();
+        ConnPlugin conn = await Open(s_on with { Scheduler = new SchedulerOptions { PeerQuota = 1 } });
+        conn.Stage(Given.Address(1), OfType("internet"), "pub:many");
+        AssertDialled(1, within: 3);
+        conn.Stage(Given.Address(2), OfType("internet"), "pub:many");
+        conn.Stage(Given.Address(3), OfType("internet"), "room:few");
+        Assert.Equal("The only slot for peers is taken; it waits for its turn, as about the 1st", Ask(conn, Given.Peer(3)).Outlook);
+        Assert.Equal("The only slot for peers is taken; it waits for its turn, as about the 2nd", Ask(conn, Given.Peer(2)).Outlook);
+        Seconds(2 * 3_600); // until the turn of the first is over; then neither has had more than the other
+        Assert.Equal(2, Network.Dials.Count);
+        Assert.Contains(Network.Dials[1].Address, new List<MultiserverAddress> { Given.Address(2), Given.Address(3) });
+    }
+
+    [Fact]
+    public async Task Routes_ThatAreAsGood_SayThatEitherMayBe()
+    {
+        Unreachable();
+        ConnPlugin conn = await Open(s_on);
+        conn.Remember(Given.Address(1, "11"), OfType("pub"));
+        conn.Remember(Given.Address(1, "12"), OfType("pub"));
+        foreach (string host in (string[])["11", "12"])
+            Assert.Equal("To be dialled next, by this route or another", Ask(conn, Given.Peer(1), Given.Address(1, host)).Outlook);
+        Seconds(60);
+        WhyRoute[] routes = [.. conn.Why(Given.Peer(1)).Routes];
+        Assert.All(routes, r => Assert.Matches("by this route or another$|^Another route", r.Outlook));
+        Assert.Equal(2, Network.Dials.Select(d => d.Address).Distinct().Count());
     }
 
     [Fact]
@@ -838,7 +908,7 @@ public class WhyTruthTests : PluginTestBase
         conn.Block(Given.Peer(1));
         conn.Dismiss(Given.Peer(2), Given.Start.AddDays(1));
         Assert.Equal(
-            [$"{Given.FeedId(1)}.", "It is blocked, since 2023-11-14 22:13:20Z.", "It is neither connected, nor on the bench, nor in the address book.", "  2023-11-14 22:13:20Z blocked", ""],
+            [$"{Given.FeedId(1)}.", "It is blocked, since 2023-11-14 22:13:20Z.", "Nothing is known of it now.", "  2023-11-14 22:13:20Z blocked", ""],
             conn.Why(Given.Peer(1)).ToString().Split(Environment.NewLine));
         Assert.Equal("  2023-11-14 22:13:20Z dismissed until 2023-11-15 22:13:20Z", conn.Why(Given.Peer(2)).ToString().Split(Environment.NewLine)[3]);
     }

@@ -107,7 +107,8 @@ public class WhyWordsTests
     {
         Assert.Equal(words, note.ToString());
         WhyReport report = Report() with { History = [note] };
-        Assert.Equal([$"{Key}.", "It is neither connected, nor on the bench, nor in the address book.", $"  {words}", ""], Lines(report));
+        string nowhere = note.What == "refused" ? "It is neither connected, nor on the bench, nor in the address book." : "Nothing is known of it now.";
+        Assert.Equal([$"{Key}.", nowhere, $"  {words}", ""], Lines(report));
         Assert.Equal([$"{Key}.", $"  {Address} is staged. X.", $"  {wordsBesideItsRoute}", ""], Lines(report with { Routes = [Route("staged")] }));
         Assert.Equal($"  {words}", Lines(report with { Routes = [Route("staged"), Route("nowhere")] })[3]);
         Assert.Equal($$"""{"subject":"{{Key}}","key":"{{Key}}","routes":[],"history":[{{json}}]}""", report.ToJson());
