@@ -19,7 +19,7 @@ public sealed class OptionsTests : HostTestBase
     [
         Of(Unhurried.Peer with { Keys = s_keys }, async o => await (await SsbPeer.StartAsync(o, Token)).DisposeAsync()),
         Of(Unhurried.Network(s_keys), async o => await PeerNetwork.Open(o).DisposeAsync()),
-        Of(new PeerNetworkLimits(), async o => await PeerNetwork.Open(Unhurried.Network(s_keys) with { Limits = o }).DisposeAsync()),
+        Of(Unhurried.Limits, async o => await PeerNetwork.Open(Unhurried.Network(s_keys) with { Limits = o }).DisposeAsync()),
         Of(new LanOptions(), async o => await new LanDiscovery(o).DisposeAsync()),
         Of(new LanLimits(), async o => await new LanDiscovery(new LanOptions { Limits = o }).DisposeAsync()),
         Of(new RouteOptions(), async o => await (await Transport.OpenAsync(MultiserverAddress.Parse("net:127.0.0.1:1~noauth").Routes[0], o, Token)).DisposeAsync()),
@@ -148,6 +148,16 @@ public sealed class OptionsTests : HostTestBase
         RpcConnection rpc = (await other.ConnectAsync(peer.Addresses[0], Token)).Rpc;
         await rpc.CallAsync("echo", cancellationToken: Token);
         await Assert.ThrowsAsync<RpcException>(() => rpc.CallAsync("conn.dbPeers", cancellationToken: Token));
+    }
+
+    [Fact] // the working directory of a test is that of all, and is not changed
+    public void Checked_RelativeFolders_AreThoseOfTheWorkingDirectoryNow()
+    {
+        SsbPeerOptions peer = (Unhurried.Peer with { Folder = "deep/peer", Sockets = [new ListeningSocket("socket")] }).Checked();
+        Assert.Equal((Path.GetFullPath("deep/peer"), Path.GetFullPath("socket")), (peer.Folder, peer.Sockets[0].Path));
+        Assert.Equal(Path.GetFullPath("x"), (Unhurried.Conn with { Folder = "x" }).Checked().Folder);
+        PeerNetworkLimits limits = Unhurried.Limits with { Rpc = Unhurried.Limits.Rpc with { ReserveFolder = "r" } };
+        Assert.Equal(Path.GetFullPath("r"), (Unhurried.Network(s_keys) with { Limits = limits }).Checked().Limits.Rpc.ReserveFolder);
     }
 
     [Fact]
