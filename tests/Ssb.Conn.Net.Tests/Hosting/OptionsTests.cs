@@ -61,7 +61,7 @@ public sealed class OptionsTests : HostTestBase
         Type[] all = [.. new[] { typeof(SsbPeer), typeof(ConnPlugin), typeof(ConnStaging), typeof(RpcApi) }.SelectMany(t => t.Assembly.GetExportedTypes())
             .Where(t => t.Name.EndsWith("Options", StringComparison.Ordinal) || t.Name.EndsWith("Limits", StringComparison.Ordinal))];
         Assert.Equal(all.Select(t => t.Name).Append(nameof(ListeningSocket)).Order(), s_all.Select(a => a.Options.GetType().Name).Order());
-        Assert.True(Members.Count() > 30);
+        Assert.True(Members.Count > 30);
     }
 
     [Theory]
