@@ -252,6 +252,29 @@ public sealed class OptionsTests : HostTestBase
     }
 
     [Fact]
+    public async Task Start_PortOfAPeerOfThisProcess_SaysThatItIsThisProcess()
+    {
+        SsbPeer first = await StartPeer();
+        int port = first.Addresses[0].Routes[0].Port!.Value; // it listens for TCP
+        SsbPeerOptions second = Unhurried.Peer with { Listen = [$"net:127.0.0.1:{port}~shs"] };
+        IOException e = await Assert.ThrowsAsync<IOException>(() => SsbPeer.StartAsync(second, Token));
+        Assert.Equal($"'net:127.0.0.1:{port}~shs' cannot be listened at: another listener of this very process has TCP port {port}.", e.Message);
+        await first.DisposeAsync();
+        await StartPeer(second);
+    }
+
+    [Fact]
+    public async Task Start_SocketOfAPeerOfThisProcess_SaysThatItIsThisProcess()
+    {
+        Needs.UnixSockets();
+        Directory.CreateDirectory(Folder);
+        SsbPeerOptions options = Unhurried.Peer with { Sockets = [new ListeningSocket(Path.Combine(Folder, "socket"))] };
+        await StartPeer(options);
+        IOException e = await Assert.ThrowsAsync<IOException>(() => SsbPeer.StartAsync(options, Token));
+        Assert.Equal($"The socket '{Path.Combine(Folder, "socket")}' cannot be listened at: another listener of this very process is there.", e.Message);
+    }
+
+    [Fact]
     public async Task Start_DamagedSecret_NamesItsFile()
     {
         Directory.CreateDirectory(Folder);
