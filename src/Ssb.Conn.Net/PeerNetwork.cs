@@ -335,8 +335,18 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     {
         if (who == _options.Keys.Id)
             return true;
-        if (_welcome?.Invoke(who) == false)
+        try
+        {
+            if (_welcome?.Invoke(who) == false)
+                return false;
+        }
+        catch (Exception e)
+        {
+            // The host's social graph, say.
+            _states.Happened("whom the manager lets in", $"Whether {who}, who calls, may come in could not be found out. The peer is refused.", e, LogLevel.Error);
             return false;
+        }
+
         if (!_policy.IsThere
             || await _policy.RefusalOfAsync(new ConnectionAttempt(who, from, ConnectionDirection.Incoming), cancellationToken).ConfigureAwait(false) is not { } refusal)
             return true;

@@ -12,6 +12,9 @@ internal sealed class Listener : IDisposable
 {
     private const int Backlog = 512;
 
+    private static readonly Lock s_gate = new();
+    private static readonly List<Listener> s_open = []; // of this process; under s_gate
+
     private readonly Socket _socket;
     private readonly string _transport;
     private readonly string? _path; // of a unix socket
@@ -23,6 +26,8 @@ internal sealed class Listener : IDisposable
         _transport = transport;
         HasHandshake = hasHandshake;
         _path = path;
+        lock (s_gate)
+            s_open.Add(this);
     }
 
     /// <summary>Do callers shake hands? Else they are trusted, as whoever may open the file is.</summary>
@@ -154,6 +159,8 @@ internal sealed class Listener : IDisposable
 
     public void Dispose()
     {
+        lock (s_gate)
+            s_open.Remove(this);
         _socket.Dispose();
         if (_path is not null)
             TryDelete(_path);
@@ -173,8 +180,8 @@ internal sealed class Listener : IDisposable
     private static Listener OpenTcp(string listen, MultiserverProtocol transport)
     {
         (IPAddress address, ushort port) = ReadTcp(listen, transport);
-        if (transport.Name == "ws" && OpenSsl.Problem is { } problem)
-            throw new IOException($"'{listen}' cannot be listened at: {problem}");
+        if (transport.Name == "ws" && OpenSsl.Problem is { } noTls)
+            throw new IOException($"'{listen}' cannot be listened at: {noTls}");
         address = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
         var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
@@ -188,7 +195,10 @@ internal sealed class Listener : IDisposable
         catch (SocketException e)
         {
             socket.Dispose();
-            throw new IOException($"'{listen}' cannot be listened at: {PortProblem.Of($"TCP port {port}", port, e)}.", e);
+            string problem = e.SocketErrorCode == SocketError.AddressAlreadyInUse && IsOpen(l => l.Place?.Bound.Port == port)
+                ? $"another listener of this very process has TCP port {port}"
+                : PortProblem.Of($"TCP port {port}", port, e);
+            throw new IOException($"'{listen}' cannot be listened at: {problem}.", e);
         }
         catch
         {
@@ -233,11 +243,21 @@ internal sealed class Listener : IDisposable
     internal static IOException Unbound(string path, SocketException e)
     {
         if (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
-            return new IOException($"The socket '{path}' cannot be listened at: another program listens there.", e);
+        {
+            string who = IsOpen(l => l._path is { } own && Path.GetFullPath(own) == Path.GetFullPath(path)) ? "another listener of this very process is" : "another program listens";
+            return new IOException($"The socket '{path}' cannot be listened at: {who} there.", e);
+        }
+
         if (OwnFiles.FolderProblem(Path.GetDirectoryName(Path.GetFullPath(path))!) is { } problem) // a file is in a folder
             return new IOException($"The socket '{path}' cannot be made: {problem}", e);
         // Files can be made there, and sockets cannot: FAT, some network shares and folders of virtual machines.
         return new NoUnixSocketException($"There can be no socket '{path}': its file system has none ({FailureText.Of(e)}).", e);
+    }
+
+    private static bool IsOpen(Predicate<Listener> isIt)
+    {
+        lock (s_gate)
+            return s_open.Exists(isIt);
     }
 
     private static void TryDelete(string path)

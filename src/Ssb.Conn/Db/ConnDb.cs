@@ -86,6 +86,7 @@ public sealed class ConnDb : IAsyncDisposable
         ArgumentException.ThrowIfNullOrEmpty(folder);
         options = (options ?? new ConnDbOptions()).Checked();
         cancellationToken.ThrowIfCancellationRequested();
+        folder = Path.GetFullPath(folder); // whatever becomes of the working directory
         OwnFiles.CreateFolder(folder);
         FolderLock? folderLock = await Task.Run(() => FolderLock.Take(folder), CancellationToken.None).ConfigureAwait(false); // it may wait
         try

@@ -69,8 +69,8 @@ public sealed class RpcApi
         }
     }
 
-    /// <summary>Nothing but <c>manifest</c>.</summary>
-    internal static RpcApi Empty { get; } = new();
+    /// <summary>Nothing but <c>manifest</c>. It is in use from the beginning: it is that of all who have none.</summary>
+    internal static RpcApi Empty { get; } = MakeEmpty();
 
     /// <summary>The names and types of all that was added. Freezes the api.</summary>
     public RpcManifest Manifest
@@ -122,6 +122,13 @@ public sealed class RpcApi
     {
         ArgumentNullException.ThrowIfNull(procedure);
         return Add(name, new(RpcProcedureType.Duplex) { Duplex = procedure });
+    }
+
+    private static RpcApi MakeEmpty()
+    {
+        var empty = new RpcApi();
+        empty.Freeze();
+        return empty;
     }
 
     internal RpcProcedure? Find(string name) => Freeze().GetValueOrDefault(name);

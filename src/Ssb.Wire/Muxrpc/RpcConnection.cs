@@ -100,6 +100,8 @@ public sealed class RpcConnection : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(stream);
         options ??= new RpcOptions();
         options.Validate();
+        if (options.ReserveFolder is { } folder && !Path.IsPathFullyQualified(folder))
+            options = options with { ReserveFolder = Path.GetFullPath(folder) }; // whatever becomes of the working directory
         var connection = new RpcConnection(stream, options);
         WireMetrics.CountConnections(+1);
         connection._watch.Start();

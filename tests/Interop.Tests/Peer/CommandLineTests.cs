@@ -60,7 +60,7 @@ public partial class CommandLineTests
         Assert.Equal("0: true ", await RunAsync(ours.Path, port, peer.Id, "conn.block", who, "--reason", "spam"));
         Assert.Equal("0: true ", await RunAsync(ours.Path, port, peer.Id, "conn.undo", who, "--verbose"));
         Assert.Equal("0: true ", await RunAsync(ours.Path, port, peer.Id, "conn.dismiss", who, "--hops", "3"));
-        Assert.Equal(null, Assert.Single(peer.Conn.Rules).Until);
+        Assert.Null(Assert.Single(peer.Conn.Rules).Until);
         Assert.Equal("0: true ", await RunAsync(ours.Path, port, peer.Id, "conn.dismiss", who, until, "--reason", "spam"));
         Assert.Equal(DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(until, CultureInfo.InvariantCulture)), Assert.Single(peer.Conn.Rules).Until);
         Assert.Equal("0: true ", await RunAsync(ours.Path, port, peer.Id, "conn.snooze", who, "60000", "--reason", "spam"));

@@ -19,7 +19,7 @@ public sealed class OptionsTests : HostTestBase
     [
         Of(Unhurried.Peer with { Keys = s_keys }, async o => await (await SsbPeer.StartAsync(o, Token)).DisposeAsync()),
         Of(Unhurried.Network(s_keys), async o => await PeerNetwork.Open(o).DisposeAsync()),
-        Of(new PeerNetworkLimits(), async o => await PeerNetwork.Open(Unhurried.Network(s_keys) with { Limits = o }).DisposeAsync()),
+        Of(Unhurried.Limits, async o => await PeerNetwork.Open(Unhurried.Network(s_keys) with { Limits = o }).DisposeAsync()),
         Of(new LanOptions(), async o => await new LanDiscovery(o).DisposeAsync()),
         Of(new LanLimits(), async o => await new LanDiscovery(new LanOptions { Limits = o }).DisposeAsync()),
         Of(new RouteOptions(), async o => await (await Transport.OpenAsync(MultiserverAddress.Parse("net:127.0.0.1:1~noauth").Routes[0], o, Token)).DisposeAsync()),
@@ -61,7 +61,7 @@ public sealed class OptionsTests : HostTestBase
         Type[] all = [.. new[] { typeof(SsbPeer), typeof(ConnPlugin), typeof(ConnStaging), typeof(RpcApi) }.SelectMany(t => t.Assembly.GetExportedTypes())
             .Where(t => t.Name.EndsWith("Options", StringComparison.Ordinal) || t.Name.EndsWith("Limits", StringComparison.Ordinal))];
         Assert.Equal(all.Select(t => t.Name).Append(nameof(ListeningSocket)).Order(), s_all.Select(a => a.Options.GetType().Name).Order());
-        Assert.True(Members.Count() > 30);
+        Assert.True(Members.Count > 30);
     }
 
     [Theory]
@@ -148,6 +148,16 @@ public sealed class OptionsTests : HostTestBase
         RpcConnection rpc = (await other.ConnectAsync(peer.Addresses[0], Token)).Rpc;
         await rpc.CallAsync("echo", cancellationToken: Token);
         await Assert.ThrowsAsync<RpcException>(() => rpc.CallAsync("conn.dbPeers", cancellationToken: Token));
+    }
+
+    [Fact] // the working directory of a test is that of all, and is not changed
+    public void Checked_RelativeFolders_AreThoseOfTheWorkingDirectoryNow()
+    {
+        SsbPeerOptions peer = (Unhurried.Peer with { Folder = "deep/peer", Sockets = [new ListeningSocket("socket")] }).Checked();
+        Assert.Equal((Path.GetFullPath("deep/peer"), Path.GetFullPath("socket")), (peer.Folder, peer.Sockets[0].Path));
+        Assert.Equal(Path.GetFullPath("x"), (Unhurried.Conn with { Folder = "x" }).Checked().Folder);
+        PeerNetworkLimits limits = Unhurried.Limits with { Rpc = Unhurried.Limits.Rpc with { ReserveFolder = "r" } };
+        Assert.Equal(Path.GetFullPath("r"), (Unhurried.Network(s_keys) with { Limits = limits }).Checked().Limits.Rpc.ReserveFolder);
     }
 
     [Fact]
@@ -239,6 +249,29 @@ public sealed class OptionsTests : HostTestBase
         await StartPeer(Options);
         IOException e = await Assert.ThrowsAsync<IOException>(() => SsbPeer.StartAsync(Options, Token));
         Assert.Equal($"The address book in '{Folder}' is in use: this very process has it open already. End that peer first, or use another folder.", e.Message);
+    }
+
+    [Fact]
+    public async Task Start_PortOfAPeerOfThisProcess_SaysThatItIsThisProcess()
+    {
+        SsbPeer first = await StartPeer();
+        int port = first.Addresses[0].Routes[0].Port!.Value; // it listens for TCP
+        SsbPeerOptions second = Unhurried.Peer with { Listen = [$"net:127.0.0.1:{port}~shs"] };
+        IOException e = await Assert.ThrowsAsync<IOException>(() => SsbPeer.StartAsync(second, Token));
+        Assert.Equal($"'net:127.0.0.1:{port}~shs' cannot be listened at: another listener of this very process has TCP port {port}.", e.Message);
+        await first.DisposeAsync();
+        await StartPeer(second);
+    }
+
+    [Fact]
+    public async Task Start_SocketOfAPeerOfThisProcess_SaysThatItIsThisProcess()
+    {
+        Needs.UnixSockets();
+        Directory.CreateDirectory(Folder);
+        SsbPeerOptions options = Unhurried.Peer with { Sockets = [new ListeningSocket(Path.Combine(Folder, "socket"))] };
+        await StartPeer(options);
+        IOException e = await Assert.ThrowsAsync<IOException>(() => SsbPeer.StartAsync(options, Token));
+        Assert.Equal($"The socket '{Path.Combine(Folder, "socket")}' cannot be listened at: another listener of this very process is there.", e.Message);
     }
 
     [Fact]

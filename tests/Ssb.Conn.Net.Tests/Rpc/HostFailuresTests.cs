@@ -110,6 +110,17 @@ public sealed class HostFailuresTests : IAsyncDisposable
         Patience.Until(() => plugin.Hub.Get(_other.Id) is not null);
     }
 
+    [Fact]
+    public async Task SocialGraph_ThrowsForACaller_IsLogged_AndTheCallerIsRefused()
+    {
+        SsbPeer peer = await Start(options => options with { Conn = options.Conn with { SocialGraph = new BrokenGraph() } });
+        await Assert.ThrowsAsync<ConnectFailedException>(() => ConnectAsync(peer));
+        Patience.Until(() => _log.All.Any(l => l.Level == LogLevel.Error));
+        LogLine line = Assert.Single(_log.All, l => l.Level == LogLevel.Error);
+        Assert.Contains(_other.Id.ToString(), line.Text, StringComparison.Ordinal);
+        Assert.Contains("the disk is on fire", line.Everything, StringComparison.Ordinal);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await Disposal.AllAsync(_open);
@@ -122,9 +133,16 @@ public sealed class HostFailuresTests : IAsyncDisposable
     private static async IAsyncEnumerable<RpcValue> FailingAsync()
     {
         await Task.Yield();
-        if (Environment.TickCount64 >= 0)
+        if (DateTimeOffset.UnixEpoch.Year == 1970) // always, which the compiler does not know
             throw Failure();
         yield return 1;
+    }
+
+    private sealed class BrokenGraph : ISocialGraph
+    {
+        public bool IsLoaded => true;
+
+        public int? HopsTo(FeedId feedId) => throw Failure();
     }
 
     private async Task<SsbPeer> Start(Func<SsbPeerOptions, SsbPeerOptions> with)

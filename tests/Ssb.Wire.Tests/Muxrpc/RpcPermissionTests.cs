@@ -51,6 +51,38 @@ public class RpcPermissionTests
         Assert.Equal(refusal, permissions.Refusal(procedure, procedure.Replace('.', ',')));
     }
 
+    [Theory]
+    [InlineData("conn.stage whoami", "", null), InlineData("conn", "take", null), InlineData(null, "conn.connect", null), InlineData("manifest", "", null)]
+    [InlineData("conn.stages", "", "conn.stages"), InlineData("con", "", "con"), InlineData("conn.", "", "conn."), InlineData(null, "whoareyou", "whoareyou")]
+    [InlineData("conn.stage.deep", "", "conn.stage.deep"), InlineData("", "b a", "a")]
+    public void Start_NameThatNoProcedureHas_IsAnErrorThatNamesIt(string? allow, string deny, string? unknown)
+    {
+        RpcApi api = Api;
+        var permissions = new RpcPermissions(allow?.Split(' ', StringSplitOptions.RemoveEmptyEntries), deny.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(unknown, permissions.GetUnknownNames(api.Manifest) is [var first, ..] ? first : null);
+        var options = new RpcOptions { Api = api, Permissions = permissions };
+        for (int i = 0; i < 2; i++) // what was found is remembered
+        {
+            ArgumentException? e = Record.Exception(options.Validate) as ArgumentException;
+            Assert.Equal(unknown is null ? null : $"Permissions has '{unknown}', which is the name of no procedure of Api, and the beginning of none. (Parameter 'Permissions')", e?.Message);
+        }
+
+        Assert.Throws<ArgumentException>((options with { Permissions = new RpcPermissions(["whoami"]), Api = new RpcApi() }).Validate); // of another api
+    }
+
+    [Fact]
+    public void Copy_OfAnApi_HasItsProcedures_AndAManifestOfItsOwn()
+    {
+        RpcApi api = Api;
+        _ = api.Manifest; // in use
+        RpcApi copy = new RpcApi(api).Sync("more", _ => "more");
+        Assert.Equal(api.Manifest.Procedures.Keys.Append("more").Order(), copy.Manifest.Procedures.Keys.Order());
+        Assert.Throws<InvalidOperationException>(() => api.Sync("more", _ => "more"));
+        Assert.DoesNotContain("more", api.Manifest.Procedures.Keys);
+        Assert.Throws<ArgumentException>(() => new RpcApi(api).Sync("whoami", _ => "me"));
+        Assert.Throws<InvalidOperationException>(() => new RpcOptions().Api.Sync("more", _ => "more")); // that of all who have none
+    }
+
     [Fact]
     public async Task AllowedButUnknownOrOfAnotherType_IsNotThere()
     {
