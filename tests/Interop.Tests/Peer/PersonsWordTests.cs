@@ -55,7 +55,7 @@ public sealed class PersonsWordTests : IAsyncDisposable
         SsbPeer ours = Keep(await OurPeer.StartAsync(_own.Path, _keys, options => options with
         {
             Masters = [_clientKeys.Id],
-            Conn = options.Conn with { DisconnectHold = hold, Scheduler = new SchedulerOptions { Interval = TimeSpan.FromMilliseconds(200) } },
+            Conn = options.Conn with { DisconnectHold = hold, Staging = new StagingOptions(), Scheduler = new SchedulerOptions { Interval = TimeSpan.FromMilliseconds(200) } },
         }));
         RpcPeer client = Keep(await RpcPeer.StartAsync(Client));
         await client.DoAsync("client", new { @as = "ours", address = ours.Addresses[0].Text });
