@@ -317,17 +317,27 @@ public sealed class ConnPlugin : IAsyncDisposable
         ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(address);
         FeedId? feedId = address.FeedId ?? FeedId.ReadLenient(data?.Key);
-        if (PeerSource.IsOwn(source))
-            EndHold(address, feedId); // a person has changed her mind
+        bool isPerson = PeerSource.IsOwn(source);
+        if (isPerson)
+            EndHold(address, feedId); // she has changed her mind
         bool isBlocked = IsBlocked(address, feedId);
         if (isBlocked)
             Note("refused", address, feedId, ConnReason.Blocked, source);
         string? refusal = isBlocked ? $"{feedId?.ToString() ?? address.ToString()} is blocked."
             : Hub.Get(address) is null ? Refuses(address, feedId, source)
             : null;
-        return refusal is not null
-            ? Task.FromException<IPeerConnection>(new ConnectFailedException(refusal))
-            : Hub.ConnectAsync(address, data, ConnReason.Requested, cancellationToken);
+        if (refusal is not null)
+            return Task.FromException<IPeerConnection>(new ConnectFailedException(refusal));
+        Task<IPeerConnection> connecting = Hub.ConnectAsync(address, data, ConnReason.Requested, cancellationToken);
+        return isPerson && feedId is null && _holds.Any ? EndHoldOnceConnectedAsync(connecting) : connecting;
+    }
+
+    // Whom an address that names nobody leads to is known only then.
+    private async Task<IPeerConnection> EndHoldOnceConnectedAsync(Task<IPeerConnection> connecting)
+    {
+        IPeerConnection connection = await connecting.ConfigureAwait(false);
+        EndHold(null, connection.FeedId);
+        return connection;
     }
 
     /// <summary>Ends a connection or a dial, because a person or a program asked for it. The scheduler then leaves the peer alone for

@@ -51,6 +51,29 @@ public class RoomInteropTests
 
     [Theory]
     [InlineData(RoomKind.JavaScript1), InlineData(RoomKind.Ours2)]
+    public async Task Invite_WithTheConstantOfRooms1_AllSeeEachOther_AndAGuestDoesNotSeeItself(RoomKind kind)
+    {
+        await using RoomScene scene = await RoomScene.StartAsync(kind);
+        SsbPeer alice = await scene.StartOursAsync(), bob = await scene.StartOursAsync(), guest = await scene.StartOursAsync();
+        Attendant carol = await scene.StartTheirsAsync(1);
+        var invite = MultiserverAddress.Parse($"{scene.Address.Text}:SSB+Room+PSK3TLYC2T86EHQCUHBUHASCASE18JBV24=");
+        foreach (SsbPeer peer in (SsbPeer[])[alice, bob])
+            await scene.EnterAsync(peer, invite);
+        await scene.EnterAsync(carol);
+        scene.UntilStaged(alice, bob.Id, carol.Id);
+        scene.UntilStaged(bob, alice.Id, carol.Id);
+        await scene.UntilStagedAsync(carol, 0, alice.Id, bob.Id);
+        Assert.Contains(Ours, await scene.ReachAsync(alice, bob.Id));
+
+        byte[] seed = [.. Enumerable.Repeat((byte)77, KeyPair.SeedSize)];
+        using KeyPair keys = KeyPair.FromSeed(seed);
+        await scene.EnterAsync(guest, MultiserverAddress.Parse($"{scene.Address.Text}:{Convert.ToBase64String(seed)}"));
+        scene.UntilStaged(guest, alice.Id, bob.Id, carol.Id);
+        scene.UntilStaged(alice, carol.Id, keys.Id); // with bob it is connected
+    }
+
+    [Theory]
+    [InlineData(RoomKind.JavaScript1), InlineData(RoomKind.Ours2)]
     public async Task Room_KilledAndRestarted_AttendantsComeBackByThemselves(RoomKind kind)
     {
         await using RoomScene scene = await RoomScene.StartAsync(kind);

@@ -54,6 +54,21 @@ public class RpcFromJavaScriptTests
         }
     }
 
+    [Theory]
+    [InlineData("source"), InlineData("sink"), InlineData("duplex")]
+    public async Task Stream_RefusedHundredsOfTimes_TheNextCallIsAnswered(string type)
+    {
+        await using Pair pair = await Pair.StartAsync();
+        for (int i = 0; i < 300; i++)
+        {
+            JsonElement refused = await pair.Peer.DoAsync("call", new { on = pair.On, type, name = "test.nothing", raw = true, open = true });
+            Assert.DoesNotContain("too many", refused.GetRawText(), StringComparison.Ordinal);
+        }
+
+        Assert.Equal(0, pair.Rpc.Exchanges.Count);
+        RpcSpecs.AssertTold(RpcSpecs.Kinds[0].Told, (await pair.CallAsync("async", "test.give", [JsonElement.Parse(RpcSpecs.Kinds[0].Spec)])).GetProperty("value").GetRawText());
+    }
+
     [Fact]
     public async Task Call_LargestBody_ComesAndOneByteMoreIsAnErrorOfThatCall()
     {

@@ -23,10 +23,16 @@ internal sealed class RpcPeer : IAsyncDisposable
     /// <summary>Starts one. It listens when this returns.</summary>
     /// <param name="seed">Gives its identity.</param>
     /// <param name="masters">Who may call everything; everybody else may read the manifest.</param>
-    public static async Task<RpcPeer> StartAsync(int seed, params FeedId[] masters)
+    public static Task<RpcPeer> StartAsync(int seed, params FeedId[] masters) => StartAsync(seed, isQuiet: false, masters);
+
+    /// <summary>Starts one that answers pings, and never pings.</summary>
+    /// <inheritdoc cref="StartAsync(int, FeedId[])" path="/param"/>
+    public static Task<RpcPeer> StartQuietAsync(int seed, params FeedId[] masters) => StartAsync(seed, isQuiet: true, masters);
+
+    private static async Task<RpcPeer> StartAsync(int seed, bool isQuiet, FeedId[] masters)
     {
         string modules = await NodeModules.GetAsync();
-        string options = JsonSerializer.Serialize(new { seed, port = FreePorts.Tcp(), master = masters.Select(id => id.ToString()) });
+        string options = JsonSerializer.Serialize(new { seed, port = FreePorts.Tcp(), master = masters.Select(id => id.ToString()), quiet = isQuiet });
         var process = new PeerProcess(
             LineProcess.Start(["node", "rpc-peer.js", options], NodeModules.Scripts, ("NODE_PATH", modules)), TestContext.Current.CancellationToken);
         JsonElement ready = await process.FindAsync(line => line.TryGetProperty("ready", out _));

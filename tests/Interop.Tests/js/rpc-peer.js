@@ -1,5 +1,5 @@
 // A JavaScript peer with procedures of every type (rpc-plugin.js), driven over line-JSON; on loopback only.
-// node rpc-peer.js '{"seed":1,"port":PORT,"master":[ID...]}' serves with secret-stack; says {"ready":ID,"address":ADDRESS}.
+// node rpc-peer.js '{"seed":1,"port":PORT,"master":[ID...]}' (with "quiet":true it answers pings and never pings) serves with secret-stack; says {"ready":ID,"address":ADDRESS}.
 // A wish {"do":NAME,"id":ID,...} is answered by {ID:ANSWER}, the failure of an answer by {ID:{"error":...}}. Wishes: see below.
 const options = JSON.parse(process.argv[2])
 const pull = require('pull-stream')
@@ -11,11 +11,16 @@ const { make, tell, tellEnd } = require('./rpc-values')
 
 const say = require('./say')
 const keys = ssbKeys.generate('ed25519', Buffer.alloc(32, options.seed))
+// A gossip.ping that answers, and never serves in turn.
+const answer = () => {
+  const clocks = Pushable()
+  return { source: clocks, sink: pull.drain(() => clocks.push(Date.now()), () => clocks.end()) }
+}
 const plugin = (name, manifest, create) => ({ name, version: '1.0.0', manifest, permissions: {}, init: create })
 const ssb = require('secret-stack')({ appKey: caps.shs, caps })
   .use(require('ssb-master'))
   .use(plugin('test', manifest, () => procedures(say)))
-  .use(plugin('gossip', { ping: 'duplex' }, () => ({ ping: (opts) => require('pull-ping')({ timeout: opts && opts.timeout }) })))({
+  .use(plugin('gossip', { ping: 'duplex' }, () => ({ ping: (opts) => options.quiet ? answer() : require('pull-ping')({ timeout: opts && opts.timeout }) })))({
     keys,
     caps,
     master: options.master || [],

@@ -172,7 +172,7 @@ public class PersonsWordTests : PluginTestBase
     }
 
     [Theory]
-    [InlineData("connect"), InlineData("another route"), InlineData("undo"), InlineData("undo address")]
+    [InlineData("connect"), InlineData("another route"), InlineData("nameless route"), InlineData("undo"), InlineData("undo address")]
     public async Task Disconnect_PersonConnectsOrUndoes_EndsTheHold(string how)
     {
         Reachable();
@@ -190,6 +190,11 @@ public class PersonsWordTests : PluginTestBase
                 break;
             case "undo address":
                 Assert.True(conn.Undo(PeerTarget.From(Given.Address(1))));
+                break;
+            case "nameless route":
+                Network.Answer = address => new TestConnection(Given.FeedId(1), address);
+                await conn.ConnectAsync("net:10.0.0.9:8008~noauth").Guarded();
+                Network.Connections[^1].End();
                 break;
             default:
                 await conn.ConnectAsync(Given.Address(1, how == "connect" ? "10" : "12")).Guarded();
