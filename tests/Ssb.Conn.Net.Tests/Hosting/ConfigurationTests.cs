@@ -45,6 +45,11 @@ public sealed class ConfigurationTests : HostTestBase
     }
 
     [Fact]
+    public void Get_MastersAsUris_AreThePeers() => Assert.Equal(
+        [FeedId.Parse(Master), FeedId.Parse(Master)],
+        Read("""{ "Masters": ["ssb:feed/ed25519/pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=", "ssb:feed/classic/pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0="] }""").Masters);
+
+    [Fact]
     public void Get_WhatIsNotThereOrEmpty_KeepsItsDefault()
     {
         SsbPeerOptions defaults = new();
@@ -68,7 +73,7 @@ public sealed class ConfigurationTests : HostTestBase
     [InlineData("""{ "Limits": { "MaxCallers": "many" } }""", "Ssb:Limits:MaxCallers: expected a whole number.")]
     [InlineData("""{ "Limits": { "RouteDeadline": "soon" } }""", "Ssb:Limits:RouteDeadline: expected a time")]
     [InlineData("""{ "Lan": "maybe" }""", "Ssb:Lan: expected true or false.")]
-    [InlineData("""{ "Masters": ["me"] }""", "Ssb:Masters: ")]
+    [InlineData("""{ "Masters": ["me"] }""", "Ssb:Masters: "), InlineData("""{ "Masters": ["ssb:message/sha256/pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0="] }""", "Ssb:Masters: ")]
     [InlineData("""{ "NetworkKey": "short" }""", "Ssb:NetworkKey: ")]
     public void Get_Mistake_SaysWhere(string json, string start) =>
         Assert.StartsWith(start, Assert.Throws<FormatException>(() => Read(json)).Message, StringComparison.Ordinal);
