@@ -421,6 +421,47 @@ public class ControlTests
         }
     }
 
+    // That of the folder is nothing that was typed.
+    [Theory]
+    [InlineData("not a secret", 1, "the secret"), InlineData("{\"private\":\"hunter2\"}", 1, "the secret"), InlineData(null, 1, "neither 'socket' nor 'secret'")]
+    public async Task Find_SecretOfTheFolderIsDamaged_IsAFailure(string? text, int expected, string said)
+    {
+        string folder = SocketFolder.Create("ssb-conn-test");
+        try
+        {
+            if (text is not null)
+                await File.WriteAllTextAsync(Path.Combine(folder, "secret"), text, TestContext.Current.CancellationToken);
+            (int code, string output, string error) = await Cli.RunAsync("staged", "--path", folder);
+            Assert.Equal((expected, ""), (code, output));
+            Assert.Contains(said, error, StringComparison.Ordinal);
+            Assert.DoesNotContain("hunter2", error, StringComparison.Ordinal);
+        }
+        finally
+        {
+            TestFolder.Delete(folder);
+        }
+    }
+
+    [Fact]
+    public async Task Find_SecretThatCannotBeRead_IsAFailure()
+    {
+        string folder = Directory.CreateTempSubdirectory("ssb-conn-test").FullName; // a folder is no file, whoever asks
+        await using var peer = new PeerStandIn();
+        try
+        {
+            foreach (string[] command in (string[][])[["staged", "--remote", peer.Address, "--secret", folder], ["ping", peer.Address, "--secret", folder], ["discover", "--announce", peer.Address, "--secret", folder]])
+            {
+                (int code, string output, string error) = await Cli.RunAsync(command);
+                Assert.Equal((1, ""), (code, output));
+                Assert.Contains($"--secret '{folder}': ", error, StringComparison.Ordinal);
+            }
+        }
+        finally
+        {
+            TestFolder.Delete(folder);
+        }
+    }
+
     // After the handshake, where it knows who we are, and before.
     [Theory]
     [InlineData(true, "closed the connection at once: it is full, or does not want us"), InlineData(false, "is full")]

@@ -123,7 +123,7 @@ internal sealed class StartRun
         catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException or FormatException or InvalidDataException)
         {
             string hint = e is UnauthorizedAccessException || !Directory.Exists(folder) ? " Name another folder with --path DIR" : "";
-            throw new FailedException($"the peer cannot run: {e.Message}{hint}", e);
+            throw new FailedException($"the peer cannot run: {(e is SocketException ? $"{FailureText.Of(e)}." : e.Message)}{hint}", e);
         }
     }
 
