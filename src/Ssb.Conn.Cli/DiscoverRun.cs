@@ -42,7 +42,7 @@ internal static class DiscoverRun
         }
         catch (Exception e) when (e is IOException or SocketException)
         {
-            Complain([e.Message]);
+            Complain([FailureText.Of(e)]);
             return ExitCode.Failure;
         }
 

@@ -163,18 +163,6 @@ public sealed class SsbPeer : IAsyncDisposable
         }
     }
 
-    private static void NoteRefusal(ConnPlugin conn, FeedId who, MultiserverAddress? address, string reason)
-    {
-        try
-        {
-            conn.NoteRefusal(who, address, reason);
-        }
-        catch (ObjectDisposedException) when (conn.IsClosed)
-        {
-            // Nobody asks any more.
-        }
-    }
-
     // Whoever made it, it is not changed: another program may have its reasons, and a person can do it.
     private static void WarnOfOthers(string path, ILogger logger)
     {

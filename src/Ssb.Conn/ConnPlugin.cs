@@ -59,7 +59,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         Hub.WhyLeftAlone = (address, feedId) => RuleOf(address, feedId)?.ToString();
         Hub.KeepsPathOf = address => options.Scheduler.KeepsPathsOfStrangers || Db.Get(address) is not null || SourceOf(address) is null;
         Hub.WasConnected = _failures.WasConnected;
-        Hub.Refused = (address, feedId, why) => KeepRefusal(feedId, address, why.TrimEnd('.'));
+        Hub.Refused = (address, feedId, why) => NoteRefusal(feedId, address, why.TrimEnd('.'));
         Staging.Left = OnLeft;
         States = new StateLog(options.Logger, options.TimeProvider);
         _scheduler = options.MakeScheduler?.Invoke(this) ?? new ConnScheduler(this, options.Scheduler);
@@ -608,7 +608,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         if (!may)
         {
             Budget.CountRoom();
-            KeepRefusal(room.FeedId, room, "it is not dialled for a tunnel that no person asked for: its autoconnect is false");
+            NoteRefusal(room.FeedId, room, "it is not dialled for a tunnel that no person asked for: its autoconnect is false");
         }
 
         return may;
@@ -636,7 +636,7 @@ public sealed class ConnPlugin : IAsyncDisposable
         if (refusal is null)
             return Hub.ConnectAsync(address, null, ConnReason.Tunnel, isRequested, cancellationToken);
         Budget.CountRoom();
-        KeepRefusal(address.FeedId, address, $"a tunnel through it was not opened: {refusal.TrimEnd('.')}");
+        NoteRefusal(address.FeedId, address, $"a tunnel through it was not opened: {refusal.TrimEnd('.')}");
         return Task.FromException<IPeerConnection>(new ConnectFailedException(refusal));
     }
 
@@ -687,7 +687,7 @@ public sealed class ConnPlugin : IAsyncDisposable
     }
 
     /// <summary>Notes for <see cref="Why"/> that a peer was refused that somebody else sent here, such as a caller for whom there is no room. For networks, and
-    /// for hosts that refuse peers. Quick and thread-safe.</summary>
+    /// for hosts that refuse peers. Quick, thread-safe and without effect once the manager is closed.</summary>
     /// <param name="feedId">Who was refused, as its handshake has proved; null if that is not known.</param>
     /// <param name="address">Where it is, or where its call came from; null if that is not known. If <paramref name="feedId"/> is null, too, there is nobody to
     /// note it of, and nothing happens.</param>
@@ -696,17 +696,10 @@ public sealed class ConnPlugin : IAsyncDisposable
     /// <remarks>Kept apart from what else happened, of <see cref="ConnPluginOptions.HistoryPeers"/> peers and <see cref="ConnPluginOptions.HistoryNotes"/> refusals
     /// each, the latest: strangers who call with ever new keys push out only each other. A caller that is refused before its handshake has not said who it is, and
     /// cannot be noted.</remarks>
-    /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public void NoteRefusal(FeedId? feedId, MultiserverAddress? address, string reason)
     {
-        ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(reason);
-        KeepRefusal(feedId, address, reason);
-    }
-
-    private void KeepRefusal(FeedId? feedId, MultiserverAddress? address, string reason)
-    {
-        if (feedId is null && address is null)
+        if (IsClosed || (feedId is null && address is null))
             return;
         // One of the two is there.
         PeerTarget subject = (feedId ?? address!.FeedId) is { } known ? PeerTarget.From(known) : PeerTarget.From(address!);
@@ -855,7 +848,7 @@ public sealed class ConnPlugin : IAsyncDisposable
             : feedId == _options.OwnFeedId ? ConnReason.Ourselves
             : null;
         if (refusal is not null)
-            KeepRefusal(feedId, null, refusal == ConnReason.Ourselves ? refusal : CountCaller(refusal));
+            NoteRefusal(feedId, null, refusal == ConnReason.Ourselves ? refusal : CountCaller(refusal));
         return refusal is null;
     }
 

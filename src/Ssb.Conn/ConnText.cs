@@ -3,7 +3,7 @@ namespace Ssb.Conn;
 /// <summary>The calls of the manager and its parts that take an address or a peer, for callers that have its text.</summary>
 /// <remarks>Each reads the text and makes the call of the same name, whose documentation holds. Beside an address, the SSB URI that names one is read
 /// (<see cref="MultiserverAddress.ReadLenient"/>), and for a target every spelling of a feed id, or its SSB URI (<see cref="PeerTarget"/>). A text that cannot be read, that
-/// names nobody where a target is asked for, or that has
+/// names nobody where something is decided about a peer, or that has
 /// more than <see cref="MultiserverAddress.DefaultMaxLength"/> characters (4,096), is a <see cref="FormatException"/> and changes nothing;
 /// a closed instance is an <see cref="ObjectDisposedException"/> before the text is looked at. For other lengths, parse a
 /// <see cref="MultiserverAddress"/>; the bench takes those of up to <see cref="StagingOptions.MaxAddressLength"/> characters.</remarks>
@@ -56,20 +56,11 @@ public static class ConnText
 
     /// <inheritdoc cref="ConnPlugin.Undo"/>
     /// <exception cref="FormatException">The text is neither a feed id nor a valid address.</exception>
-    public static bool Undo(this ConnPlugin conn, string target)
-    {
-        ArgumentNullException.ThrowIfNull(conn);
-        conn.ThrowIfClosed();
-        ArgumentNullException.ThrowIfNull(target);
-        // A file of rules may have one about an address that names nobody: what took it once takes it back.
-        return conn.Undo(PeerTarget.TryParse(target, out PeerTarget named) ? named
-            : MultiserverAddress.TryParse(target, out MultiserverAddress? address) ? PeerTarget.From(address)
-            : PeerTarget.Parse(target));
-    }
+    public static bool Undo(this ConnPlugin conn, string target) => conn.Undo(ReadAny(conn, target)); // a file of rules may have one about nobody
 
     /// <inheritdoc cref="ConnPlugin.Why"/>
-    /// <exception cref="FormatException">The text is neither a feed id nor a valid address, or names nobody.</exception>
-    public static WhyReport Why(this ConnPlugin conn, string target) => conn.Why(ReadTarget(conn, target));
+    /// <exception cref="FormatException">The text is neither a feed id nor a valid address.</exception>
+    public static WhyReport Why(this ConnPlugin conn, string target) => conn.Why(ReadAny(conn, target)); // it says of every address whether it can be dialled
 
     /// <inheritdoc cref="ConnDb.Set"/>
     /// <exception cref="FormatException">The text is not a valid address.</exception>
@@ -127,6 +118,17 @@ public static class ConnText
         conn.ThrowIfClosed();
         ArgumentNullException.ThrowIfNull(target);
         return PeerTarget.Parse(target);
+    }
+
+    // Of an address that names nobody, too.
+    private static PeerTarget ReadAny(ConnPlugin conn, string target)
+    {
+        ArgumentNullException.ThrowIfNull(conn);
+        conn.ThrowIfClosed();
+        ArgumentNullException.ThrowIfNull(target);
+        return PeerTarget.TryParse(target, out PeerTarget named) ? named
+            : MultiserverAddress.TryParse(target, out MultiserverAddress? address) ? PeerTarget.From(address)
+            : PeerTarget.Parse(target);
     }
 
     private static MultiserverAddress Read(ConnDb db, string address)

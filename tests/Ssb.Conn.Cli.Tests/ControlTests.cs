@@ -172,9 +172,9 @@ public class ControlTests
             Assert.Contains(reason, error, StringComparison.Ordinal);
         }
 
-        foreach (string command in (string[])["unstage", "disconnect", "forget"])
+        foreach (string command in (string[])["unstage", "disconnect", "forget", "why"])
             await Cli.RunAsync([command, address, .. peer.Options]);
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < 4; i++)
             Assert.DoesNotMatch("conn.(stage|connect|remember) ", await NextCallAsync(peer)); // what takes something away is passed on
         Assert.False(peer.Calls.Reader.TryRead(out _));
     }
@@ -345,6 +345,8 @@ public class ControlTests
         await using var peer = new PeerStandIn();
         foreach (string command in (string[])["dismiss", "why", "connect", "stage", "remember"])
         {
+            if (command == "why" && !typed.StartsWith("ssb:", StringComparison.Ordinal))
+                continue; // which tells of every address whether it can be dialled
             (int code, string output, string error) = await Cli.RunAsync([command, typed, .. peer.Options]);
             Assert.Equal((2, ""), (code, output));
             Assert.Matches(command is "dismiss" or "why" ? "TARGET: The target is neither a feed id" : "it takes something like|Not a multiserver address", error);
@@ -432,6 +434,79 @@ public class ControlTests
             Assert.Equal((1, $$"""{"did":"connect","address":"{{address}}","error":"refused: nobody listens there"}""" + "\n"), (code, output));
             (_, string why, _) = await Cli.RunAsync(["why", address, .. options]);
             Assert.Contains("refused: nobody listens there", why, StringComparison.Ordinal); // the same words
+        }
+        finally
+        {
+            TestFolder.Delete(folder);
+        }
+    }
+
+    // That of the folder is nothing that was typed.
+    [Theory]
+    [InlineData("not a secret", 1, "the secret"), InlineData("{\"private\":\"hunter2\"}", 1, "the secret"), InlineData(null, 1, "neither 'socket' nor 'secret'")]
+    public async Task Find_SecretOfTheFolderIsDamaged_IsAFailure(string? text, int expected, string said)
+    {
+        string folder = SocketFolder.Create("ssb-conn-test");
+        try
+        {
+            if (text is not null)
+                await File.WriteAllTextAsync(Path.Combine(folder, "secret"), text, TestContext.Current.CancellationToken);
+            (int code, string output, string error) = await Cli.RunAsync("staged", "--path", folder);
+            Assert.Equal((expected, ""), (code, output));
+            Assert.Contains(said, error, StringComparison.Ordinal);
+            Assert.DoesNotContain("hunter2", error, StringComparison.Ordinal);
+        }
+        finally
+        {
+            TestFolder.Delete(folder);
+        }
+    }
+
+    [Fact]
+    public async Task Find_SecretThatCannotBeRead_IsAFailure()
+    {
+        string folder = Directory.CreateTempSubdirectory("ssb-conn-test").FullName; // a folder is no file, whoever asks
+        await using var peer = new PeerStandIn();
+        try
+        {
+            foreach (string[] command in (string[][])[["staged", "--remote", peer.Address, "--secret", folder], ["ping", peer.Address, "--secret", folder], ["discover", "--announce", peer.Address, "--secret", folder]])
+            {
+                (int code, string output, string error) = await Cli.RunAsync(command);
+                Assert.Equal((1, ""), (code, output));
+                Assert.Contains($"--secret '{folder}': ", error, StringComparison.Ordinal);
+            }
+        }
+        finally
+        {
+            TestFolder.Delete(folder);
+        }
+    }
+
+    // After the handshake, where it knows who we are, and before.
+    [Theory]
+    [InlineData(true, "closed the connection at once: it is full, or does not want us"), InlineData(false, "is full")]
+    public async Task Act_PeerIsFull_SaysThat(bool isAfterHandshake, string said)
+    {
+        string folder = Directory.CreateTempSubdirectory("ssb-conn-test").FullName;
+        try
+        {
+            using KeyPair keys = SecretFile.Create(Path.Combine(folder, "secret"));
+            PeerNetworkLimits limits = Unhurried.Peer.Limits;
+            using KeyPair own = KeyPair.Generate(); // an owner is let in however many strangers there are
+            await using SsbPeer peer = await SsbPeer.StartAsync(
+                Unhurried.Peer with { Keys = own, Listen = ["net:127.0.0.1:0~shs"], Limits = isAfterHandshake ? limits with { MaxCallersPerIdentity = 1 } : limits with { MaxCallers = 1, MaxLocalCallers = 1, MaxCallersPerSource = 1 } },
+                TestContext.Current.CancellationToken);
+            await using PeerNetwork first = PeerNetwork.Open(Unhurried.Network(keys));
+            PeerConnection standing = await first.ConnectAsync(peer.Addresses[0], TestContext.Current.CancellationToken);
+            await standing.Rpc.GetManifestAsync(TestContext.Current.CancellationToken); // it was let in
+
+            (int code, string output, string error) = await Cli.RunAsync("staged", "--remote", peer.Addresses[0].Text, "--secret", Path.Combine(folder, "secret"), "--timeout", "3m");
+            Assert.Equal((1, ""), (code, output));
+            Assert.Contains(said, error, StringComparison.Ordinal);
+            Assert.DoesNotContain("does not say what it can do", error, StringComparison.Ordinal);
+            (code, output, _) = await Cli.RunAsync("ping", peer.Addresses[0].Text, "--secret", Path.Combine(folder, "secret"), "--timeout", "3m");
+            Assert.Equal(1, code);
+            Assert.Contains("is full", output, StringComparison.Ordinal);
         }
         finally
         {

@@ -250,6 +250,85 @@ public sealed class StartTests : IDisposable
         Assert.Contains(right, error, StringComparison.Ordinal);
     }
 
+    // In this process, at a port of the test's own in the place of 8008.
+    [Theory(Timeout = Patience.WholeTest)]
+    [InlineData("ourselves"), InlineData("peer"), InlineData("network"), InlineData("program"), InlineData("silent"), InlineData("nobody"), InlineData("config"), InlineData("--port")]
+    public async Task Start_UsualPortIsTaken_SaysByWhom_AndDoesNotRunBesideItself(string holder)
+    {
+        await using var peer = new PeerStandIn(network: holder == "network" ? NetworkKey.Generate() : null);
+        using var other = new TcpListener(System.Net.IPAddress.Loopback, 0);
+        other.Start();
+        if (holder == "program")
+            _ = HangUpAsync(other);
+        int port = holder switch
+        {
+            "program" or "silent" => ((System.Net.IPEndPoint)other.LocalEndpoint).Port,
+            "nobody" or "config" => ClosedPort(),
+            _ => peer.Port,
+        };
+        bool isOurs = holder is "ourselves" or "config" or "--port";
+        if (isOurs)
+            File.Copy(Path.Combine(peer.Folder, "secret"), Path.Combine(Directory.CreateDirectory(_folder).FullName, "secret"));
+        if (holder == "config")
+            await File.WriteAllTextAsync(Path.Combine(_folder, "config"), "{\"connections\":{\"incoming\":{\"net\":[{\"port\":" + peer.Port + "}]}}} // of a JavaScript peer", TestContext.Current.CancellationToken);
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var options = new StartOptions
+        {
+            Folder = _folder, HasLan = false, Dials = false, Host = System.Net.IPAddress.Loopback, UsualPort = port, Duration = TimeSpan.FromMilliseconds(1), Quiet = true,
+            Port = holder == "--port" ? 0 : null,
+        };
+
+        if (holder is "ourselves" or "config")
+        {
+            FailedException e = await Assert.ThrowsAsync<FailedException>(() => StartRun.RunAsync(options, new CliConsole(output, error), TimeProvider.System));
+            Assert.StartsWith($"a peer with the identity in {Path.GetFullPath(_folder)} runs already: {peer.Keys.Id} answers at 127.0.0.1:{peer.Port}; ", e.Message, StringComparison.Ordinal);
+            Assert.Contains("--port N", e.Message, StringComparison.Ordinal);
+            Assert.False(File.Exists(Path.Combine(_folder, "conn.lock"))); // nothing has begun
+            return;
+        }
+
+        Assert.Equal(0, await StartRun.RunAsync(options, new CliConsole(output, error), TimeProvider.System));
+        if (holder is "nobody" or "--port")
+            Assert.Equal("", error.ToString());
+        else
+            Assert.StartsWith(
+                $"ssb-conn: TCP port {port} is held by {(holder == "peer" ? "another SSB peer of this network" : "another program")}, so this peer listens at port ",
+                error.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain($"at port {port}, which", error.ToString(), StringComparison.Ordinal);
+
+        static int ClosedPort()
+        {
+            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            socket.Bind(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 0));
+            return ((System.Net.IPEndPoint)socket.LocalEndPoint!).Port; // bound
+        }
+
+        static async Task HangUpAsync(TcpListener listener)
+        {
+            try
+            {
+                while (true)
+                    (await listener.AcceptSocketAsync(TestContext.Current.CancellationToken)).Dispose();
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
+            {
+                // The test is over.
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("""{"port":8009}""", "8009"), InlineData("""{"connections":{"incoming":{"net":[{"port":1,"host":"::"},{"port":2}],"ws":[{"port":3}]}},"port":4}""", "4,1,2")]
+    [InlineData("[]", ""), InlineData("null", ""), InlineData("port=8009", ""), InlineData("""{"port":"x"}""", ""), InlineData("""{"port":99999}""", ""), InlineData("""{"connections":[]}""", "")]
+    [InlineData("""{"connections":{"incoming":{"net":[1,null]}}}""", ""), InlineData(null, "")]
+    public async Task InConfig_EachForm_IsReadOrLeftOut(string? text, string ports)
+    {
+        if (text is not null)
+            await File.WriteAllTextAsync(Path.Combine(Directory.CreateDirectory(_folder).FullName, "config"), text, TestContext.Current.CancellationToken);
+        Assert.Equal(ports, string.Join(',', PortHolders.InConfig(_folder)));
+    }
+
     [Fact]
     public async Task Start_FolderInAFile_CannotRun()
     {

@@ -213,10 +213,14 @@ public class EveryCallTests : PluginTestBase
         Assert.StartsWith("The target is neither a feed id", Assert.Throws<FormatException>(() => conn.Dismiss(nobody)).Message, StringComparison.Ordinal);
         Assert.Throws<FormatException>(() => conn.Snooze(nobody, TimeSpan.FromHours(1)));
         Assert.Throws<FormatException>(() => conn.Block(nobody));
-        Assert.Throws<FormatException>(() => conn.Why(nobody));
         Assert.Empty(conn.Rules);
         if (!MultiserverAddress.TryParse(nobody, out MultiserverAddress? address))
+        {
+            Assert.Throws<FormatException>(() => conn.Why(nobody));
             return;
+        }
+
+        Assert.Equal(PeerTarget.From(address), conn.Why(nobody).Subject); // it says of every address whether it can be dialled
         conn.Dismiss(PeerTarget.From(address)); // as a file of rules may have it
         Assert.True(conn.Undo(nobody));
         Assert.Empty(conn.Rules);

@@ -48,7 +48,7 @@ internal sealed class DismissCommand : CliCommand
         TimeSpan? duration = Typed.Duration("--for", parsed.GetValue(s_for), "30m, 2h");
         bool undo = parsed.GetValue(s_undo);
         string typed = parsed.GetRequiredValue(s_target);
-        Target target = undo ? Target.ReadDecided(typed) : Target.Read(typed);
+        Target target = undo ? Target.ReadAny(typed, withUris: true) : Target.Read(typed);
         if (undo && duration is not null)
             throw Typed.Wrong("--undo together with --for", "leave out one of them");
         bool json = RemoteOptions.IsJson(parsed);

@@ -25,9 +25,13 @@ internal sealed record Target(string Whole, string Shown)
         }
     }
 
-    /// <summary>What something was once decided about, which may be an address that names nobody.</summary>
+    /// <summary>As <see cref="Read"/>, but of every address: for what tells of it, or takes something back.</summary>
+    /// <param name="typed">What was typed.</param>
+    /// <param name="withUris">Is an SSB URI of another kind an address, too, as it once was?</param>
     /// <exception cref="MisuseException">It is neither.</exception>
-    public static Target ReadDecided(string typed) => !PeerTarget.TryParse(typed, out _) && MultiserverAddress.TryParse(typed, out MultiserverAddress? address)
-        ? new Target(address.Text, address.ToString())
-        : Read(typed);
+    public static Target ReadAny(string typed, bool withUris) =>
+        !PeerTarget.TryParse(typed, out _) && (withUris || !typed.StartsWith("ssb:", StringComparison.OrdinalIgnoreCase))
+            && MultiserverAddress.TryParse(typed, out MultiserverAddress? address)
+            ? new Target(address.Text, address.ToString())
+            : Read(typed);
 }

@@ -43,7 +43,7 @@ internal sealed class WhyCommand : CliCommand
 
     public override Task<int> RunAsync(ParseResult parsed, CliConsole console)
     {
-        Target target = Target.Read(parsed.GetRequiredValue(s_target));
+        Target target = Target.ReadAny(parsed.GetRequiredValue(s_target), withUris: false);
         return RemoteRun.RunAsync(parsed, _time, async (peer, cancellationToken) =>
         {
             JsonElement report = WhyText.Read(await peer.CallAsync("conn.why", [target.Whole], cancellationToken));

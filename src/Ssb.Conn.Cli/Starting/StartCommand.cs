@@ -41,7 +41,7 @@ internal sealed class StartCommand : CliCommand
 
     private static readonly Option<string?> s_path = Text("--path", "DIR", "The SSB folder (default: ~/.ssb-conn; with --neighbours, neighbours in there)");
     private static readonly Option<string?> s_host = Text("--host", "IP", "Where to be called: an address of this computer (default: all of them)");
-    private static readonly Option<string?> s_port = Text("--port", "N", "Where to be called (default: 8008, or a free one if that is taken)");
+    private static readonly Option<string?> s_port = Text("--port", "N", "Where to be called (default: 8008; if taken, a free one, and it says so)");
     private static readonly Option<string?> s_wsPort = Text("--ws-port", "N", "Be called by WebSocket too");
     private static readonly Option<string?> s_callers = Text("--callers", "N", "How many callers are kept (default: 8, with up to 200 for a while)");
     private static readonly Option<string?> s_perSource = Text("--callers-per-source", "N", "How many of them from one IP address or room (default: 40)");

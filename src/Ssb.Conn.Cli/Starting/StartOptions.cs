@@ -25,6 +25,9 @@ internal sealed record StartOptions
     /// <summary>The port that was asked for; null: the usual one, or another one if that is taken.</summary>
     public int? Port { get; init; }
 
+    /// <summary>Where SSB programs listen, and expect each other, unless told otherwise.</summary>
+    public int UsualPort { get; init; } = 8008;
+
     /// <summary>The port for WebSockets; null for none.</summary>
     public int? WsPort { get; init; }
 

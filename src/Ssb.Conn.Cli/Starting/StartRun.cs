@@ -13,9 +13,6 @@ namespace Ssb.Conn.Cli.Starting;
 /// <summary>One run of <c>ssb-conn start</c>, from its options to its exit code.</summary>
 internal sealed class StartRun
 {
-    /// <summary>Where SSB programs listen unless told otherwise.</summary>
-    private const int UsualPort = 8008;
-
     private readonly StartOptions _options;
     private readonly CliConsole _console;
     private readonly TimeProvider _time;
@@ -103,6 +100,7 @@ internal sealed class StartRun
                 + "another one needs a folder of its own (--path DIR)");
         }
 
+        PortHolder holder = _options.Neighbours > 0 || _options.Port is not null ? PortHolder.Nobody : await AskHoldersAsync(folder);
         try
         {
             OwnFiles.CreateFolder(folder);
@@ -118,14 +116,67 @@ internal sealed class StartRun
             if (OwnFiles.KindOf(manifest) is not (PathKind.Nothing or PathKind.File) and var kind)
                 throw OwnFiles.NotAFile(manifest, kind); // that is no accident of the moment
             SsbPeer peer = await StartAsync(folder, neighbours);
+            WarnOfPort(peer, holder);
             TryLeave("what this peer can do", () => _files.Write(manifest, peer.Manifest.ToJson()));
             return peer;
         }
         catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException or FormatException or InvalidDataException)
         {
             string hint = e is UnauthorizedAccessException || !Directory.Exists(folder) ? " Name another folder with --path DIR" : "";
-            throw new FailedException($"the peer cannot run: {e.Message}{hint}", e);
+            throw new FailedException($"the peer cannot run: {(e is SocketException ? $"{FailureText.Of(e)}." : e.Message)}{hint}", e);
         }
+    }
+
+    /// <summary>Finds out who has the usual port, and whether that is a peer with the identity of the folder: a JavaScript program has no socket there unless it is
+    /// told to.</summary>
+    /// <exception cref="FailedException">It is.</exception>
+    private async Task<PortHolder> AskHoldersAsync(string folder)
+    {
+        using KeyPair? own = OwnKeys(folder);
+        IPAddress loopback = _options.Host is { AddressFamily: AddressFamily.InterNetworkV6 } given && IPAddress.IsLoopback(given) ? given : IPAddress.Loopback;
+        PortHolder usual = PortHolder.Nobody;
+        foreach (int port in PortHolders.InConfig(folder).Prepend(_options.UsualPort).Distinct())
+        {
+            if (port != _options.UsualPort && own is null)
+                continue;
+            PortHolder holder = await PortHolders.AskAsync(new IPEndPoint(loopback, port), own, _options.NetworkKey, _time);
+            if (holder == PortHolder.Ourselves)
+            {
+                throw new FailedException($"a peer with the identity in {folder} runs already: {own!.Id} answers at {loopback}:{port}; " // it was asked for
+                    + "end it first, as two peers of one identity take each other's connections (to run beside it all the same, name a port with --port N)");
+            }
+
+            usual = port == _options.UsualPort ? holder : usual;
+        }
+
+        return usual;
+    }
+
+    private static KeyPair? OwnKeys(string folder)
+    {
+        try
+        {
+            string path = Path.Combine(folder, "secret");
+            return OwnFiles.IsFile(path) ? SecretFile.Load(path) : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or FormatException)
+        {
+            return null; // the peer says so when it starts
+        }
+    }
+
+    /// <summary>Says that the peer is not where others expect it, and who is there.</summary>
+    private void WarnOfPort(SsbPeer peer, PortHolder holder)
+    {
+        if (_options.Port is not null || _options.Neighbours > 0
+            || peer.Addresses.SelectMany(address => address.Routes).FirstOrDefault(route => route.Transport == "net")?.Port is not { } port || port == _options.UsualPort)
+        {
+            return;
+        }
+
+        string who = holder == PortHolder.Peer ? "another SSB peer of this network" : "another program";
+        _log.Tell($"TCP port {_options.UsualPort} is held by {who}, so this peer listens at port {port}, which is another one in each run: "
+            + $"whoever looks for it at port {_options.UsualPort} does not find it. End the other one, or choose a port with --port N.");
     }
 
     /// <summary>Starts it with a unix socket for this user's programs, or else with a place on loopback, where they show the identity of
@@ -215,7 +266,7 @@ internal sealed class StartRun
     private string[] Places()
     {
         IPAddress host = _options.Host ?? (Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any);
-        int port = _options.Port ?? (IsFree(host, UsualPort) ? UsualPort : 0);
+        int port = _options.Port ?? (IsFree(host, _options.UsualPort) ? _options.UsualPort : 0);
         string name = host.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{host}]" : host.ToString();
         return _options.WsPort is { } wsPort ? [$"net:{name}:{port}~shs", $"ws:{name}:{wsPort}~shs"] : [$"net:{name}:{port}~shs"];
     }

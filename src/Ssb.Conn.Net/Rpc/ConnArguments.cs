@@ -19,7 +19,9 @@ internal static class ConnArguments
 
     public static MultiserverAddress Address(RpcCall call) => TryAddress(call) ?? throw new RpcException(NoAddress);
 
-    public static MultiserverAddress? TryAddress(RpcCall call) => MultiserverAddress.TryReadLenient(Text(call, 0), out MultiserverAddress? address) ? address : null;
+    // The URI of an address is read. Of another kind it is what ssb-conn takes it for, an address of a transport that nobody has.
+    public static MultiserverAddress? TryAddress(RpcCall call) =>
+        Text(call, 0) is { } text && (MultiserverAddress.TryReadLenient(text, out MultiserverAddress? address) || MultiserverAddress.TryParse(text, out address)) ? address : null;
 
     /// <summary>The data of <c>stage</c>; null: none were given.</summary>
     public static PeerData? StagingData(RpcCall call) => call.Argument(1) switch

@@ -240,15 +240,22 @@ internal sealed class Listener : IDisposable
     }
 
     // The error of a socket says neither which folder, nor what of it ("Unknown socket error" of a file system that is read-only).
-    internal static IOException Unbound(string path, SocketException e)
+    /// <param name="path">Its path.</param>
+    /// <param name="e">What the system said.</param>
+    /// <param name="problem">Why no file can be made in its folder; null: it is looked at.</param>
+    internal static IOException Unbound(string path, SocketException e, string? problem = null)
     {
+        problem ??= OwnFiles.FolderProblem(Path.GetDirectoryName(Path.GetFullPath(path))!); // a file is in a folder
         if (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
             string who = IsOpen(l => l._path is { } own && Path.GetFullPath(own) == Path.GetFullPath(path)) ? "another listener of this very process is" : "another program listens";
-            return new IOException($"The socket '{path}' cannot be listened at: {who} there.", e);
+            return new IOException(
+                problem is not null && UnixSockets.Probe(path) == SocketError.ConnectionRefused
+                    ? $"The socket '{path}' is left of a program that has ended, and cannot be replaced: {problem}"
+                    : $"The socket '{path}' cannot be listened at: {who} there.", e);
         }
 
-        if (OwnFiles.FolderProblem(Path.GetDirectoryName(Path.GetFullPath(path))!) is { } problem) // a file is in a folder
+        if (problem is not null)
             return new IOException($"The socket '{path}' cannot be made: {problem}", e);
         // Files can be made there, and sockets cannot: FAT, some network shares and folders of virtual machines.
         return new NoUnixSocketException($"There can be no socket '{path}': its file system has none ({FailureText.Of(e)}).", e);

@@ -142,7 +142,7 @@ public static class SecretHandshake
             State.MakeEphemeral();
             State.WriteHello(message.AsSpan(0, HandshakeState.HelloSize));
             Step = "its hello";
-            WhenClosed = "the server hung up on our hello. It uses another network key, is busy, or does not speak secret handshake.";
+            WhenClosed = "the server hung up on our hello. It uses another network key, is full, or does not speak secret handshake.";
             await SendAsync(message.AsMemory(0, HandshakeState.HelloSize), cancellationToken).ConfigureAwait(false);
             if (!State.TryAim(server))
                 throw Fail(HandshakeFailure.WeakKey, $"nobody can hold the key {server}: it is no point of the curve's main subgroup.");

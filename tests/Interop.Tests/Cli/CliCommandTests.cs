@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Interop.Tests.Harness;
+using Interop.Tests.Rooms;
 
 namespace Interop.Tests.Cli;
 
@@ -41,6 +42,39 @@ public class CliCommandTests
         Assert.False(Result(await peer.LinesAsync("unstage", Elsewhere)).GetBoolean());
     }
 
+    // By who it is, and by the URI of that: what the JavaScript peer is told are addresses.
+    [Fact]
+    public async Task Commands_OnAJavaScriptPeer_TakeFeedIdsAndUris()
+    {
+        await using CliPeer peer = await CliPeer.StartAsync();
+        await using CliPeer other = await CliPeer.StartAsync();
+        string uri = $"ssb:feed/ed25519/{other.Id[1..^8].Replace('+', '-').Replace('/', '_')}";
+        string addressUri = $"ssb:address/multiserver?multiserverAddress={Uri.EscapeDataString(other.Address)}";
+        Assert.True(Result(await peer.LinesAsync("stage", addressUri)).GetBoolean());
+        Assert.Equal(other.Address, Assert.Single(await peer.LinesAsync("staged"))[0].GetString());
+        await peer.LinesAsync("remember", addressUri);
+
+        Assert.Equal(other.Id, Result(await peer.LinesAsync("connect", uri)).GetProperty("id").GetString());
+        Assert.Equal((0, $"{other.Id} is connected already.\n"), await peer.RunAsync("connect", other.Id));
+        Assert.True(Result(await peer.LinesAsync("disconnect", other.Id)).GetBoolean());
+        Assert.Contains("was not connected", (await peer.RunAsync("disconnect", uri)).Output, StringComparison.Ordinal);
+        await peer.LinesAsync("stage", other.Address);
+        await peer.LinesAsync("unstage", uri);
+        Assert.Empty(await peer.LinesAsync("staged"));
+        await peer.LinesAsync("forget", uri);
+        Assert.DoesNotContain(await peer.LinesAsync("db"), entry => entry[0].GetString() == other.Address);
+    }
+
+    [Fact]
+    public async Task Ping_OfAJavaScriptRoom_WorksThoughItTellsNobodyWhatItCanDo()
+    {
+        await using RoomScene room = await RoomScene.StartAsync(RoomKind.JavaScript1);
+        (int code, string output) = await CliPeer.RunToolAsync("ping", room.Address.Text, "--network-key", room.Network.ToBase64());
+        Assert.True(code == 0, output);
+        Assert.Matches("  muxrpc     -      .*it does not tell what it can do: .*not in list of allowed methods", output);
+        Assert.EndsWith("It works.\n", output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Commands_ThatCannotBeDone_GiveOneAndSayWhy()
     {
@@ -48,7 +82,8 @@ public class CliCommandTests
         await using CliPeer other = await CliPeer.StartAsync();
         await other.StopAsync();
 
-        await FailsAsync("answered conn.connect with an error: ", "connect", other.Address);
+        await FailsAsync("not connected: ", "connect", other.Address);
+        await FailsAsync($"no address of {other.Id} is known to the peer", "connect", other.Id);
         await FailsAsync("does not have conn.dismiss: it is not one of Ssb.Conn", "dismiss", Elsewhere);
         await FailsAsync("does not have conn.why: it is not one of Ssb.Conn", "why", Elsewhere);
 

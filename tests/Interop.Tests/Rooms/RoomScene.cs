@@ -39,6 +39,8 @@ internal sealed class RoomScene : IAsyncDisposable
 
     public FeedId Room => _roomKeys.Id;
 
+    public NetworkKey Network => _network;
+
     public MultiserverAddress Address => MultiserverAddress.Parse($"net:127.0.0.1:{_port}~shs:{Room.ToBase64()}");
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;

@@ -45,6 +45,11 @@ public sealed class ConfigurationTests : HostTestBase
     }
 
     [Fact]
+    public void Get_MastersAsUris_AreThePeers() => Assert.Equal(
+        [FeedId.Parse(Master), FeedId.Parse(Master)],
+        Read("""{ "Masters": ["ssb:feed/ed25519/pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=", "ssb:feed/classic/pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0="] }""").Masters);
+
+    [Fact]
     public void Get_WhatIsNotThereOrEmpty_KeepsItsDefault()
     {
         SsbPeerOptions defaults = new();
@@ -68,7 +73,7 @@ public sealed class ConfigurationTests : HostTestBase
     [InlineData("""{ "Limits": { "MaxCallers": "many" } }""", "Ssb:Limits:MaxCallers: expected a whole number.")]
     [InlineData("""{ "Limits": { "RouteDeadline": "soon" } }""", "Ssb:Limits:RouteDeadline: expected a time")]
     [InlineData("""{ "Lan": "maybe" }""", "Ssb:Lan: expected true or false.")]
-    [InlineData("""{ "Masters": ["me"] }""", "Ssb:Masters: ")]
+    [InlineData("""{ "Masters": ["me"] }""", "Ssb:Masters: "), InlineData("""{ "Masters": ["ssb:message/sha256/pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0="] }""", "Ssb:Masters: ")]
     [InlineData("""{ "Lan": { "NormalPort": 99999 } }""", "Ssb:Lan:NormalPort: NormalPort goes from 1 to 65535, and is 99999.")]
     [InlineData("""{ "Lan": { "AnnounceInterval": "00:00:00" } }""", "Ssb:Lan:AnnounceInterval: ")]
     [InlineData("""{ "Limits": { "MaxCallers": -1 } }""", "Ssb:Limits:MaxCallers: MaxCallers ('-1') must be greater than or equal to '0'.")]

@@ -35,6 +35,54 @@ public sealed class ServedTests : IAsyncDisposable
         }
     }
 
+    /// <summary>The spellings of a peer, and those of its address, over muxrpc as in the libraries.</summary>
+    [Fact]
+    public async Task Procedures_SsbUris_AreAboutWhatTheyName()
+    {
+        SsbPeer peer = await Start();
+        RpcConnection owner = await Connect(peer, _own);
+        MultiserverAddress somebody = MultiserverAddress.Parse(Somebody);
+        FeedId id = somebody.FeedId!.Value; // it names one
+        string safe = id.ToBase64().Replace('+', '-').Replace('/', '_'), escaped = Uri.EscapeDataString(Somebody);
+        foreach (string uri in (string[])[$"ssb:address/multiserver?multiserverAddress={escaped}", $"ssb://address/multiserver?multiserverAddress={escaped}", $"ssb:address:multiserver?multiserverAddress={escaped}", $"ssb:address/multiserver?multiserverAddress={Somebody}"])
+        {
+            Assert.Equal("true", await Call(owner, "conn.stage", uri));
+            Assert.Equal(Somebody, Assert.Single(peer.Conn.Staging.Entries()).Address.Text);
+            Assert.Equal("true", await Call(owner, "conn.unstage", uri));
+            await Call(owner, "conn.remember", uri);
+            Assert.Equal(Somebody, Assert.Single(peer.Conn.DbPeers()).Address.Text);
+            await Call(owner, "conn.forget", uri);
+            Assert.Empty(peer.Conn.DbPeers());
+            Assert.Equal("false", await Call(owner, "conn.disconnect", uri));
+            Assert.Equal("true", await Call(owner, "conn.dismiss", uri));
+            Assert.Equal(PeerTarget.From(somebody), Assert.Single(peer.Conn.Rules).Target);
+            Assert.Equal("true", await Call(owner, "conn.undo", uri));
+        }
+
+        foreach (string uri in (string[])[$"ssb:feed/ed25519/{safe}", $"ssb:feed/classic/{safe}", $"ssb://feed/ed25519/{safe}", $"ssb:feed:ed25519:{safe}", $"ssb:feed/ed25519/{safe[..43]}", $"SSB:feed/ed25519/{safe}"])
+        {
+            foreach (string procedure in (string[])["conn.dismiss", "conn.block"])
+            {
+                Assert.Equal("true", await Call(owner, procedure, uri));
+                Assert.Equal(PeerTarget.From(id), Assert.Single(peer.Conn.Rules).Target);
+                Assert.Equal("true", await Call(owner, "conn.undo", uri));
+            }
+
+            Assert.Contains($"\"subject\":\"{id}\"", await Call(owner, "conn.why", uri), StringComparison.Ordinal);
+            if (uri.StartsWith("ssb:", StringComparison.Ordinal))
+                Assert.Equal("false", await Call(owner, "conn.stage", uri)); // it does not say where the peer is
+        }
+
+        foreach (string nobody in (string[])["bob", $"ssb:message/sha256/{safe}", $"ssb:blob/sha256/{safe}", $"ssb:feed/bendybutt-v1/{safe}", "https://example.org"])
+        {
+            foreach (string procedure in (string[])["conn.dismiss", "conn.block"])
+                Assert.StartsWith("The target is neither a feed id", (await Assert.ThrowsAsync<RpcException>(() => Call(owner, procedure, nobody))).Message, StringComparison.Ordinal);
+            Assert.Equal("false", await Call(owner, "conn.stage", nobody));
+        }
+
+        Assert.Empty(peer.Conn.Rules);
+    }
+
     [Fact]
     public async Task AllowStrangers_OpensProceduresOfTheHost_AndNoMore()
     {

@@ -31,6 +31,20 @@ public sealed class ListeningSocketTests : IDisposable
     }
 
     [Fact]
+    public void Unbound_SocketThatIsLeftInAFolderThatCannotBeWritten_IsNotSaidToBeListenedAt()
+    {
+        Needs.UnixSockets();
+        const string ReadOnly = "'/folder' is on a file system that is read-only.";
+        string path = Path.Combine(_folder, "socket");
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        socket.Bind(new UnixDomainSocketEndPoint(path));
+        var taken = new SocketException((int)SocketError.AddressAlreadyInUse);
+        Assert.Equal($"The socket '{path}' is left of a program that has ended, and cannot be replaced: {ReadOnly}", Listener.Unbound(path, taken, ReadOnly).Message);
+        socket.Listen();
+        Assert.Equal($"The socket '{path}' cannot be listened at: another program listens there.", Listener.Unbound(path, taken, ReadOnly).Message);
+    }
+
+    [Fact]
     public void IsListening_SocketWithAndWithoutAProcess_TellsThemApart()
     {
         string path = Path.Combine(_folder, "socket");

