@@ -50,8 +50,12 @@ internal static class WhyText
     public static bool IsPeerItself(JsonElement report) => JsonText.Member(report, "ourselves") is { ValueKind: JsonValueKind.True };
 
     /// <summary>What a person decided, if that is in force, such as <c>blocked until 2026-01-01 00:00:00Z</c>; null if nothing is.</summary>
-    public static string? Decided(JsonElement report) =>
-        JsonText.Member(report, "rule") is { } rule ? $"{KindOf(rule)}{At(" until", rule, "until")}" : null;
+    public static string? Decided(JsonElement report)
+    {
+        if (JsonText.Member(report, "rule") is not { } rule || JsonText.Of(rule, "kind") is not ("block" or "dismiss"))
+            return null;
+        return $"{KindOf(rule)}{At(" until", rule, "until")}";
+    }
 
     private static string Subject(JsonElement report)
     {
