@@ -804,7 +804,7 @@ public sealed class ConnPlugin : IAsyncDisposable
     // Who is connected to by nobody here, whatever a person does, or is not to be suggested.
     private bool IsNeverSuggested(ConnPeer peer) =>
         (peer.FeedId is { } feedId && (feedId == _options.OwnFeedId || _options.SocialGraph?.HopsTo(feedId) < 0))
-        || (HasRules && RuleOf(peer.Address, peer.FeedId) is not null)
+        || (HasRules && RuleOf(peer.Address, peer.FeedId) is { Kind: PeerRuleKind.Block or PeerRuleKind.Dismiss })
         || ProblemOf(peer.Address, PeerSource.IsOwn(peer.ToldAs)) is not null;
 
     private Task KeepAccepting(IPeerNetwork network) => SteadyLoop.RunAsync(

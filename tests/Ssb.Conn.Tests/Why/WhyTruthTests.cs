@@ -666,6 +666,25 @@ public class WhyTruthTests : PluginTestBase
         Assert.Equal("it does not want us: it hung up", Ask(conn, Given.Peer(1)).LastError);
     }
 
+    [Theory]
+    [InlineData(false, "net:x: the server hung up on our proof. It does not want us, or is not @x.ed25519.")]
+    [InlineData(true, "it does not want us: net:x: the server hung up on our proof.")]
+    public async Task Unwanted_AsAHandshakeSaysIt_IsSaidOnce(bool wasConnected, string lastError)
+    {
+        Reachable();
+        ConnPlugin conn = await Open();
+        conn.Stage(Given.Address(1), OfType("internet"));
+        if (wasConnected)
+        {
+            await conn.ConnectAsync(Given.Address(1)).Guarded();
+            Network.Connections[0].End();
+        }
+
+        Network.Answer = _ => throw new ConnectFailedException("net:x: the server hung up on our proof. It does not want us, or is not @x.ed25519.") { IsUnwanted = true };
+        await Assert.ThrowsAsync<ConnectFailedException>(() => conn.ConnectAsync(Given.Address(1)).Guarded());
+        Assert.Equal(lastError, Ask(conn, Given.Peer(1)).LastError);
+    }
+
     [Fact]
     public async Task Unreachable_IsNotUnwanted()
     {
