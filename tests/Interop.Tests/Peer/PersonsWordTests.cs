@@ -108,7 +108,7 @@ public sealed class PersonsWordTests : IAsyncDisposable
         _own.Dispose();
     }
 
-    private static Task CallIn(RpcConnection control, SsbPeer ours) =>
+    private static Task<RpcValue> CallIn(RpcConnection control, SsbPeer ours) =>
         control.CallAsync("conn.connect", [ours.Addresses[0].Text], Cancellation).WaitAsync(Patience.Guard, Cancellation);
 
     // Calls a peer as itself, as its own programs do.

@@ -58,7 +58,7 @@ public class RoomInteropTests
         Attendant carol = await scene.StartTheirsAsync(1);
         var invite = MultiserverAddress.Parse($"{scene.Address.Text}:SSB+Room+PSK3TLYC2T86EHQCUHBUHASCASE18JBV24=");
         foreach (SsbPeer peer in (SsbPeer[])[alice, bob])
-            await scene.EnterAsync(peer, invite);
+            await RoomScene.EnterAsync(peer, invite);
         await scene.EnterAsync(carol);
         scene.UntilStaged(alice, bob.Id, carol.Id);
         scene.UntilStaged(bob, alice.Id, carol.Id);
@@ -67,7 +67,7 @@ public class RoomInteropTests
 
         byte[] seed = [.. Enumerable.Repeat((byte)77, KeyPair.SeedSize)];
         using KeyPair keys = KeyPair.FromSeed(seed);
-        await scene.EnterAsync(guest, MultiserverAddress.Parse($"{scene.Address.Text}:{Convert.ToBase64String(seed)}"));
+        await RoomScene.EnterAsync(guest, MultiserverAddress.Parse($"{scene.Address.Text}:{Convert.ToBase64String(seed)}"));
         scene.UntilStaged(guest, alice.Id, bob.Id, carol.Id);
         scene.UntilStaged(alice, carol.Id, keys.Id); // with bob it is connected
     }

@@ -117,7 +117,7 @@ internal sealed class RoomScene : IAsyncDisposable
     public Task EnterAsync(SsbPeer peer) => EnterAsync(peer, Address);
 
     /// <summary>The same, by another address of the room.</summary>
-    public Task EnterAsync(SsbPeer peer, MultiserverAddress address) => peer.Conn.ConnectAsync(address, cancellationToken: Token).WaitAsync(s_guard, Token);
+    public static Task EnterAsync(SsbPeer peer, MultiserverAddress address) => peer.Conn.ConnectAsync(address, cancellationToken: Token).WaitAsync(s_guard, Token);
 
     /// <summary>The same of a JavaScript peer.</summary>
     public Task EnterAsync(Attendant peer) => peer.ConnectAsync(Room, Address);
