@@ -275,7 +275,13 @@ public sealed class StartTests : IDisposable
         using var error = new StringWriter();
         var options = new StartOptions
         {
-            Folder = _folder, HasLan = false, Dials = false, Host = System.Net.IPAddress.Loopback, UsualPort = port, Duration = TimeSpan.FromMilliseconds(1), Quiet = true,
+            Folder = _folder,
+            HasLan = false,
+            Dials = false,
+            Host = System.Net.IPAddress.Loopback,
+            UsualPort = port,
+            Duration = TimeSpan.FromMilliseconds(1),
+            Quiet = true,
             Port = holder == "--port" ? 0 : null,
         };
 
