@@ -62,7 +62,10 @@ public class LanInteropTests
         PeerProcess them = await hosts.StartTheirsAsync(3, normal: false);
         await us.FindAsync(line => line.IsChange("Inserted", legacy));
         await them.FindAsync(_ => them.Announced().Count() >= 2);
-        await us.FindAsync(line => line.IsChange("Updated", legacy));
+        JsonElement status;
+        do // heard again, which is no change of which anybody is told
+            status = await us.AskAsync(new { @do = "status" }, "status");
+        while (status.Number("accepted") < 2);
         Assert.DoesNotContain(us.Told, line => line.IsAbout(legacy) && line.IsVerified());
     }
 
