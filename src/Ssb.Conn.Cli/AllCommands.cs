@@ -23,6 +23,7 @@ internal static class AllCommands
         ("remember", AddressCommand.Remember),
         ("forget", AddressCommand.Forget),
         ("dismiss", time => new DismissCommand(time)),
+        ("rules", time => new RulesCommand(time)),
         ("why", time => new WhyCommand(time)),
         ("ping", time => new PingCommand(time)),
         ("completion", _ => new CompletionCommand()),

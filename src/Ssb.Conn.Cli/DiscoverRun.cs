@@ -42,7 +42,7 @@ internal static class DiscoverRun
         }
         catch (Exception e) when (e is IOException or SocketException)
         {
-            Complain([FailureText.Of(e)]);
+            Complain([e is SocketException ? FailureText.Of(e) : e.Message]); // which names the port
             return ExitCode.Failure;
         }
 

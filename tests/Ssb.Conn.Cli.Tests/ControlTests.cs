@@ -18,7 +18,7 @@ public class ControlTests
     private static readonly string s_address = $"net:192.168.1.4:8008~shs:{Key}";
     private static readonly string s_invite = $"net:192.168.1.5:8008~shs:{Other}:{Seed}";
 
-    public static TheoryData<string> RemoteCommands => ["staged", "peers", "db", "stage", "unstage", "connect", "disconnect", "remember", "forget", "dismiss", "why"];
+    public static TheoryData<string> RemoteCommands => ["staged", "peers", "db", "stage", "unstage", "connect", "disconnect", "remember", "forget", "dismiss", "rules", "why"];
 
     [Theory]
     [InlineData("stage INVITE"), InlineData("connect INVITE"), InlineData("remember INVITE"), InlineData("ping INVITE"), InlineData("why INVITE"), InlineData("dismiss INVITE")]
@@ -68,6 +68,38 @@ public class ControlTests
             """.ReplaceLineEndings("\n"),
             output);
         Assert.DoesNotContain(Seed, output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Rules_OfAllKinds_AreATableWithoutSecrets_AndJsonAsThePeerSaidIt()
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.FromUnixTimeMilliseconds(1_000_000_000));
+        await using var peer = new PeerStandIn();
+        peer.Answers["conn.rules"] = _ => JsonElement.Parse($$"""
+            [{"target":"@{{Key}}.ed25519","kind":"block","since":0},
+             {"target":"{{s_invite}}","kind":"dismiss","since":999995000,"until":1003600000},
+             {"target":"{{s_address}}","kind":"disconnect","since":999940000,"until":1000540000}, {"kind":"new\u001b[2J"}]
+            """);
+        Assert.Equal(
+            (0, $"""
+            RULE          SINCE  ENDS         TARGET
+            blocked       11d    when undone  @{Key}.ed25519
+            dismissed     5s     in 60m       net:192.168.1.5:8008~shs:{Other}:***
+            disconnected  60s    in 9m        {s_address}
+            new?[2J       -      when undone  ?
+
+            """.ReplaceLineEndings("\n"), ""),
+            await Cli.RunAsync(time, ["rules", .. peer.Options]));
+        (int code, string json, _) = await Cli.RunAsync(["rules", "--json", .. peer.Options]);
+        Assert.Equal(0, code);
+        Assert.StartsWith($$"""{"target":"@{{Key}}.ed25519","kind":"block","since":0}""" + "\n", json, StringComparison.Ordinal);
+        Assert.Equal(5, json.Split('\n').Length);
+
+        peer.Answers["conn.rules"] = _ => JsonElement.Parse("[]");
+        Assert.Equal((0, "Nobody is left alone.\n", ""), await Cli.RunAsync(["rules", .. peer.Options]));
+        Assert.Equal((0, "", ""), await Cli.RunAsync(["rules", "--json", .. peer.Options]));
+        peer.Answers["conn.rules"] = _ => true;
+        Assert.Equal((1, ""), await Cli.RunAsync(["rules", .. peer.Options]) is var (failed, nothing, _) ? (failed, nothing) : default);
     }
 
     [Fact]

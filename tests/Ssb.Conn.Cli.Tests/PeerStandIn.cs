@@ -37,7 +37,7 @@ internal sealed class PeerStandIn : IAsyncDisposable
         if (ours)
         {
             _api.Source("conn.dbPeersLive", (_, cancellationToken) => _pools.GetOrAdd("db", _ => new()).ReadAsync(cancellationToken));
-            foreach (string name in (string[])["dismiss", "undo", "why"])
+            foreach (string name in (string[])["dismiss", "rules", "undo", "why"])
                 _api.Sync($"conn.{name}", Answer);
         }
 

@@ -131,5 +131,6 @@ internal static class WhyText
     private static string? Hidden(string? text, string? address) =>
         text is not null && MultiserverAddress.TryParse(address, out MultiserverAddress? parsed) ? parsed.Hide(text) : text;
 
-    private static string? Shown(string? address) => MultiserverAddress.TryParse(address, out MultiserverAddress? parsed) ? parsed.ToString() : address;
+    /// <summary>An address as people are shown it, its secrets masked; another text as it is.</summary>
+    public static string? Shown(string? address) => MultiserverAddress.TryParse(address, out MultiserverAddress? parsed) ? parsed.ToString() : address;
 }

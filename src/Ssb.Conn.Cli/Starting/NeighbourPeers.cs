@@ -49,7 +49,7 @@ internal sealed class NeighbourPeers : IDisposable
         }
         catch (Exception e) when (e is IOException or SocketException)
         {
-            throw new FailedException($"the neighbours cannot live here: {FailureText.Of(e)}", e);
+            throw new FailedException($"the neighbours cannot live here: {(e is SocketException ? FailureText.Of(e) : e.Message)}", e);
         }
         finally
         {
