@@ -1,6 +1,7 @@
 // Runs a program of calls on npm ssb-conn-db. A program has a folder, a time, and a list of [NAME, ADDRESS?, DATA?]; beside the calls of the
 // module there are ["tick", MILLISECONDS], ["change", ADDRESS, DATA] and ["changeTo", ADDRESS, DATA], updates with a function. The
-// database is opened before the first call and closed after the last. Gives what each call gave, and every event.
+// database is opened before the first call and closed after the last. Gives what each call gave, and every event: its type, its address, and
+// whether the entry is another one than before it.
 const atomic = require('atomic-file-rw')
 const pull = require('pull-stream')
 const ConnDB = require('ssb-conn-db')
@@ -24,7 +25,12 @@ module.exports = async function run ({ folder, start, calls }) {
   Date.now = () => now
   try {
     const events = []
-    pull(db.listen(), pull.drain((event) => events.push([event.type, event.address])))
+    const before = new Map([...db.entries()].map(([address, data]) => [address, JSON.stringify(data)]))
+    pull(db.listen(), pull.drain((event) => {
+      const data = JSON.stringify(db.get(event.address))
+      events.push([event.type, event.address, data !== before.get(event.address)])
+      before.set(event.address, data)
+    }))
     const results = calls.map(([name, a, b]) => {
       if (name === 'tick') return (now += a, null)
       try {
