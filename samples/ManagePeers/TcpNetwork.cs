@@ -80,18 +80,23 @@ internal sealed class TcpNetwork : IPeerNetwork, IDisposable
     private async Task GreetAllAsync(Func<FeedId, bool> isWelcome, ChannelWriter<Connection> callers, CancellationToken cancellationToken)
     {
         using var places = new SemaphoreSlim(MaxHandshakes);
+        bool hasPlace = false;
         try
         {
             while (true)
             {
                 await places.WaitAsync(cancellationToken);
-                _ = GreetAsync(await _listener.AcceptSocketAsync(cancellationToken)); // never throws, and gives its place back
+                hasPlace = true;
+                Socket caller = await _listener.AcceptSocketAsync(cancellationToken);
+                hasPlace = false; // it is the caller's now
+                _ = GreetAsync(caller); // never throws, and gives its place back
             }
         }
         catch (Exception e)
         {
             callers.TryComplete(e); // whoever enumerates is told
-            places.Release(); // the one that was taken last
+            if (hasPlace)
+                places.Release();
         }
 
         for (int i = 0; i < MaxHandshakes; i++)

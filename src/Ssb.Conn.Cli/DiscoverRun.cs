@@ -42,7 +42,7 @@ internal static class DiscoverRun
         }
         catch (Exception e) when (e is IOException or SocketException)
         {
-            Complain([e is SocketException ? FailureText.Of(e) : e.Message]); // which names the port
+            Complain([e is SocketException ? FailureText.Of(e) : e.Message]); // an IOException of ours names the port
             return ExitCode.Failure;
         }
 

@@ -7,6 +7,10 @@ internal sealed class ConnectionPolicy(PeerNetworkOptions options, StateLog stat
 {
     private const string Subject = "the policy about connections"; // in a log
 
+    private int _asking; // also those that were left behind
+
+    private const string TooMany = "the policy of this peer's host is at too many decisions already";
+
     /// <summary>Is there one?</summary>
     public bool IsThere => options.MayConnect is not null;
 
@@ -16,11 +20,19 @@ internal sealed class ConnectionPolicy(PeerNetworkOptions options, StateLog stat
     {
         if (options.MayConnect is not { } mayConnect)
             return null;
+        if (Volatile.Read(ref _asking) >= options.Limits.MaxHandshakes)
+        {
+            states.Happened(Subject, $"The host's policy (MayConnect) is at {options.Limits.MaxHandshakes:N0} decisions already, and is not asked about {attempt.FeedId}. The peer is refused.");
+            return TooMany;
+        }
+
         using var timeout = new CancellationTokenSource(options.Limits.PolicyDeadline, options.TimeProvider);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         // On a thread of its own: one that blocks, or that does not look at its token, is left behind.
         CancellationToken token = ended.Token;
+        Interlocked.Increment(ref _asking);
         Task<bool> asking = Task.Run(() => mayConnect(attempt, token).AsTask(), CancellationToken.None);
+        _ = asking.ContinueWith(done => Interlocked.Decrement(ref _asking), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         string verb = attempt.Direction == ConnectionDirection.Incoming ? "calls" : "is to be dialled";
         try
         {
@@ -37,12 +49,12 @@ internal sealed class ConnectionPolicy(PeerNetworkOptions options, StateLog stat
             states.Happened(
                 Subject,
                 $"The host's policy (MayConnect) did not decide about {attempt.FeedId}, who {verb}, within {options.Limits.PolicyDeadline.TotalSeconds:0.###} s. The peer is refused.");
-            return "this program's own policy did not decide about it in time";
+            return "the policy of this peer's host did not decide about it in time";
         }
         catch (Exception e)
         {
             states.Happened(Subject, $"The host's policy (MayConnect) failed for {attempt.FeedId}, who {verb}. The peer is refused.", e, LogLevel.Error);
-            return "this program's own policy failed";
+            return "the policy of this peer's host failed";
         }
     }
 

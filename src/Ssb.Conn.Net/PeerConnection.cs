@@ -51,10 +51,12 @@ public sealed class PeerConnection : IPeerConnection
         { Reason: RpcEndReason.Closed } => ConnReason.EndedHere,
         { Reason: RpcEndReason.Violation, Error: RpcProtocolException { Violation: RpcViolation.NotReading } } => ConnReason.NotReading,
         { Reason: RpcEndReason.Violation } => ConnReason.CutOff,
-        { Error: var error } => UsefulBytes.CauseOf(error) is not null ? ConnReason.CutOff : WasTurnedAway ? ConnReason.Unwanted : null,
+        { Error: var error } when UsefulBytes.CauseOf(error) is not null => ConnReason.CutOff,
+        { Reason: RpcEndReason.Goodbye } when WasTurnedAway => ConnReason.UnwantedOrFull,
+        _ => null,
     };
 
-    // Another caller may have come over it that said nothing because there was nothing to say; whom we called had our ping to answer.
+    // Whom we called had our ping to answer. (A caller may have nothing to say: that we heard nothing of it means nothing.)
     private bool WasTurnedAway => IsClient && !Rpc.HasReceived && TimeProvider.GetElapsedTime(_since) < s_atOnce;
 
     /// <inheritdoc/>

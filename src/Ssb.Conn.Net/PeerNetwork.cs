@@ -162,8 +162,8 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         var failures = new List<ConnectFailedException>();
         var time = new DialTime(_options.TimeProvider, dial.Deadline);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _closing.Token);
-        if (address.FeedId is { } who && !await MayDialAsync(who, dial, ended.Token).ConfigureAwait(false))
-            throw new ConnectFailedException($"This program's own policy refuses to connect to {who}.") { IsRefusedByHost = true };
+        if (address.FeedId is { } who && await RefusalOfDialAsync(who, dial, ended.Token).ConfigureAwait(false) is { } refusal)
+            throw new ConnectFailedException($"{refusal[..1].ToUpperInvariant()}{refusal[1..]}.") { IsRefusedByHost = true };
         for (int i = 0; i < routes.Count; i++)
         {
             MultiserverRoute route = routes[i];
@@ -319,16 +319,16 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         }
     }
 
-    private async Task<bool> MayDialAsync(FeedId who, PeerDial dial, CancellationToken cancellationToken)
+    private async Task<string?> RefusalOfDialAsync(FeedId who, PeerDial dial, CancellationToken cancellationToken)
     {
         if (who == _options.Keys.Id || !_policy.IsThere)
-            return true;
+            return null;
         var attempt = new ConnectionAttempt(who, dial.Address, ConnectionDirection.Outgoing) { IsRequested = dial.IsRequested };
         if (await _policy.RefusalOfAsync(attempt, cancellationToken).ConfigureAwait(false) is not { } refusal)
-            return true;
+            return null;
         Interlocked.Increment(ref _refusedOutgoing);
         Refuse(who, dial.Address, refusal);
-        return false;
+        return refusal;
     }
 
     private async ValueTask<bool> MayEnterAsync(FeedId who, MultiserverAddress? from, CancellationToken cancellationToken)
@@ -610,8 +610,8 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
             return;
         }
 
-        Refuse(stream.Remote, addressOf(stream.Remote), refusal ?? "it called through a room as another peer than it is");
         await stream.DisposeAsync().ConfigureAwait(false);
+        Refuse(stream.Remote, addressOf(stream.Remote), refusal ?? "it called through a room as another peer than it is");
 
         async ValueTask<bool> AuthorizeAsync(FeedId who, CancellationToken token)
         {
@@ -641,7 +641,14 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
     private void Refuse(FeedId who, MultiserverAddress? address, string why)
     {
         Refused?.Invoke(who, address, why);
-        _options.OnRefused?.Invoke(who, address, why);
+        try
+        {
+            _options.OnRefused?.Invoke(who, address, why);
+        }
+        catch (Exception e)
+        {
+            _states.Happened("PeerNetworkOptions.OnRefused", "What the host does with a refusal (PeerNetworkOptions.OnRefused) failed.", e, LogLevel.Error);
+        }
     }
 
     private async Task HoldAsync(Stream stream, FeedId? remote, MultiserverAddress address, CancellationToken cancellationToken)

@@ -52,9 +52,9 @@ public sealed record PeerNetworkOptions
     /// <see cref="PeerConnection.Closed"/> has not completed.</summary>
     public Action<PeerConnection>? OnConnected { get; init; }
 
-    /// <summary>Told of each peer that is refused, as a caller after it has shown who it is, because there are as many as may be or <see cref="MayConnect"/> says so, or
-    /// because that lets nobody dial it: who it is, where its call came from or where it was to be dialled (null if that is not known), and why, as a clause. <see cref="ConnPlugin.NoteRefusal"/> takes it as it is; an <see cref="SsbPeer"/> does
-    /// that by itself. Quick, on any thread, and throws nothing.</summary>
+    /// <summary>Told of each refusal of a peer: of a caller that has shown who it is, and of a dial that <see cref="MayConnect"/> refuses. It is given the
+    /// peer, the address (null if it is not known), and why, as a clause. An <see cref="SsbPeer"/> gives them to
+    /// <see cref="ConnPlugin.NoteRefusal"/> by itself. Quick, on any thread; what it throws is logged.</summary>
     /// <value>Defaults to null: nobody is told.</value>
     public Action<FeedId, MultiserverAddress?, string>? OnRefused { get; init; }
 

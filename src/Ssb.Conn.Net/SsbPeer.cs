@@ -15,12 +15,14 @@ public sealed class SsbPeer : IAsyncDisposable
     private readonly RoomClient? _rooms;
     private readonly RpcApi _api;
     private readonly PeerLog _log;
+    private readonly StateLog _states;
 
     private SsbPeer(SsbPeerOptions options, KeyPair? ownKeys, PeerNetwork network, ConnPlugin conn, RpcApi api, LanService? lan, RoomClient? rooms, FeedId id)
     {
         (_options, _ownKeys, _api, _lan, _rooms) = (options, ownKeys, api, lan, rooms);
         (Network, Conn, Id) = (network, conn, id);
         _log = new PeerLog(conn.Hub, options.Logger);
+        _states = new StateLog(options.Logger, options.TimeProvider);
     }
 
     /// <summary>Who we are.</summary>
@@ -131,6 +133,7 @@ public sealed class SsbPeer : IAsyncDisposable
             await Network.DisposeAsync().ConfigureAwait(false);
             _ownKeys?.Dispose();
             await _log.EndAsync(this).ConfigureAwait(false);
+            _states.Dispose();
         }
     }
 
@@ -209,7 +212,7 @@ public sealed class SsbPeer : IAsyncDisposable
         }
         catch (Exception e)
         {
-            _options.Logger.LogError(e, "What the host did with the connection of {Peer} failed.", connection.FeedId);
+            _states.Happened(nameof(SsbPeerOptions.OnConnected), $"What the host did with the connection of {connection.FeedId} failed.", e, LogLevel.Error);
         }
 
         await cancelling.ConfigureAwait(false);

@@ -55,11 +55,12 @@ public sealed class ConnPlugin : IAsyncDisposable
         _glue = new InterpoolGlue(Db, Hub, Staging, rules, _failures, HostRefusals, StateTimes, options, Note);
         Hub.Glue = OnHub;
         Hub.IsBlocked = (address, feedId) => rules.Find(address, feedId) is { Kind: PeerRuleKind.Block };
-        Hub.RefusalOfCaller = (address, feedId) => IsDismissed(address, feedId) ? CountCaller(ConnReason.Dismissed) : null;
+        Hub.RefusalOfCaller = (_, feedId) => IsDismissed(null, feedId) ? CountCaller(ConnReason.Dismissed) : null;
         Hub.WhyLeftAlone = (address, feedId) => RuleOf(address, feedId)?.ToString();
         Hub.KeepsPathOf = address => options.Scheduler.KeepsPathsOfStrangers || Db.Get(address) is not null || SourceOf(address) is null;
         Hub.WasConnected = _failures.WasConnected;
-        Hub.Refused = (address, feedId, why) => NoteRefusal(feedId, address, why.TrimEnd('.'));
+        Hub.RefusedCaller = (address, feedId, why) => NoteRefusal(feedId, address, why.TrimEnd('.'));
+        Hub.RefusedDial = (address, feedId, why) => Note("refused", address, feedId, why.TrimEnd('.'), null);
         Staging.Left = OnLeft;
         States = new StateLog(options.Logger, options.TimeProvider);
         _scheduler = options.MakeScheduler?.Invoke(this) ?? new ConnScheduler(this, options.Scheduler);
@@ -862,7 +863,16 @@ public sealed class ConnPlugin : IAsyncDisposable
         return refusal;
     }
 
-    private void Tell(PeerRuleEventType type, PeerRule rule) => _ruleEvents.Append(new PeerRuleEvent(type, rule));
+    // In the order in which it came to be: what others have decided meanwhile is told by them.
+    private void Tell(PeerRuleEventType type, PeerRule rule)
+    {
+        lock (Hub.Gate)
+        {
+            PeerRule? now = rule.Kind == PeerRuleKind.Disconnect ? _holds.Find(rule.Target.Address, rule.Target.FeedId) : _rules.Find(rule.Target);
+            if ((now == rule) == (type == PeerRuleEventType.Decided))
+                _ruleEvents.Append(new PeerRuleEvent(type, rule));
+        }
+    }
 
     private void OnHub(HubEvent e)
     {
@@ -892,7 +902,10 @@ public sealed class ConnPlugin : IAsyncDisposable
     private void Decide(PeerTarget target, PeerRuleKind kind, DateTimeOffset? until)
     {
         ThrowIfClosed();
-        var rule = new PeerRule(target, kind, _options.TimeProvider.GetUtcNow(), until);
+        DateTimeOffset now = _options.TimeProvider.GetUtcNow();
+        if (until <= now)
+            throw new ArgumentOutOfRangeException(nameof(until), $"It would have ended already: {until:u} is over, and it is {now:u}.");
+        var rule = new PeerRule(target, kind, now, until);
         try
         {
             _rules.Set(rule);

@@ -57,16 +57,20 @@ public static class ConnReason
     /// <summary>This program ended the connection itself, and not through the hub.</summary>
     public const string EndedHere = "ended by this side";
 
-    /// <summary>The other side does not want us: it proved who it is and ended the connection at once, without having said anything; or it
-    /// ended the handshake as soon as it knew who we are, at an address where it was connected before.</summary>
+    /// <summary>The other side does not want us: it ended the handshake as soon as it knew who we are, at an address where it was connected
+    /// before.</summary>
     public const string Unwanted = "it does not want us";
 
     /// <summary>The other side ended the handshake as soon as it knew who we are, before it proved who it is. The protocol does not tell
     /// which of the two it is.</summary>
     public const string UnwantedOrAnother = "it does not want us, or is not whom we dialled";
 
+    /// <summary>The other side proved who it is and ended the connection at once, in good order, without having said anything. A peer that has as
+    /// many connections as it keeps does so, too, and does not say which of the two it is.</summary>
+    public const string UnwantedOrFull = "it does not want us, or is full";
+
     /// <summary>The policy of the host refused it.</summary>
-    public const string HostPolicy = "this program's own policy refuses it";
+    public const string HostPolicy = "the policy of this peer's host refuses it";
 
     /// <summary>It is our own feed id.</summary>
     public const string Ourselves = "that is ourselves";

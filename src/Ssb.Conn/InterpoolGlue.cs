@@ -146,7 +146,7 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
     private void OnRefused(HubPeer peer)
     {
         refusals.Add(peer.Address);
-        Return(peer, "this program's own policy refused its dial", route => route.Data);
+        Return(peer, "the policy of this peer's host refused its dial", route => route.Data);
     }
 
     private void OnConnected(HubPeer peer, IPeerConnection connection)

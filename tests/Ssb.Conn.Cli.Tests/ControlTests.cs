@@ -96,7 +96,7 @@ public class ControlTests
         Assert.Equal(5, json.Split('\n').Length);
 
         peer.Answers["conn.rules"] = _ => JsonElement.Parse("[]");
-        Assert.Equal((0, "Nobody is left alone.\n", ""), await Cli.RunAsync(["rules", .. peer.Options]));
+        Assert.Equal((0, "No peer is blocked, dismissed or disconnected.\n", ""), await Cli.RunAsync(["rules", .. peer.Options]));
         Assert.Equal((0, "", ""), await Cli.RunAsync(["rules", "--json", .. peer.Options]));
         peer.Answers["conn.rules"] = _ => true;
         Assert.Equal((1, ""), await Cli.RunAsync(["rules", .. peer.Options]) is var (failed, nothing, _) ? (failed, nothing) : default);
@@ -442,9 +442,25 @@ public class ControlTests
         (code, _, error) = await Cli.RunAsync(["connect", id, .. peer.Options]);
         Assert.Equal(1, code);
         Assert.Contains("none of the addresses of", error, StringComparison.Ordinal);
+        peer.Set("peers", $$"""[["net:10.0.0.8:8008~shs:{{Other}}",{"state":"connecting"}]]"""); // it has left the bench, and its dial is joined
+        peer.Answers["conn.connect"] = _ => JsonElement.Parse($$"""{"id":"{{id}}"}""");
+        Assert.Equal((0, $"Connected with {id}.\n", ""), await Cli.RunAsync(["connect", id, .. peer.Options]));
+        Assert.Equal($$"""conn.connect ["net:10.0.0.8:8008~shs:{{Other}}"]""", await NextCallAsync(peer));
         peer.Set("peers", $$"""[["net:10.0.0.9:50000~shs:{{Other}}",{"state":"connected"}]]""");
         Assert.Equal((0, $"{id} is connected already.\n", ""), await Cli.RunAsync(["connect", id, .. peer.Options]));
         Assert.False(peer.Calls.Reader.TryRead(out _));
+    }
+
+    [Fact]
+    public async Task Act_FeedIdOfWhichOneAddressFails_DoesTheRest()
+    {
+        await using var peer = new PeerStandIn();
+        static string A(int n) => $"net:10.0.0.{n}:8008~shs:{Other}";
+        peer.Set("staged", $"[[\"{A(1)}\",{{}}],[\"{A(2)}\",{{}}]]");
+        peer.Answers["conn.unstage"] = call => call.Argument(0)?.GetString() == A(1) ? throw new RpcException("not now") : true;
+        (int code, string output, string error) = await Cli.RunAsync(["unstage", $"@{Other}.ed25519", .. peer.Options]);
+        Assert.Equal((1, $"Unstaged {A(2)}.\n"), (code, output));
+        Assert.Contains("not now", error, StringComparison.OrdinalIgnoreCase);
     }
 
     [Fact]

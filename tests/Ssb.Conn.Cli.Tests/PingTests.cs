@@ -112,6 +112,19 @@ public class PingTests
     }
 
     [Fact]
+    public async Task Ping_AnInviteOfARoomOfTheFirstKind_Works_SinceThereIsNothingToRedeem()
+    {
+        await using var peer = new PeerStandIn();
+        string invite = $"{peer.Address}:SSB+Room+PSK3TLYC2T86EHQCUHBUHASCASE18JBV24=";
+        (int code, string output, _) = await PingAsync(invite);
+        Assert.Equal(0, code);
+        Assert.EndsWith("It works.\n", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("guest", output, StringComparison.Ordinal);
+        (_, string json, _) = await PingAsync(invite, "--json");
+        Assert.Equal(JsonValueKind.True, JsonElement.Parse(json).GetProperty("works").ValueKind);
+    }
+
+    [Fact]
     public async Task Ping_AnInvite_GoesAsItsGuestAndMasksTheSeed()
     {
         await using var peer = new PeerStandIn();

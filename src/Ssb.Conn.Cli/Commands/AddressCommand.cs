@@ -103,7 +103,8 @@ internal sealed class AddressCommand : CliCommand
     /// <summary>Connects with a peer by the addresses that are known of it, the best first, until one works.</summary>
     private async Task ConnectAsync(RemotePeer peer, FeedId id, RpcValue? data, bool json, CliConsole console, CancellationToken cancellationToken)
     {
-        RemoteEntry[] connected = [.. Of(await peer.FirstListAsync("conn.peers", cancellationToken), id).Where(entry => entry.Text("state") == "connected")];
+        RemoteEntry[] inHub = [.. Of(await peer.FirstListAsync("conn.peers", cancellationToken), id)];
+        RemoteEntry[] connected = [.. inHub.Where(entry => entry.Text("state") == "connected")];
         if (connected.Length > 0)
         {
             await console.Output.WriteLineAsync(json
@@ -114,6 +115,7 @@ internal sealed class AddressCommand : CliCommand
 
         RemoteEntry[] known =
         [
+            .. inHub, // who is being dialled has left the bench
             .. Of(await peer.FirstListAsync("conn.stagedPeers", cancellationToken), id).OrderByDescending(entry => entry.Number("stagingUpdated") ?? 0),
             .. Of(await peer.ListAsync("conn.dbPeers", cancellationToken), id).OrderBy(entry => entry.Number("failure") ?? 0),
         ];
@@ -158,11 +160,22 @@ internal sealed class AddressCommand : CliCommand
             return;
         }
 
+        FailedException? first = null; // all are tried
         foreach (RemoteEntry entry in entries)
         {
-            RpcValue result = await CallAsync(peer, entry.Address, entry.Shown, null, json, console, cancellationToken);
-            await TellAsync(console, json, entry.Address, _sentence(entry.Shown, result), result);
+            try
+            {
+                RpcValue result = await CallAsync(peer, entry.Address, entry.Shown, null, json, console, cancellationToken);
+                await TellAsync(console, json, entry.Address, _sentence(entry.Shown, result), result);
+            }
+            catch (FailedException e)
+            {
+                first ??= e;
+            }
         }
+
+        if (first is not null)
+            throw first;
     }
 
     private static IEnumerable<RemoteEntry> Of(IEnumerable<RemoteEntry> entries, FeedId id) =>

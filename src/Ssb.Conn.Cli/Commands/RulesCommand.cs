@@ -48,7 +48,7 @@ internal sealed class RulesCommand : CliCommand
         }
         else if (rules.Length == 0)
         {
-            await console.Output.WriteLineAsync("Nobody is left alone.");
+            await console.Output.WriteLineAsync("No peer is blocked, dismissed or disconnected.");
         }
         else
         {

@@ -123,6 +123,6 @@ internal sealed class PingCommand : CliCommand
     {
         IEnumerable<string> told = steps.Select(step => string.Create(CultureInfo.InvariantCulture,
             $"{{\"step\":{JsonText.Quoted(step.Name)},\"outcome\":\"{step.Outcome.ToString().ToLowerInvariant()}\",\"ms\":{Math.Round(step.Time.TotalMilliseconds, 3)},\"detail\":{JsonText.Quoted(step.Detail)}}}"));
-        return $"{{\"route\":{(route is null ? "null" : JsonText.Quoted(route.ToString()))},\"works\":{(!works ? "false" : route is { HasSeed: true } ? "null" : "true")},\"steps\":[{string.Join(',', told)}]}}";
+        return $"{{\"route\":{(route is null ? "null" : JsonText.Quoted(route.ToString()))},\"works\":{(!works ? "false" : route is not null && PingRun.IsInvite(route) ? "null" : "true")},\"steps\":[{string.Join(',', told)}]}}";
     }
 }

@@ -100,8 +100,11 @@ internal sealed class PingRun
     public static PingStep NoAddress(string problem) =>
         new("address", PingOutcome.Failed, TimeSpan.Zero, problem.TrimEnd('.'), "An address looks like net:192.168.1.4:8008~shs:KEY.");
 
+    /// <summary>Is it something to redeem? The seed that each invite of a rooms 1 server has is none.</summary>
+    public static bool IsInvite(MultiserverRoute route) => route is { HasSeed: true, HasRoomSeed: false };
+
     /// <summary>What can be said where all steps went well.</summary>
-    public static string Success(MultiserverRoute route) => route.HasSeed
+    public static string Success(MultiserverRoute route) => IsInvite(route)
         ? "The peer is reachable. Whether the invite is good, only redeeming it shows."
         : "It works.";
 

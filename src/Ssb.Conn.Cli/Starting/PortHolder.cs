@@ -70,8 +70,9 @@ internal static class PortHolders
         }
     }
 
-    /// <summary>The ports that a JavaScript program listens at in this folder, as the file <c>config</c> there says, which ssb-config reads.</summary>
-    public static IReadOnlyList<int> InConfig(string folder)
+    /// <summary>Where a JavaScript program of this folder listens, as the file <c>config</c> there says, which ssb-config reads. Where it names no IP address of one card, on
+    /// loopback.</summary>
+    public static IReadOnlyList<IPEndPoint> InConfig(string folder)
     {
         try
         {
@@ -79,7 +80,7 @@ internal static class PortHolders
             if (file.Length > LongestConfig)
                 return [];
             using var document = JsonDocument.Parse(file, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
-            var ports = new List<int>();
+            var ports = new List<IPEndPoint>();
             Add(ports, document.RootElement);
             if (JsonText.Member(document.RootElement, "connections") is { } connections && JsonText.Member(connections, "incoming") is { } incoming
                 && JsonText.Member(incoming, "net") is { ValueKind: JsonValueKind.Array } places)
@@ -96,9 +97,13 @@ internal static class PortHolders
         }
     }
 
-    private static void Add(List<int> ports, JsonElement place)
+    /// <summary>Where somebody can be called who listens there: on loopback, if that is every address.</summary>
+    public static IPAddress Callable(IPAddress? host) =>
+        host is null || host.Equals(IPAddress.Any) || host.Equals(IPAddress.IPv6Any) ? IPAddress.Loopback : host;
+
+    private static void Add(List<IPEndPoint> ports, JsonElement place)
     {
         if (JsonText.Number(place, "port") is >= 1 and <= ushort.MaxValue and var port && port == Math.Floor(port))
-            ports.Add((int)port);
+            ports.Add(new IPEndPoint(Callable(IPAddress.TryParse(JsonText.Of(place, "host"), out IPAddress? host) ? host : null), (int)port));
     }
 }

@@ -133,20 +133,20 @@ internal sealed class StartRun
     private async Task<PortHolder> AskHoldersAsync(string folder)
     {
         using KeyPair? own = OwnKeys(folder);
-        IPAddress loopback = _options.Host is { AddressFamily: AddressFamily.InterNetworkV6 } given && IPAddress.IsLoopback(given) ? given : IPAddress.Loopback;
+        var ours = new IPEndPoint(PortHolders.Callable(_options.Host), _options.UsualPort);
         PortHolder usual = PortHolder.Nobody;
-        foreach (int port in PortHolders.InConfig(folder).Prepend(_options.UsualPort).Distinct())
+        foreach (IPEndPoint place in PortHolders.InConfig(folder).Prepend(new IPEndPoint(IPAddress.Loopback, _options.UsualPort)).Prepend(ours).Distinct())
         {
-            if (port != _options.UsualPort && own is null)
+            if (!place.Equals(ours) && own is null)
                 continue;
-            PortHolder holder = await PortHolders.AskAsync(new IPEndPoint(loopback, port), own, _options.NetworkKey, _time);
+            PortHolder holder = await PortHolders.AskAsync(place, own, _options.NetworkKey, _time);
             if (holder == PortHolder.Ourselves)
             {
-                throw new FailedException($"a peer with the identity in {folder} runs already: {own!.Id} answers at {loopback}:{port}; " // it was asked for
+                throw new FailedException($"a peer with the identity in {folder} runs already: {own!.Id} answers at {place}; " // it was asked for
                     + "end it first, as two peers of one identity take each other's connections (to run beside it all the same, name a port with --port N)");
             }
 
-            usual = port == _options.UsualPort ? holder : usual;
+            usual = place.Equals(ours) ? holder : usual;
         }
 
         return usual;
@@ -174,7 +174,12 @@ internal sealed class StartRun
             return;
         }
 
-        string who = holder == PortHolder.Peer ? "another SSB peer of this network" : "another program";
+        string who = holder switch
+        {
+            PortHolder.Peer => "another SSB peer of this network",
+            PortHolder.Nobody => "something that does not answer",
+            _ => "another program",
+        };
         _log.Tell($"TCP port {_options.UsualPort} is held by {who}, so this peer listens at port {port}, which is another one in each run: "
             + $"whoever looks for it at port {_options.UsualPort} does not find it. End the other one, or choose a port with --port N.");
     }

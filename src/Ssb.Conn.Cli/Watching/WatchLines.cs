@@ -12,7 +12,7 @@ internal sealed class WatchLines(TextWriter output, TimeProvider time, bool isMa
 {
     private const int Piece = 32 * 1024; // characters
 
-    private static readonly string[] s_extras = ["conn.dismiss", "conn.why", "conn.dbPeersLive"];
+    private static readonly string[] s_extras = ["conn.dismiss", "conn.rules", "conn.why", "conn.dbPeersLive"];
 
     private readonly Dictionary<Pool, Dictionary<string, RemoteEntry>> _pools = [];
 

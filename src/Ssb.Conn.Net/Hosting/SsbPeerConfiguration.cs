@@ -57,7 +57,7 @@ public static class SsbPeerConfiguration
         ["Listen"] = (o, s) => o with { Listen = Places(s) },
         ["Sockets"] = (o, s) => o with { Sockets = [.. List(s).Select(path => new ListeningSocket(path))] },
         ["Lan"] = (o, s) => o with { Lan = s.Value is null ? s_lan.Read(s, new LanOptions()) : Flag(s) ? new LanOptions() : null },
-        ["Masters"] = (o, s) => o with { Masters = [.. List(s).Select(id => FeedId.Parse(id))] },
+        ["Masters"] = (o, s) => o with { Masters = [.. List(s).Select(id => FeedId.ReadLenient(id) ?? FeedId.Parse(id))] },
         ["AllowStrangers"] = (o, s) => o with { AllowStrangers = List(s) },
         ["Limits"] = (o, s) => o with { Limits = s_limits.Read(s, o.Limits) },
         ["Conn"] = (o, s) => o with { Conn = s_conn.Read(s, o.Conn) },

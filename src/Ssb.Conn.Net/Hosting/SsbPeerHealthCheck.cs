@@ -33,6 +33,8 @@ internal sealed class SsbPeerHealthCheck(SsbPeerHost host) : IHealthCheck
             ["handshakes"] = counters.Handshakes,
             ["accepted"] = counters.Accepted,
             ["refusedFull"] = counters.RefusedFull,
+            ["refusedIncoming"] = counters.RefusedIncoming,
+            ["refusedOutgoing"] = counters.RefusedOutgoing,
             ["refusedSource"] = counters.RefusedSource,
             ["refusedIdentity"] = counters.RefusedIdentity,
             ["refusedHandshakes"] = counters.RefusedHandshakes,

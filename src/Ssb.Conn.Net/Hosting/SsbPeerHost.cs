@@ -104,6 +104,9 @@ public sealed class SsbPeerHost : IHostedLifecycleService, IAsyncDisposable
         string root = _services.GetService<IHostEnvironment>()?.ContentRootPath is { Length: > 0 } content ? content : Environment.CurrentDirectory;
         return options with
         {
+            Limits = options.Limits is { Rpc: { ReserveFolder: { Length: > 0 } reserve } rpc } limits && !Path.IsPathFullyQualified(reserve)
+                ? limits with { Rpc = rpc with { ReserveFolder = Path.GetFullPath(reserve, Path.GetFullPath(root)) } }
+                : options.Limits,
             Folder = string.IsNullOrWhiteSpace(options.Folder) ? options.Folder : Path.GetFullPath(options.Folder, Path.GetFullPath(root)),
             Sockets = options.Sockets is null ? null! // whose check says so
                 : [.. options.Sockets.Select(socket => string.IsNullOrEmpty(socket?.Path) ? socket! : socket with { Path = Path.GetFullPath(socket.Path, Path.GetFullPath(root)) })],

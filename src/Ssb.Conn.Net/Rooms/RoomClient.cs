@@ -15,6 +15,9 @@ namespace Ssb.Conn.Net;
 /// not through a tunnel, can be a room: who calls is a stranger, who could offer any number of attendants.</remarks>
 internal sealed class RoomClient : IAsyncDisposable
 {
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromDays(1);
+    private static readonly TimeSpan s_after = TimeSpan.FromMilliseconds(10); // the end of a decision is over then
+
     private const int MaxAddresses = 4; // of a room that are tried, one after the other, for a tunnel through it
 
     private readonly PeerNetwork _network;
@@ -209,7 +212,7 @@ internal sealed class RoomClient : IAsyncDisposable
         };
     }
 
-    // Who was dismissed when its room told of it was not staged; when that is undone it is.
+    // Who was dismissed when its room told of it was not staged; when that is undone, or has ended, it is.
     private Func<CancellationToken, Task> Heeding()
     {
         IAsyncEnumerable<PeerRuleEvent>? first = _conn.ListenRules(_closing.Token); // from now on, not from when the loop begins
@@ -218,10 +221,14 @@ internal sealed class RoomClient : IAsyncDisposable
             try
             {
                 IAsyncEnumerable<PeerRuleEvent> events = Interlocked.Exchange(ref first, null) ?? Again();
+                foreach (PeerRule rule in _conn.Rules)
+                    _ = RestageAtItsEndAsync(rule);
                 await foreach (PeerRuleEvent e in events.ConfigureAwait(false))
                 {
                     if (e.Type == PeerRuleEventType.Missed)
                         RestageAll();
+                    else if (e is { Type: PeerRuleEventType.Decided, Rule: { } decided })
+                        _ = RestageAtItsEndAsync(decided);
                     else if (e is { Type: PeerRuleEventType.Undone, Rule.Target: var target } && (target.FeedId ?? target.Address?.FeedId) is { } id)
                         Restage(id);
                 }
@@ -238,6 +245,21 @@ internal sealed class RoomClient : IAsyncDisposable
                 return again;
             }
         };
+    }
+
+    // That a decision has ended by itself is told by nobody. Throws nothing.
+    private async Task RestageAtItsEndAsync(PeerRule rule)
+    {
+        if (rule.Until is not { } end || (rule.Target.FeedId ?? rule.Target.Address?.FeedId) is not { } id)
+            return;
+        while (end - _timeProvider.GetUtcNow() is { Ticks: > 0 } left && !_closing.IsCancellationRequested)
+        {
+            TimeSpan pause = left < s_longestPause ? left + s_after : s_longestPause;
+            await Task.Delay(pause, _timeProvider, _closing.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        if (!_closing.IsCancellationRequested)
+            Restage(id);
     }
 
     private void RestageAll()
@@ -312,7 +334,7 @@ internal sealed class RoomClient : IAsyncDisposable
 
         throw failure is null
             ? new ConnectFailedException("we are not connected to its room, and know no address of it.")
-            : new ConnectFailedException($"its room cannot be reached: {failure.Message}", failure) { IsLocal = failure.IsLocal };
+            : new ConnectFailedException($"its room cannot be reached: {failure.Message}", failure) { IsLocal = failure.IsLocal || failure.IsRefusedByHost };
     }
 
     private IEnumerable<MultiserverAddress> Remembered(FeedId portal, FeedId target, bool isRequested)

@@ -11,7 +11,7 @@ internal sealed record Failure(int Count, string LastError, DateTimeOffset At, D
 /// first. Not thread-safe: guarded by the hub's lock.</summary>
 internal sealed class FailureMemory(int capacity)
 {
-    private static readonly object s_connected = new();
+    private static readonly object s_connected = new(); // the table is a set that knows the order: its values say nothing
 
     private readonly OrderedTable<Failure> _failures = new();
     private readonly OrderedTable<object> _connected = new(); // addresses that were connected, bounded likewise

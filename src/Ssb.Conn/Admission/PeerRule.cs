@@ -25,7 +25,7 @@ public enum PeerRuleEventType
     /// <summary>It was made.</summary>
     Decided,
 
-    /// <summary>Somebody undid it, or a person connected to whom she had disconnected.</summary>
+    /// <summary>Somebody undid it; or, of <see cref="PeerRuleKind.Disconnect"/>, connected to the peer.</summary>
     Undone,
 
     /// <summary>The reader lagged, and events were lost to it.</summary>

@@ -223,7 +223,7 @@ internal static class RulesFile
             int quote = text.IndexOf((byte)'"');
             ReadOnlySpan<byte> piece = quote < 0 ? text : text[..quote];
             text = quote < 0 ? [] : text[(quote + 1)..];
-            bool isQuoted = quote >= 0 && piece.Length <= MultiserverAddress.DefaultMaxLength && piece.Contains((byte)'~');
+            bool isQuoted = quote >= 0 && piece.Length <= MultiserverAddress.DefaultMaxLength && (piece.Contains((byte)'~') || piece.StartsWith("ssb:"u8));
             if (isQuoted && NameOf(Encoding.UTF8.GetString(piece)) is { } address)
             {
                 names.Add(address);
@@ -399,7 +399,7 @@ internal static class RulesFile
         while (reader.Read())
         {
             if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName && PeerField.NameOf(ref reader) is { } text
-                && (text.StartsWith('@') || text.Contains('~', StringComparison.Ordinal)) && NameOf(text) is { } name)
+                && (text.StartsWith('@') || text.StartsWith("ssb:", StringComparison.OrdinalIgnoreCase) || text.Contains('~', StringComparison.Ordinal)) && NameOf(text) is { } name)
                 names.Add(name);
         }
 

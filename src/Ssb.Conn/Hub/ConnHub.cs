@@ -89,9 +89,11 @@ public sealed class ConnHub : IAsyncDisposable
     /// <summary>May a peer in the hub be asked for at the path of its address? See <see cref="PeerDial.KeepsPath"/>; it may unless set. Asked as <see cref="ReachOf"/> is.</summary>
     internal Func<MultiserverAddress, bool>? KeepsPathOf { private get; set; }
 
-    /// <summary>Told of each caller, and each dial that a person or a program asked for, that the hub refuses: where it is, who it is, and why. Ours, and
-    /// throws nothing.</summary>
-    internal Action<MultiserverAddress, FeedId?, string>? Refused { private get; set; }
+    /// <summary>Told of each caller that the hub refuses: where it is, who it is, and why. Ours, and throws nothing.</summary>
+    internal Action<MultiserverAddress, FeedId?, string>? RefusedCaller { private get; set; }
+
+    /// <summary>Told of each dial that a person or a program asked for, and that the hub refuses; likewise.</summary>
+    internal Action<MultiserverAddress, FeedId?, string>? RefusedDial { private get; set; }
 
     /// <summary>Was an address connected before? Asked under <see cref="Gate"/>. Ours, and throws nothing.</summary>
     internal Func<MultiserverAddress, bool>? WasConnected { private get; set; }
@@ -136,7 +138,7 @@ public sealed class ConnHub : IAsyncDisposable
 
             if (Dial_NeedsLock(address, data, reason, isRequested, out entry!) is { } refusal)
             {
-                Refused?.Invoke(address, address.FeedId ?? FeedId.ReadLenient(data?.Key), refusal);
+                RefusedDial?.Invoke(address, address.FeedId ?? FeedId.ReadLenient(data?.Key), refusal);
                 return Task.FromException<IPeerConnection>(new ConnectFailedException(refusal));
             }
         }
@@ -168,7 +170,7 @@ public sealed class ConnHub : IAsyncDisposable
             }
             else
             {
-                Refused?.Invoke(connection.Address, connection.FeedId, refusal);
+                RefusedCaller?.Invoke(connection.Address, connection.FeedId, refusal);
             }
         }
 
@@ -588,7 +590,7 @@ public sealed class ConnHub : IAsyncDisposable
             if (Refusal_NeedsLock(entry.View.Address, connection.FeedId) is { } refusal)
                 throw new ConnectFailedException(refusal);
             if (!entry.View.IsRequested && WhyLeftAlone?.Invoke(entry.View.Address, connection.FeedId) is { } why)
-                throw new ConnectFailedException($"{entry.View.Address} leads to {connection.FeedId}, which is {why}.");
+                throw new ConnectFailedException($"{entry.View.Address} leads to {connection.FeedId}, who is left alone: {why}.") { IsLocal = true };
             _dials--;
             entry.HasDialled = true;
             if (IsThere_NeedsLock(entry) && entry.View.State != HubState.Disconnecting)

@@ -9,7 +9,7 @@ namespace Ssb.Conn;
 /// options; with a seed it decides the same again. Expiry on the bench and the deadlines of dials are the business of bench and hub.</remarks>
 public sealed class ConnScheduler : IConnScheduler
 {
-    private const string RefusedByHost = "This program's own policy refused to dial it, and is asked again after a while";
+    private const string RefusedByHost = "The policy of this peer's host refused to dial it, and is asked again after a while";
     private const long Never = long.MinValue / 4;
     private const int UnevenHaste = 60; // so much shorter is the turn of one that is too many of its source: 2 minutes instead of 2 hours
 
@@ -118,8 +118,6 @@ public sealed class ConnScheduler : IConnScheduler
         string elsewhere = other is null ? "" : $"it is {HubPeer.NameOf(other.State)} by another route";
         if (!IsRunning)
             return new SchedulerOutlook(Also("The scheduler is stopped, so only a person dials"));
-        if (_plugin.HostRefusals.LeftOf(peer.Address) is { } pause)
-            return new SchedulerOutlook(Also(RefusedByHost), _time.GetUtcNow() + pause);
         if (Obstacle(peer) is { } obstacle)
             return new SchedulerOutlook(Also(obstacle));
         if (other is not null)
@@ -133,6 +131,8 @@ public sealed class ConnScheduler : IConnScheduler
             return new SchedulerOutlook($"There are no slots for {kind}, so only a person dials it");
         if (IsPaused(out string why))
             return new SchedulerOutlook(why);
+        if (_plugin.HostRefusals.LeftOf(peer.Address) is { } pause)
+            return new SchedulerOutlook(RefusedByHost, _time.GetUtcNow() + pause);
 
         long timeOfDay = _plugin.StateTimes.Read();
         HubPeer[] ofKind = Array.FindAll(inHub, p => _plugin.CountsAsRoom(p) == isRoom);
@@ -212,7 +212,7 @@ public sealed class ConnScheduler : IConnScheduler
 
         return (lucky.Min(), latest, dialled.Contains(asked.Address) ? null : dialled.First(), dialled.Count > 1);
 
-        bool MayBeDialled(ConnPeer route) => Obstacle(route) is null && !(route.Kind == PeerKind.Room && route.Pool == PeerPool.Staging)
+        bool MayBeDialled(ConnPeer route) => ObstacleOrRefusal(route) is null && !(route.Kind == PeerKind.Room && route.Pool == PeerPool.Staging)
             && (route.Kind == PeerKind.Room) == (asked.Kind == PeerKind.Room);
     }
 
@@ -258,7 +258,7 @@ public sealed class ConnScheduler : IConnScheduler
     {
         if (!IsRunning)
             return "the scheduler is stopped";
-        if (Obstacle(room) is { } obstacle)
+        if (ObstacleOrRefusal(room) is { } obstacle)
             return obstacle;
         if (IsPaused(out string why))
             return why;
@@ -610,7 +610,7 @@ public sealed class ConnScheduler : IConnScheduler
         ConnPeer best = chosen;
         foreach (ConnPeer other in RoutesOf(key))
         {
-            if (IsBetter(other, best) && other.Kind != PeerKind.Room && Obstacle(other) is null
+            if (IsBetter(other, best) && other.Kind != PeerKind.Room && ObstacleOrRefusal(other) is null
                 && WaitedOf(other, timeOfDay) is var waited && waited + after >= LeastWaitOf(other, IsStale(waited, fresh)))
                 best = other;
         }
@@ -660,16 +660,17 @@ public sealed class ConnScheduler : IConnScheduler
         return kind == PeerKind.Room ? key is not { } room || _plugin.HopsTo(room) is not < 0 : HopsOf(peer) is >= 0;
     }
 
+    /// <summary>Why a peer is not dialled automatically, ever, until something changes, or as long as a refusal of the host holds; null if it may be.</summary>
+    private string? ObstacleOrRefusal(ConnPeer peer) => Obstacle(peer) ?? (_plugin.HostRefusals.LeftOf(peer.Address) is not null ? RefusedByHost : null);
+
     /// <summary>Why a peer is not dialled automatically, ever or until something changes; null if it may be.</summary>
     private string? Obstacle(ConnPeer peer)
     {
         FeedId? key = peer.FeedId;
         if (IsOurselves(peer))
-            return "This is ourselves, whom nobody here dials";
+            return "This is ourselves, and we do not dial ourselves";
         if (_plugin.RuleOf(peer.Address, key) is { } rule)
             return rule.Kind == PeerRuleKind.Disconnect ? $"You disconnected it; it is left alone until about {rule.Until:u}" : $"It is {rule}";
-        if (_plugin.HostRefusals.LeftOf(peer.Address) is not null)
-            return RefusedByHost;
         if (key is { } named && _plugin.HopsTo(named) is < 0)
             return "It is blocked in the social graph";
         if (peer.Db is not null && _plugin.ProblemOf(peer.Address) is { } problem)

@@ -101,8 +101,10 @@ internal sealed class RpcExchanges(int mostOfTheirs)
     {
         lock (_gate)
         {
-            _theirs.Remove(request);
-            if (!_closed && !exchange.HasPeerEnded && mostOfTheirs > 0 && !_ended.ContainsKey(request))
+            bool isReused = _theirs.TryGetValue(request, out IRpcExchange? now) && !ReferenceEquals(now, exchange); // the peer has begun another one
+            if (!isReused)
+                _theirs.Remove(request);
+            if (!_closed && !isReused && !exchange.HasPeerEnded && mostOfTheirs > 0 && !_ended.ContainsKey(request))
             {
                 _ended.Add(request, _endedInOrder.AddLast((request, exchange)));
                 if (_ended.Count > mostOfTheirs)

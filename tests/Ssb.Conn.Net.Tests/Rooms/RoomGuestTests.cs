@@ -80,6 +80,19 @@ public sealed class RoomGuestTests : RoomPeers
     }
 
     [Fact]
+    public async Task Attend_SnoozeEndsByItself_IsStagedAgain()
+    {
+        TestRoom room = OpenRoom();
+        FeedId id = KeyOf(room.Address);
+        SsbPeer alice = await StartPeer(), bob = await StartPeer();
+        await Connect(alice, room.Address);
+        await Connect(bob, room.Address);
+        UntilStaged(alice, id, bob.Id);
+        alice.Conn.Snooze(PeerTarget.From(bob.Id), TimeSpan.FromMilliseconds(500)); // it is off the bench when this returns
+        UntilStaged(alice, id, bob.Id); // the room tells of nobody meanwhile
+    }
+
+    [Fact]
     public async Task Room_TellsTheSameAgain_ReadersAreToldNothing()
     {
         var tell = System.Threading.Channels.Channel.CreateUnbounded<RpcValue>();

@@ -54,7 +54,7 @@ public sealed class PolicyTests : IAsyncDisposable
         Assert.Equal((1, 0), (bob.Network.Counters.RefusedIncoming, bob.Network.Counters.RefusedOutgoing));
         Assert.Equal(0, bob.Conn.Hub.Count);
         PeerNote note = Assert.Single(bob.Conn.Why(PeerTarget.From(_alice.Id)).History);
-        Assert.Equal(("refused", "this program's own policy refuses it"), (note.What, note.Reason));
+        Assert.Equal(("refused", "the policy of this peer's host refuses it"), (note.What, note.Reason));
     }
 
     [Fact]
@@ -73,7 +73,7 @@ public sealed class PolicyTests : IAsyncDisposable
         Assert.Equal(address.Text, Assert.Single(alice.Conn.Staging.Entries()).Address.Text); // where it was
         Assert.Equal(0, alice.Conn.Db.Get(address)!.Failure);
         WhyReport why = alice.Conn.Why(PeerTarget.From(_bob.Id));
-        Assert.Contains(why.History, note => note is { What: "refused", Reason: "this program's own policy refuses it" });
+        Assert.Contains(why.History, note => note is { What: "refused", Reason: "the policy of this peer's host refuses it" });
         Assert.Equal((0, null), (Assert.Single(why.Routes).Failures, why.Routes[0].LastError));
     }
 
@@ -101,7 +101,7 @@ public sealed class PolicyTests : IAsyncDisposable
         Patience.Until(() => Pass(TimeSpan.FromSeconds(1), () => Volatile.Read(ref asked) == 1));
         Patience.Until(() => alice.Conn.Hub.Count == 0 && alice.Conn.Staging.Count == 1);
         WhyRoute route = Assert.Single(alice.Conn.Why(PeerTarget.From(_bob.Id)).Routes);
-        Assert.Equal("This program's own policy refused to dial it, and is asked again after a while", route.Outlook);
+        Assert.Equal("The policy of this peer's host refused to dial it, and is asked again after a while", route.Outlook);
         DateTimeOffset again = route.RetryAt!.Value;
         while (clock.GetUtcNow() + TimeSpan.FromSeconds(5) < again)
             clock.Advance(TimeSpan.FromSeconds(2));
@@ -132,7 +132,7 @@ public sealed class PolicyTests : IAsyncDisposable
         Assert.Contains(_alice.Id.ToString(), line.Text, StringComparison.Ordinal);
         Assert.Contains("its own mistake", line.Everything, StringComparison.Ordinal);
         Patience.Until(() => bob.Network.Counters.RefusedIncoming + bob.Network.Counters.RefusedOutgoing == 1);
-        Assert.Contains(bob.Conn.Why(PeerTarget.From(_alice.Id)).History, n => n.Reason == "this program's own policy failed");
+        Assert.Contains(bob.Conn.Why(PeerTarget.From(_alice.Id)).History, n => n.Reason == "the policy of this peer's host failed");
     }
 
     [Theory]
@@ -162,7 +162,7 @@ public sealed class PolicyTests : IAsyncDisposable
         await Assert.ThrowsAsync<ConnectFailedException>(() => connecting.WaitAsync(Patience.Guard, Token));
         Patience.Until(() => _log.All.Any(l => l.Text.Contains("did not decide", StringComparison.Ordinal)));
         Assert.Contains(_alice.Id.ToString(), Assert.Single(_log.All, l => l.Level == LogLevel.Warning).Text, StringComparison.Ordinal);
-        Assert.Contains(bob.Conn.Why(PeerTarget.From(_alice.Id)).History, n => n.Reason == "this program's own policy did not decide about it in time");
+        Assert.Contains(bob.Conn.Why(PeerTarget.From(_alice.Id)).History, n => n.Reason == "the policy of this peer's host did not decide about it in time");
         never.SetException(new InvalidOperationException("too late, and for nobody"));
     }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Ssb.Conn.Net.Tests.Hosting;
 using Ssb.Wire;
 
 namespace Ssb.Conn.Net.Tests.Rpc;
@@ -45,14 +46,14 @@ public sealed class RefusalTraceTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Refused_ForWantOfRoom_LeavesATrace_AndTheCallerSaysThatItIsNotWanted()
+    public async Task Refused_ForWantOfRoom_LeavesATrace_AndTheCallerSaysThatItIsNotWantedOrTheOtherIsFull()
     {
         SsbPeer bob = await Start(options => options with { Limits = options.Limits with { MaxCallers = 1 } }), alice = await Start(), carol = await Start();
         await carol.Conn.ConnectAsync(bob.Addresses[0], cancellationToken: Token);
         Patience.Until(() => bob.Network.Counters.Callers == 1);
         await alice.Conn.ConnectAsync(bob.Addresses[0], cancellationToken: Token);
         Patience.Until(() => History(alice, bob.Id).Any(n => n.What == "disconnected"));
-        Assert.Equal(ConnReason.Unwanted, History(alice, bob.Id).Last(n => n.What == "disconnected").Reason);
+        Assert.Equal(ConnReason.UnwantedOrFull, History(alice, bob.Id).Last(n => n.What == "disconnected").Reason);
         Patience.Until(() => History(bob, alice.Id).Count > 0);
         PeerNote note = Assert.Single(History(bob, alice.Id));
         Assert.Equal(("refused", "1 caller is connected, the most that may be"), (note.What, note.Reason));
@@ -86,6 +87,33 @@ public sealed class RefusalTraceTests : IAsyncDisposable
         await networks[1].ConnectAsync(bob.Addresses[0], Token);
         Patience.Until(() => History(bob, keys.Id).Any(n => n.What == "refused"));
         Assert.Equal(reason, History(bob, keys.Id).Last(n => n.What == "refused").Reason);
+    }
+
+    [Fact]
+    public async Task OnRefused_Throws_IsLogged_AndTheCallerIsClosed()
+    {
+        var log = new LogLines();
+        using KeyPair keys = KeyPair.Generate(), first = KeyPair.Generate(), second = KeyPair.Generate();
+        PeerNetwork network = Network(keys, options => options with
+        {
+            Listen = ["net:127.0.0.1:0~shs"],
+            Logger = log.CreateLogger(""),
+            Limits = options.Limits with { MaxCallers = 1 },
+            OnRefused = (_, _, _) => throw new InvalidOperationException("its own mistake"),
+        });
+        _ = Task.Run(
+            async () =>
+            {
+                await foreach (IPeerConnection _ in network.AcceptAsync(_ => true, Token))
+                {
+                }
+            },
+            Token);
+        await Network(first).ConnectAsync(network.Addresses[0], Token);
+        Patience.Until(() => network.Counters.Callers == 1);
+        PeerConnection refused = await Network(second).ConnectAsync(network.Addresses[0], Token);
+        await refused.Closed.WaitAsync(Patience.Guard, Token);
+        Patience.Until(() => log.All.Any(l => l.Text.Contains("OnRefused", StringComparison.Ordinal) && l.Everything.Contains("its own mistake", StringComparison.Ordinal)));
     }
 
     [Fact]

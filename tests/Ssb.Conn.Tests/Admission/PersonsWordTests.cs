@@ -38,6 +38,17 @@ public class PersonsWordTests : PluginTestBase
         Assert.Equal(HubState.Connected, conn.Hub.Get(Given.FeedId(1))!.State);
     }
 
+    [Theory]
+    [InlineData("dismiss"), InlineData("block")]
+    public async Task Decision_EndLiesInThePast_IsAnErrorAndDecidesNothing(string how)
+    {
+        ConnPlugin conn = await Open();
+        DateTimeOffset past = DateTimeOffset.FromUnixTimeMilliseconds(1_700_000); // seconds, taken for milliseconds
+        Action<PeerTarget, DateTimeOffset?> decide = how == "dismiss" ? conn.Dismiss : conn.Block;
+        Assert.Throws<ArgumentOutOfRangeException>(() => decide(Given.Peer(1), past));
+        Assert.Empty(conn.Rules);
+    }
+
     [Fact]
     public async Task Snooze_ItsEnd_LetsThePeerCall()
     {

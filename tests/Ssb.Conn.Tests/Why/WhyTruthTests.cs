@@ -485,7 +485,7 @@ public class WhyTruthTests : PluginTestBase
         Assert.Equal($"{Given.FeedId(0)}: this is ourselves, who are neither staged nor dialled.{Environment.NewLine}", conn.Why(Given.Peer(0)).ToString());
         Assert.Equal($$"""{"subject":"{{Given.FeedId(0)}}","key":"{{Given.FeedId(0)}}","ourselves":true,"routes":[],"history":[]}""", conn.Why(Given.Peer(0)).ToJson());
         conn.Remember(Given.Address(0), OfType("pub"));
-        Assert.Equal(("This is ourselves, whom nobody here dials", null), (Ask(conn, Given.Peer(0)).Outlook, Ask(conn, Given.Peer(0)).Place));
+        Assert.Equal(("This is ourselves, and we do not dial ourselves", null), (Ask(conn, Given.Peer(0)).Outlook, Ask(conn, Given.Peer(0)).Place));
         StageResult result = conn.TryStage(Given.Address(0));
         Assert.Equal((RefusalReason.OwnKey, "that is ourselves"), (result.Reason, result.Explanation));
         Seconds(60);
@@ -683,6 +683,22 @@ public class WhyTruthTests : PluginTestBase
         Network.Answer = _ => throw new ConnectFailedException("net:x: the server hung up on our proof. It does not want us, or is not @x.ed25519.") { IsUnwanted = true };
         await Assert.ThrowsAsync<ConnectFailedException>(() => conn.ConnectAsync(Given.Address(1)).Guarded());
         Assert.Equal(lastError, Ask(conn, Given.Peer(1)).LastError);
+    }
+
+    [Fact]
+    public async Task RefusedByTheHost_WhoIsNotDialledAnyway_IsSaidToBeThat()
+    {
+        ConnPlugin conn = await Open(s_on);
+        conn.Remember(Given.Address(1), OfType("pub").With("autoconnect", false));
+        conn.Remember(Given.Address(2), OfType("pub"));
+        Network.Answer = _ => throw new ConnectFailedException("not wanted") { IsRefusedByHost = true };
+        foreach (MultiserverAddress address in (MultiserverAddress[])[Given.Address(1), Given.Address(2)])
+            await Assert.ThrowsAsync<ConnectFailedException>(() => conn.ConnectAsync(address));
+        WhyRoute waits = Ask(conn, Given.Peer(1), Given.Address(1));
+        Assert.Equal(("It waits for a person: its autoconnect is false", null), (waits.Outlook, waits.RetryAt));
+        WhyRoute again = Ask(conn, Given.Peer(2), Given.Address(2));
+        Assert.Equal("The policy of this peer's host refused to dial it, and is asked again after a while", again.Outlook);
+        Assert.NotNull(again.RetryAt);
     }
 
     [Fact]

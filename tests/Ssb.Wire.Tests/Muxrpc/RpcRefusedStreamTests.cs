@@ -98,6 +98,38 @@ public class RpcRefusedStreamTests
     }
 
     [Fact]
+    public async Task NumberUsedAgain_WhileTheFirstProcedureStillRuns_IsTheStreamOfTheSecond()
+    {
+        int begun = 0;
+        TaskCompletionSource first = new(), second = new();
+        RpcOptions options = Serving();
+        options.Api.Duplex("slow", async (_, stream, _) =>
+        {
+            if (Interlocked.Increment(ref begun) > 1)
+            {
+                await second.Task;
+                return;
+            }
+
+            stream.Complete();
+            await first.Task;
+        });
+        await using var peer = new RpcRawPeer(options with { Permissions = RpcPermissions.All });
+        await peer.SendAsync(Stream, 1, """{"name":["slow"],"args":[],"type":"duplex"}""");
+        Assert.Equal((End, -1), (await peer.ReceiveAsync()) is var (flags, request, _) ? (flags, request) : default);
+        await peer.SendAsync(End, 1, "true");
+        Patience.Until(() => peer.Connection.Exchanges.Count == 0);
+        await peer.SendAsync(Stream, 1, """{"name":["slow"],"args":[],"type":"duplex"}""");
+        Patience.Until(() => Volatile.Read(ref begun) == 2);
+        first.SetResult(); // goes on here: nothing runs later
+        await peer.SendAsync(2, 2, """{"name":["whoami"],"args":[],"type":"async"}""");
+        Assert.Equal((1, -2, "me"), await peer.ReceiveAsync());
+        Assert.Equal(1, peer.Connection.Exchanges.Count);
+        second.SetResult();
+        Assert.Equal((End, -1), (await peer.ReceiveAsync()) is var (ending, number, _) ? (ending, number) : default);
+    }
+
+    [Fact]
     public async Task Close_PeerHasEndedNone_WaitsForNoneOfThem()
     {
         await using var peer = new RpcRawPeer(Serving());
