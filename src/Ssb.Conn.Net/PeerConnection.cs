@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Ssb.Wire;
 
 namespace Ssb.Conn.Net;
@@ -52,9 +53,21 @@ public sealed class PeerConnection : IPeerConnection
         { Reason: RpcEndReason.Violation, Error: RpcProtocolException { Violation: RpcViolation.NotReading } } => ConnReason.NotReading,
         { Reason: RpcEndReason.Violation } => ConnReason.CutOff,
         { Error: var error } when UsefulBytes.CauseOf(error) is not null => ConnReason.CutOff,
-        { Reason: RpcEndReason.Goodbye } when WasTurnedAway => ConnReason.UnwantedOrFull,
+        { Reason: var reason, Error: var error } when WasTurnedAway && (reason == RpcEndReason.Goodbye || IsClosedThere(error)) => ConnReason.UnwantedOrFull,
         _ => null,
     };
+
+    // Closed by the other side without a goodbye, and not broken off by the network. Where it has not read what we sent, the system says that as a reset.
+    private static bool IsClosedThere(Exception? error)
+    {
+        for (; error is not null; error = error.InnerException)
+        {
+            if (error is BoxStreamException { Failure: BoxStreamFailure.Truncated } or SocketException { SocketErrorCode: SocketError.ConnectionReset or SocketError.Shutdown })
+                return true;
+        }
+
+        return false;
+    }
 
     // Whom we called had our ping to answer. (A caller may have nothing to say: that we heard nothing of it means nothing.)
     private bool WasTurnedAway => IsClient && !Rpc.HasReceived && TimeProvider.GetElapsedTime(_since) < s_atOnce;

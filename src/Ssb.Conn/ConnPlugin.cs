@@ -902,6 +902,8 @@ public sealed class ConnPlugin : IAsyncDisposable
     private void Decide(PeerTarget target, PeerRuleKind kind, DateTimeOffset? until)
     {
         ThrowIfClosed();
+        if ((target.FeedId ?? target.Address?.FeedId) is { } peer && peer == _options.OwnFeedId)
+            throw new ArgumentException("That is ourselves, whom nobody can be kept from being.", nameof(target));
         DateTimeOffset now = _options.TimeProvider.GetUtcNow();
         if (until <= now)
             throw new ArgumentOutOfRangeException(nameof(until), $"It would have ended already: {until:u} is over, and it is {now:u}.");

@@ -65,7 +65,7 @@ public static class ConnReason
     /// which of the two it is.</summary>
     public const string UnwantedOrAnother = "it does not want us, or is not whom we dialled";
 
-    /// <summary>The other side proved who it is and ended the connection at once, in good order, without having said anything. A peer that has as
+    /// <summary>The other side proved who it is and closed the connection at once, without having said anything. A peer that has as
     /// many connections as it keeps does so, too, and does not say which of the two it is.</summary>
     public const string UnwantedOrFull = "it does not want us, or is full";
 

@@ -34,8 +34,9 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
                     OnFailed(peer, error);
                 break;
             case HubEventType.Connected:
+                int failed = Math.Max(failures.Find(peer.Address)?.Count ?? 0, Math.Clamp(db.Get(peer.Address)?.Failure ?? 0, 0, int.MaxValue / 2));
                 Promote(peer);
-                OnConnected(peer, e.Connection!); // what is connected has its connection
+                OnConnected(peer, e.Connection!, failed); // what is connected has its connection
                 break;
             case HubEventType.Disconnecting:
                 break;
@@ -149,25 +150,30 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
         Return(peer, "the policy of this peer's host refused its dial", route => route.Data);
     }
 
-    private void OnConnected(HubPeer peer, IPeerConnection connection)
+    private void OnConnected(HubPeer peer, IPeerConnection connection, int failed)
     {
         failures.Connected(peer.Address, isDialled: !peer.IsCaller || db.Find(peer.Address) is not null);
         refusals.Forget(peer.Address);
         Away away = _away[peer.Address]; // it was promoted just now
-        (away.Connection, away.ConnectedAt) = (connection, Timestamp());
+        (away.Connection, away.ConnectedAt, away.Failed) = (connection, Timestamp(), failed);
     }
 
     private void OnDisconnected(HubPeer peer, string reason)
     {
         long now = Now();
         string why = $"its dial was given up: {reason}";
+        Failure? failure = null;
         // Since it stood. (There: since it began to end, if we ended it.)
         if (_away.TryGetValue(peer.Address, out Away? away))
             away.FeedId = peer.FeedId;
         if (away?.Connection is not null)
         {
             double lasted = Math.Floor(options.TimeProvider.GetElapsedTime(away.ConnectedAt).TotalMilliseconds);
-            ChangeState(peer, now, data => data.With("duration", (data.Duration?.Add(lasted) ?? PeerStatistics.Of(lasted)).ToElement()));
+            // Who ends it as soon as it knows us counts as one that could not be reached, or it would be dialled again at once, for ever.
+            if (reason == ConnReason.UnwantedOrFull)
+                failure = failures.Add(peer.Address, reason, options.TimeProvider.GetUtcNow(), away.Failed);
+            ChangeState(peer, now, data => (failure is null ? data : data.With(PeerField.Of("failure", failure.Count)))
+                .With("duration", (data.Duration?.Add(lasted) ?? PeerStatistics.Of(lasted)).ToElement()));
             RecordPing(away);
             why = $"its connection ended: {reason}";
         }
@@ -176,7 +182,10 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
             ChangeState(peer, now);
         }
 
-        Return(peer, why, now);
+        if (failure is { } told)
+            Return(peer, why, route => route.Peer.Text == peer.Address.Text ? With(route.Data, told) : route.Data);
+        else
+            Return(peer, why, now);
     }
 
     private void Return(HubPeer peer, string why, long now) =>
@@ -280,6 +289,9 @@ internal sealed class InterpoolGlue(ConnDb db, ConnHub hub, ConnStaging staging,
         public IPeerConnection? Connection { get; set; }
 
         public long ConnectedAt { get; set; }
+
+        /// <summary>How many dials had failed before it was connected.</summary>
+        public int Failed { get; set; }
     }
 
     /// <summary>A route that is away.</summary>

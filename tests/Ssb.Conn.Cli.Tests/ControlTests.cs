@@ -404,7 +404,7 @@ public class ControlTests
     }
 
     [Theory]
-    [InlineData("unstage", "was not staged", "false"), InlineData("disconnect", "was not connected", "false"), InlineData("forget", "was not in the address book", "null")]
+    [InlineData("unstage", "was not staged", "false"), InlineData("disconnect", "was not connected", "false"), InlineData("forget", "was not in the address book", "false")]
     public async Task Act_FeedIdThatIsNotThere_SaysSo(string command, string said, string result)
     {
         await using var peer = new PeerStandIn();
@@ -652,7 +652,7 @@ public class ControlTests
     [InlineData("\"routes\":[{\"address\":\"net:h:1\",\"where\":\"remembered\",\"outlook\":\"X\",\"retryAt\":1000}]", "T.", "  net:h:1 is remembered. X (about 1970-01-01 00:00:01Z at the earliest).")]
     [InlineData("\"routes\":[{\"address\":\"net:h:1\",\"where\":\"remembered\",\"outlook\":\"X\",\"retryBy\":2000}]", "T.", "  net:h:1 is remembered. X (by 1970-01-01 00:00:02Z at the latest).")]
     [InlineData("\"routes\":[{\"address\":\"net:h:1\",\"where\":\"remembered\",\"outlook\":\"X\",\"failures\":1}]", "T.", "  net:h:1 is remembered. X. Failed 1 time.")]
-    [InlineData("\"routes\":[{\"address\":\"net:h:1\",\"where\":\"staged\",\"source\":\"lan:x\",\"outlook\":\"X\",\"failures\":2,\"wasConnected\":true,\"lastError\":\"E\"}]", "T.", "  net:h:1 is staged, told of by lan:x. X. Failed 2 times since the last connection. The last error: E")]
+    [InlineData("\"routes\":[{\"address\":\"net:h:1\",\"where\":\"staged\",\"source\":\"lan:x\",\"outlook\":\"X\",\"failures\":2,\"wasConnected\":true,\"lastError\":\"E\"}]", "T.", "  net:h:1 is staged, told of by lan:x. X. Failed 2 times since the last connection by this route. The last error: E")]
     [InlineData("\"routes\":[{\"outlook\":null},{\"address\":\"net:h:1\"}],\"history\":[{\"what\":\"a\",\"reason\":\"b\",\"address\":\"net:h:1\"}]", "T.", "  ? is somewhere. Nothing is said of what comes next.", "  net:h:1 is somewhere. Nothing is said of what comes next.", "   a: b, net:h:1")]
     public async Task Why_EachPartOfAReport_HasItsWords(string parts, params string[] lines)
     {

@@ -296,13 +296,15 @@ public sealed class StartTests : IDisposable
         }
 
         Assert.Equal(0, await StartRun.RunAsync(options, new CliConsole(output, error), TimeProvider.System));
+        // Where a system has no unix sockets, that is said first.
+        string said = string.Join('\n', error.ToString().ReplaceLineEndings("\n").Split('\n').Where(line => !line.StartsWith("ssb-conn: There can be no socket", StringComparison.Ordinal)));
         if (holder is "nobody" or "--port")
-            Assert.Equal("", error.ToString());
+            Assert.Equal("", said);
         else
             Assert.StartsWith(
                 $"ssb-conn: TCP port {port} is held by {(holder == "peer" ? "another SSB peer of this network" : "another program")}, so this peer listens at port ",
-                error.ToString(), StringComparison.Ordinal);
-        Assert.DoesNotContain($"at port {port}, which", error.ToString(), StringComparison.Ordinal);
+                said, StringComparison.Ordinal);
+        Assert.DoesNotContain($"at port {port}, which", said, StringComparison.Ordinal);
 
         static int ClosedPort()
         {

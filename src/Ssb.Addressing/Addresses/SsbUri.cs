@@ -73,7 +73,7 @@ internal static class SsbUri
             (rest, query) = (rest[..question], rest[(question + 1)..]);
         int first = rest.AsSpan().IndexOfAny('/', ':');
         string[] parts = first < 0 ? [rest] : rest.Split(rest[first], 3);
-        return new Parts(parts[0], parts.ElementAtOrDefault(1) ?? "", parts.ElementAtOrDefault(2) ?? "", query);
+        return new Parts(parts[0].ToLowerInvariant(), parts.ElementAtOrDefault(1)?.ToLowerInvariant() ?? "", parts.ElementAtOrDefault(2) ?? "", query);
     }
 
     private sealed record Parts(string Type, string Format, string Data, string Query);

@@ -91,7 +91,10 @@ internal sealed class AddressCommand : CliCommand
             {
                 (bool isStaged, string? refusal) = await RefusalAsync(peer, address, cancellationToken);
                 if (refusal is not null)
+                {
+                    await TellErrorAsync(console, json, address.Text, refusal);
                     throw new FailedException($"the peer at {peer.Where} refused to stage {address}: {refusal}");
+                }
                 if (isStaged)
                     sentence = $"{address} was staged before, and has its data updated.";
             }
@@ -122,6 +125,12 @@ internal sealed class AddressCommand : CliCommand
         (string Whole, string Shown)[] addresses = [.. known.Where(IsDiallable).Select(entry => (entry.Address, entry.Shown)).Distinct()];
         if (addresses.Length == 0)
         {
+            if (json)
+            {
+                string error = known.Length == 0 ? "no address of it is known" : "none of its addresses can be dialled";
+                await console.Output.WriteLineAsync($"{{\"did\":\"{Name}\",\"key\":{JsonText.Quoted(id.ToString())},\"error\":{JsonText.Quoted(error)}}}");
+            }
+
             throw new FailedException(known.Length == 0
                 ? $"no address of {id} is known to the peer, neither on its bench nor in its address book; name one: ssb-conn connect net:HOST:PORT~shs:KEY"
                 : $"none of the addresses of {id} can be dialled: {string.Join(", ", known.Select(entry => TerminalText.Elide(entry.Shown, ShortAddress)))}");
@@ -156,7 +165,7 @@ internal sealed class AddressCommand : CliCommand
         if (entries.Length == 0)
         {
             string where = Name switch { "unstage" => "was not staged", "disconnect" => "was not connected", _ => "was not in the address book" };
-            await console.Output.WriteLineAsync(json ? $"{{\"did\":\"{Name}\",\"key\":{JsonText.Quoted(id.ToString())},\"result\":{(Name == "forget" ? "null" : "false")}}}" : $"{id} {where}.");
+            await console.Output.WriteLineAsync(json ? $"{{\"did\":\"{Name}\",\"key\":{JsonText.Quoted(id.ToString())},\"result\":false}}" : $"{id} {where}.");
             return;
         }
 
@@ -199,12 +208,15 @@ internal sealed class AddressCommand : CliCommand
 
             return result;
         }
-        catch (FailedException e) when (json)
+        catch (FailedException e)
         {
-            await console.Output.WriteLineAsync($"{{\"did\":\"{Name}\",\"address\":{JsonText.Quoted(whole)},\"error\":{JsonText.Quoted(e.Brief)}}}");
+            await TellErrorAsync(console, json, whole, e.Brief);
             throw;
         }
     }
+
+    private Task TellErrorAsync(CliConsole console, bool json, string whole, string error) =>
+        json ? console.Output.WriteLineAsync($"{{\"did\":\"{Name}\",\"address\":{JsonText.Quoted(whole)},\"error\":{JsonText.Quoted(error)}}}") : Task.CompletedTask;
 
     private Task TellAsync(CliConsole console, bool json, string whole, string sentence, RpcValue result) =>
         console.Output.WriteLineAsync(json ? Json(whole, result) : TerminalText.Clean(sentence));

@@ -72,7 +72,7 @@ internal static class WhyText
     private static string Rule(JsonElement rule)
     {
         if (IsHold(rule))
-            return $"You disconnected it{At(" at", rule, "since")}; it is left alone{At(" until about", rule, "until")}.";
+            return $"You disconnected it{At(" at", rule, "since")}; it is not dialled{At(" until about", rule, "until")}.";
         string cause = JsonText.Of(rule, "unknownKind") switch
         {
             null => "",
@@ -97,7 +97,7 @@ internal static class WhyText
         double failures = JsonText.Number(route, "failures") ?? 0;
         if (failures > 0)
         {
-            string since = JsonText.Member(route, "wasConnected") is { ValueKind: JsonValueKind.True } ? " since the last connection" : "";
+            string since = JsonText.Member(route, "wasConnected") is { ValueKind: JsonValueKind.True } ? " since the last connection by this route" : "";
             text.Append($" Failed {failures:0} {(failures == 1 ? "time" : "times")}{since}.");
         }
 

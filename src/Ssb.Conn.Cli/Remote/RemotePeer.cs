@@ -231,7 +231,7 @@ internal sealed class RemotePeer : IAsyncDisposable
         {
             sentence = sentence.Replace($"{shown} could not be reached: ", "", StringComparison.Ordinal)
                 .Replace($"{shown} could not be connected to: ", "", StringComparison.Ordinal);
-            foreach (string rest in (string[])[" did not answer", ": "])
+            foreach (string rest in (string[])[" did not answer", " can never be dialled here", " is ourselves", ": "])
             {
                 if (sentence.StartsWith(shown + rest, StringComparison.Ordinal))
                     sentence = rest == ": " ? sentence[(shown.Length + 2)..] : "it" + sentence[shown.Length..];

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.NetworkInformation;
 using System.Text.Json;
 using Ssb.Conn.Cli.Remote;
 using Ssb.Conn.Net;
@@ -27,6 +28,7 @@ internal enum PortHolder
 internal static class PortHolders
 {
     private const int LongestConfig = 1 << 20;
+    private const int MostAddresses = 16;
 
     /// <summary>How long the holder has for its answers; on loopback that is plenty.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(3);
@@ -94,6 +96,20 @@ internal static class PortHolders
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException)
         {
             return []; // there is none, or it is in another form: ini, which ssb-config reads too
+        }
+    }
+
+    /// <summary>The addresses of this computer beside loopback, where somebody may listen who is not there.</summary>
+    public static IReadOnlyList<IPAddress> LocalAddresses()
+    {
+        try
+        {
+            return [.. NetworkInterface.GetAllNetworkInterfaces().SelectMany(card => card.GetIPProperties().UnicastAddresses).Select(a => a.Address)
+                .Where(a => !IPAddress.IsLoopback(a)).Take(MostAddresses)];
+        }
+        catch (NetworkInformationException)
+        {
+            return []; // then those are not asked
         }
     }
 

@@ -135,7 +135,8 @@ internal sealed class StartRun
         using KeyPair? own = OwnKeys(folder);
         var ours = new IPEndPoint(PortHolders.Callable(_options.Host), _options.UsualPort);
         PortHolder usual = PortHolder.Nobody;
-        foreach (IPEndPoint place in PortHolders.InConfig(folder).Prepend(new IPEndPoint(IPAddress.Loopback, _options.UsualPort)).Prepend(ours).Distinct())
+        foreach (IPEndPoint place in PortHolders.InConfig(folder).Prepend(new IPEndPoint(IPAddress.Loopback, _options.UsualPort)).Prepend(ours)
+            .Concat(own is null ? [] : PortHolders.LocalAddresses().Select(address => new IPEndPoint(address, _options.UsualPort))).Distinct())
         {
             if (!place.Equals(ours) && own is null)
                 continue;
@@ -146,7 +147,7 @@ internal sealed class StartRun
                     + "end it first, as two peers of one identity take each other's connections (to run beside it all the same, name a port with --port N)");
             }
 
-            usual = place.Equals(ours) ? holder : usual;
+            usual = usual == PortHolder.Nobody && place.Port == _options.UsualPort ? holder : usual;
         }
 
         return usual;

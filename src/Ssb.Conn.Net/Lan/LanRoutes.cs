@@ -7,7 +7,7 @@ namespace Ssb.Conn.Net;
 internal static class LanRoutes
 {
     /// <summary>Why an announcement is refused that has no other routes.</summary>
-    public const string Problem = "none of its routes leads to its sender, or into the subnet on which it was heard";
+    public const string Problem = "none of its routes leads to its sender, or into the subnet on which it was heard (or they lead to this computer itself)";
 
     /// <summary>The address with those of its routes alone that satisfy the condition; null if there is none. The text of a route stays
     /// as it is.</summary>

@@ -18,9 +18,13 @@ internal sealed class FailureMemory(int capacity)
 
     public Failure? Find(MultiserverAddress address) => _failures.TryGet(address, out Failure? failure) ? failure : null;
 
-    public Failure Add(MultiserverAddress address, string error, DateTimeOffset now)
+    /// <param name="address">Where it was dialled.</param>
+    /// <param name="error">Why it failed.</param>
+    /// <param name="now">When.</param>
+    /// <param name="failed">How many had failed before, if that is not remembered.</param>
+    public Failure Add(MultiserverAddress address, string error, DateTimeOffset now, int failed = 0)
     {
-        int count = (_failures.Remove(address, out Failure? before) ? before.Count : 0) + 1;
+        int count = (_failures.Remove(address, out Failure? before) ? before.Count : failed) + 1;
         var failure = new Failure(count, StrangerText.Show(error, StrangerText.KeptLength), now, now + Cooldown.ShortestAfter(count));
         if (_failures.Count >= capacity)
             _failures.RemoveFirst();

@@ -670,7 +670,7 @@ public sealed class ConnScheduler : IConnScheduler
         if (IsOurselves(peer))
             return "This is ourselves, and we do not dial ourselves";
         if (_plugin.RuleOf(peer.Address, key) is { } rule)
-            return rule.Kind == PeerRuleKind.Disconnect ? $"You disconnected it; it is left alone until about {rule.Until:u}" : $"It is {rule}";
+            return rule.Kind == PeerRuleKind.Disconnect ? $"You disconnected it; it is not dialled until about {rule.Until:u}" : $"It is {rule}";
         if (key is { } named && _plugin.HopsTo(named) is < 0)
             return "It is blocked in the social graph";
         if (peer.Db is not null && _plugin.ProblemOf(peer.Address) is { } problem)

@@ -35,7 +35,7 @@ public sealed record WhyRoute(MultiserverAddress Address, string Where, string? 
         text.Append(". ").Append(Outlook);
         text.Append(Times(RetryAt, RetryBy)).Append('.');
         if (Failures > 0)
-            text.Append($" Failed {Failures} {(Failures == 1 ? "time" : "times")}{(WasConnected ? " since the last connection" : "")}");
+            text.Append($" Failed {Failures} {(Failures == 1 ? "time" : "times")}{(WasConnected ? " since the last connection by this route" : "")}");
         if (LastError is not null)
             text.Append(Failures > 0 ? ", last: " : " Last error: ").Append(Address.Hide(LastError));
         else if (Failures > 0)
@@ -83,7 +83,7 @@ public sealed record WhyReport(PeerTarget Subject, FeedId? FeedId, int? Hops, Pe
         string subject = $"{Subject}{(FeedId is { } peer && Subject.FeedId is null ? $" is {peer}" : "")}";
         yield return IsOurselves ? $"{subject}: this is ourselves, who are neither staged nor dialled." : $"{subject}{hops}.";
         if (Rule is not null)
-            yield return Rule.Kind == PeerRuleKind.Disconnect ? $"You disconnected it at {Rule.Since:u}; it is left alone until about {Rule.Until:u}."
+            yield return Rule.Kind == PeerRuleKind.Disconnect ? $"You disconnected it at {Rule.Since:u}; it is not dialled until about {Rule.Until:u}."
                 : $"It is {Rule}, since {Rule.Since:u}.";
         if (Routes.Count == 0 && !IsOurselves)
             yield return History.Any(note => note.What == "refused") ? "It is neither connected, nor on the bench, nor in the address book." : "Nothing is known of it now.";

@@ -71,7 +71,7 @@ public sealed class PersonsWordTests : IAsyncDisposable
         Assert.Equal((PeerTarget.From(there.Id), PeerRuleKind.Disconnect), (rule.Target, rule.Kind));
         JsonElement rules = (await client.DoAsync("call", new { on = "ours", type = "async", name = "conn.rules", raw = true })).GetProperty("value");
         Assert.Equal("disconnect", rules[0].GetProperty("kind").GetString());
-        Assert.Contains("You disconnected it; it is left alone until about", ours.Conn.Why(rule.Target).ToString(), StringComparison.Ordinal);
+        Assert.Contains("You disconnected it; it is not dialled until about", ours.Conn.Why(rule.Target).ToString(), StringComparison.Ordinal);
 
         // It may call. When that connection has ended, too, the scheduler still waits.
         RpcConnection control = await Control(there);

@@ -26,7 +26,7 @@ public sealed class HealthTests : HostTestBase
         Assert.Equal(HealthStatus.Healthy, entry.Status);
         Assert.Equal(
             ["accepted=1", "callers=1", "connections=1", "evicted=0", "failedHandshakes=0", "handshakes=0", $"id={PeerOf(host).Id}", "known=0",
-                "refusedDescriptors=0", "refusedFull=0", "refusedHandshakes=0", "refusedIdentity=0", "refusedLocal=0", "refusedSource=0", "staged=1", "unwelcome=0"],
+                "refusedDescriptors=0", "refusedFull=0", "refusedHandshakes=0", "refusedIdentity=0", "refusedIncoming=0", "refusedLocal=0", "refusedOutgoing=0", "refusedSource=0", "staged=1", "unwelcome=0"],
             entry.Data.Select(d => $"{d.Key}={d.Value}").Order(StringComparer.Ordinal));
 
         await host.StopAsync(Token);

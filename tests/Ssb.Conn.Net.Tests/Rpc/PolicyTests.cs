@@ -67,7 +67,7 @@ public sealed class PolicyTests : IAsyncDisposable
         alice.Conn.Remember(address, new PeerData { Type = "pub" });
         ConnectFailedException e = await Assert.ThrowsAsync<ConnectFailedException>(() => alice.Conn.ConnectAsync(address, cancellationToken: Token));
         Assert.True(e.IsRefusedByHost);
-        Assert.Contains($"policy refuses to connect to {_bob.Id}", e.Message, StringComparison.Ordinal);
+        Assert.Equal("The policy of this peer's host refuses it.", e.Message);
         Assert.Equal((0, 1), (alice.Network.Counters.RefusedIncoming, alice.Network.Counters.RefusedOutgoing));
         Assert.Equal(0, bob.Network.Counters.Handshakes + bob.Network.Counters.FailedHandshakes + bob.Network.Counters.Accepted);
         Assert.Equal(address.Text, Assert.Single(alice.Conn.Staging.Entries()).Address.Text); // where it was

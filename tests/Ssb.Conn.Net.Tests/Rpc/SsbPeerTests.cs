@@ -159,7 +159,7 @@ public sealed class SsbPeerTests : IAsyncDisposable
         Patience.Until(() => peer.Conn.Why(id).History.Count > 0);
         PeerNote note = Assert.Single(peer.Conn.Why(id).History);
         Assert.Equal(("refused", elsewhere, "lan:loopback/127.0.0.1"), (note.What, note.Address?.Text, note.Source));
-        Assert.Equal("none of its routes leads to its sender, or into the subnet on which it was heard", note.Reason);
+        Assert.Equal("none of its routes leads to its sender, or into the subnet on which it was heard (or they lead to this computer itself)", note.Reason);
         Assert.Equal(0, peer.Conn.Staging.Count);
     }
 

@@ -7,15 +7,16 @@ namespace Ssb.Conn.Net.Tests.Transports;
 public class FailureWordsTests
 {
     private const string Key = "pAhDcHjunq6epPvYYo483vBjcuDkE10qrc2tYC827R0=";
-    private const string NoWay = "there is no way to it from here", Nobody = "refused: nobody listens there", NoSocket = "there is no such socket file";
+    private const string NoWay = "there is no way to it from here", NoComputer = $"no computer answers at that address, or {NoWay}";
+    private const string Nobody = "refused: nobody listens there", NoSocket = "there is no such socket file";
 
     private static readonly IPEndPoint s_tor = new(IPAddress.Loopback, 9_050);
 
     public static TheoryData<string, SocketError, string> Table => new()
     {
-        { "net:10.0.0.1:8008", SocketError.ConnectionRefused, Nobody }, { "net:10.0.0.1:8008", SocketError.HostUnreachable, NoWay },
+        { "net:10.0.0.1:8008", SocketError.ConnectionRefused, Nobody }, { "net:10.0.0.1:8008", SocketError.HostUnreachable, NoComputer },
         { "net:10.0.0.1:8008", SocketError.NetworkUnreachable, NoWay }, { "net:10.0.0.1:8008", SocketError.NetworkDown, NoWay },
-        { "net:10.0.0.1:8008", SocketError.HostDown, NoWay }, { "net:10.0.0.1:8008", SocketError.TimedOut, "no answer" },
+        { "net:10.0.0.1:8008", SocketError.HostDown, NoComputer }, { "net:10.0.0.1:8008", SocketError.TimedOut, "no answer" },
         { "net:10.0.0.1:8008", SocketError.ConnectionReset, "the connection was broken off" },
         { "net:10.0.0.1:8008", SocketError.AccessDenied, "this computer does not allow it (a firewall, or the rights of this program)" },
         { "net:10.0.0.1:8008", SocketError.AddressNotAvailable, "this computer has no address to reach it from" },
@@ -23,7 +24,7 @@ public class FailureWordsTests
         { "net:pub.example:8008", SocketError.HostNotFound, "there is no such name" }, { "net:pub.example:8008", SocketError.NoData, "there is no such name" },
         { "net:pub.example:8008", SocketError.TryAgain, FailureText.ResolverIsSilent }, { "net:pub.example:8008", SocketError.NoRecovery, FailureText.ResolverIsSilent },
         { "ws://pub.example:8989", SocketError.TryAgain, FailureText.ResolverIsSilent }, { "wss://pub.example", SocketError.HostNotFound, "there is no such name" },
-        { "ws://10.0.0.1:8989", SocketError.ConnectionRefused, Nobody }, { "wss://10.0.0.1:8989", SocketError.HostUnreachable, NoWay },
+        { "ws://10.0.0.1:8989", SocketError.ConnectionRefused, Nobody }, { "wss://10.0.0.1:8989", SocketError.HostUnreachable, NoComputer },
         { "net:2001:db8::1:8008", SocketError.AddressFamilyNotSupported, "this computer has no IPv6 to reach it by" },
         { "net:::1:8008", SocketError.AddressNotAvailable, "this computer has no IPv6 to reach it by" },
         { "net:2001:db8::1:8008", SocketError.NetworkUnreachable, NoWay },
@@ -39,7 +40,7 @@ public class FailureWordsTests
         { "unix:/nonesuch/socket", SocketError.AccessDenied, "this user may not open that socket file, or a folder above it" },
         { "unix:/nonesuch/socket", SocketError.WouldBlock, "whoever listens there takes no more calls at the moment" },
         { "onion:abc.onion:8008", SocketError.ConnectionRefused, "Tor is not running here: nobody listens at 127.0.0.1:9050, where its SOCKS proxy should be" },
-        { "onion:abc.onion:8008", SocketError.HostUnreachable, $"the SOCKS proxy of Tor at 127.0.0.1:9050 cannot be used: {NoWay}" },
+        { "onion:abc.onion:8008", SocketError.HostUnreachable, $"the SOCKS proxy of Tor at 127.0.0.1:9050 cannot be used: {NoComputer}" },
         { "onion:abc.onion:8008", SocketError.TimedOut, "the SOCKS proxy of Tor at 127.0.0.1:9050 cannot be used: no answer" },
         { "onion:abc.onion:8008", SocketError.TooManyOpenSockets, "this process has no file descriptors left (its limit: ulimit -n)" },
         { "unix:/nonesuch/socket", SocketError.TooManyOpenSockets, "this process has no file descriptors left (its limit: ulimit -n)" },

@@ -143,7 +143,7 @@ public class PersonsWordTests : PluginTestBase
         Assert.Equal($$"""{"target":"{{Given.FeedId(1)}}","kind":"disconnect","since":{{now.ToUnixTimeMilliseconds()}},"until":{{end.ToUnixTimeMilliseconds()}}}""", rule.ToJson());
         WhyReport why = conn.Why(Given.Peer(1));
         Assert.Equal(rule, why.Rule);
-        Assert.Equal($"You disconnected it; it is left alone until about {end:u}", Assert.Single(why.Routes).Outlook);
+        Assert.Equal($"You disconnected it; it is not dialled until about {end:u}", Assert.Single(why.Routes).Outlook);
         Seconds(599);
         Assert.Single(Network.Dials);
         Seconds(1);

@@ -623,7 +623,7 @@ public class WhyTruthTests : PluginTestBase
         Assert.Equal((0, true), (Ask(conn, Given.Peer(1)).Failures, Ask(conn, Given.Peer(1)).WasConnected));
         Unreachable();
         await Assert.ThrowsAsync<ConnectFailedException>(() => conn.ConnectAsync(Given.Address(1)).Guarded());
-        Assert.EndsWith("Failed 1 time since the last connection, last: connection refused", Ask(conn, Given.Peer(1)).ToString(), StringComparison.Ordinal);
+        Assert.EndsWith("Failed 1 time since the last connection by this route, last: connection refused", Ask(conn, Given.Peer(1)).ToString(), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -634,7 +634,7 @@ public class WhyTruthTests : PluginTestBase
     {
         ConnPlugin conn = await Open();
         conn.Remember(Given.Address(1), Data(data));
-        Assert.EndsWith(wasConnected ? "Failed 3 times since the last connection." : "Failed 3 times.", Ask(conn, Given.Peer(1)).ToString(), StringComparison.Ordinal);
+        Assert.EndsWith(wasConnected ? "Failed 3 times since the last connection by this route." : "Failed 3 times.", Ask(conn, Given.Peer(1)).ToString(), StringComparison.Ordinal);
     }
 
     // ---- Unwanted
@@ -710,6 +710,24 @@ public class WhyTruthTests : PluginTestBase
         ConnectFailedException e = await Assert.ThrowsAsync<ConnectFailedException>(() => conn.ConnectAsync(Given.Address(1)).Guarded());
         Assert.False(e.IsUnwanted);
         Assert.DoesNotContain("want us", conn.Why(Given.Peer(1)).ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task EndedAtOnce_OverAndOver_IsDialledEverMoreSeldom_AsOneThatFails()
+    {
+        ConnPlugin conn = await Open(s_on);
+        Network.Answer = _ =>
+        {
+            var connection = new TestConnection(Given.FeedId(1), Given.Address(1)) { EndReason = ConnReason.UnwantedOrFull };
+            connection.End();
+            return connection;
+        };
+        conn.Stage(Given.Address(1), OfType("internet"));
+        Seconds(600);
+        Assert.InRange(Dials(Given.Address(1)), 2, 20); // every two seconds would be 300
+        WhyRoute route = Ask(conn, Given.Peer(1), Given.Address(1));
+        Assert.True(route.Failures > 1);
+        Assert.Equal(ConnReason.UnwantedOrFull, route.LastError);
     }
 
     [Fact]

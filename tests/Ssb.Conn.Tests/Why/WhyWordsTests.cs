@@ -42,7 +42,7 @@ public class WhyWordsTests
         },
         {
             Route("remembered") with { Failures = 2, WasConnected = true },
-            $"{Address} is remembered. X. Failed 2 times since the last connection.",
+            $"{Address} is remembered. X. Failed 2 times since the last connection by this route.",
             $$"""{"address":"{{Address}}","where":"remembered","failures":2,"outlook":"X","wasConnected":true}"""
         },
         {
