@@ -48,6 +48,9 @@ public static class FailureText
         ArgumentNullException.ThrowIfNull(route);
         if ((error as SocketException ?? (error as IOException)?.InnerException as SocketException) is not { } socket || IsOutOfDescriptors(socket))
             return Of(error);
+        if (route is { Transport: not "onion", Host: { } host } && host.EndsWith(".onion", StringComparison.OrdinalIgnoreCase)
+            && socket.SocketErrorCode is SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain or SocketError.NoRecovery)
+            return $"names that end with .onion are reached by Tor alone: write onion:HOST:PORT, and not {route.Transport}:HOST:PORT";
         if (proxy is not null)
             return OfProxy(socket, route, proxy);
         if (route.Path is { } path)

@@ -66,7 +66,8 @@ internal static class Typed
         }
         catch (FormatException e)
         {
-            throw Wrong(what, e.Message); // which repeats nothing of it: it may hold the seed of an invite
+            // Which repeats nothing of it: it may hold the seed of an invite.
+            throw Wrong(what, FeedId.ReadLenient(typed) is null ? e.Message : "this is a feed id, and it takes an address, such as 'net:192.168.1.4:8008~shs:KEY'");
         }
 
         return mustMakeSense && address.Problem is { } problem

@@ -459,7 +459,7 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         catch (Exception e) when (e is IOException or FormatException or ArgumentException)
         {
             await raw.DisposeAsync().ConfigureAwait(false);
-            string why = raw is TunnelStream { Refusal.Message: { } said } ? $"The room said: {said}" : e is HandshakeException ? e.Message : FailureText.OfDial(e, route);
+            string why = raw is TunnelStream { Refusal.Message: { } said } ? $"The room said: {said}" : e is HandshakeException ? InShort(e.Message) : FailureText.OfDial(e, route);
             throw new ConnectFailedException(e is IOException ? $"{route}: {why}" : $"The seed of {route} is not 32 bytes in base64.", e)
             {
                 // What a room says of a tunnel comes from the room.
@@ -470,6 +470,13 @@ public sealed class PeerNetwork : IPeerNetwork, IAsyncDisposable
         {
             seeded?.Dispose();
         }
+    }
+
+    // Whoever dials a peer need not know which of the two is called client.
+    private static string InShort(string message)
+    {
+        const string Server = "client: the server ";
+        return message.StartsWith(Server, StringComparison.Ordinal) ? $"it {message[Server.Length..]}" : message;
     }
 
     // Goes on until the network closes, whatever happens to a caller.

@@ -111,6 +111,16 @@ public class PingTests
         Assert.Contains("is mistyped: nobody can hold it", verdict, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("ws", "what listens there speaks no WebSocket (is it net?)"), InlineData("wss", "speaks no TLS")]
+    public async Task Ping_WebSocketAtAPortThatHasNone_SaysThat(string transport, string words)
+    {
+        await using var peer = new PeerStandIn();
+        string verdict = await VerdictAsync($"{transport}://127.0.0.1:{peer.Port}~shs:{peer.Keys.Id.ToBase64()}");
+        Assert.Contains(words, verdict, StringComparison.Ordinal);
+        Assert.DoesNotContain("Unable to connect to the remote server", verdict, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Ping_AnInviteOfARoomOfTheFirstKind_Works_SinceThereIsNothingToRedeem()
     {

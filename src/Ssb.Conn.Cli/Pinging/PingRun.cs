@@ -198,12 +198,12 @@ internal sealed class PingRun
         }
         catch (HandshakeException e)
         {
-            result = Failed(e);
+            result = Failed(e, route);
         }
         catch (RpcException e)
         {
             result = e.Error == RpcError.ConnectionClosed
-                ? (PingOutcome.Failed, "it closed the connection: it does not want us, or is full", Refusal())
+                ? (PingOutcome.Failed, "it closed the connection: it does not want us, or is full", Refusal(route))
                 : (PingOutcome.Failed, $"it answered with an error: {e.Message.TrimEnd('.')}", "It may let nobody but people it knows call it.");
         }
         catch (Exception e) when (e is ConnectFailedException or SocketException or IOException)
@@ -214,17 +214,19 @@ internal sealed class PingRun
         return new PingStep(name, result.Item1, Time.GetElapsedTime(start), result.Item2, result.Item3);
     }
 
-    private (PingOutcome, string, string?) Failed(HandshakeException e) => e.Failure switch
+    private (PingOutcome, string, string?) Failed(HandshakeException e, MultiserverRoute? route) => e.Failure switch
     {
         HandshakeFailure.WrongNetwork => (PingOutcome.Failed, "it is of another network, or no SSB peer", "Name its network with --network-key."),
         HandshakeFailure.Closed => (PingOutcome.Failed, "it hung up on our hello: it is of another network, is full, or is no SSB peer", "Name its network with --network-key, or try again in a while."),
         HandshakeFailure.WrongKey => (PingOutcome.Failed, "it does not hold the key in the address", "Ask for the address of today; the peer there is another one."),
-        HandshakeFailure.Refused => (PingOutcome.Failed, "it hung up on our proof: it does not want us, or does not hold the key in the address", Refusal()),
+        HandshakeFailure.Refused => (PingOutcome.Failed, "it hung up on our proof: it does not want us, or does not hold the key in the address", Refusal(route)),
         HandshakeFailure.WeakKey => (PingOutcome.Failed, "the key in the address, or its own, can be nobody's", "Ask for another address."),
         _ => (PingOutcome.Failed, "it did not finish the handshake in time", "Something is there, but does it speak SSB?"),
     };
 
-    private string Refusal() => IsStranger ? "If it lets only people in whom it knows, say who you are with --secret FILE." : "Does it know you, and not block you?";
+    private string Refusal(MultiserverRoute? route) =>
+        route is not null && IsInvite(route) ? "Ask for another invite: this one is not for whoever is there, or not good any more."
+        : IsStranger ? "If it lets only people in whom it knows, say who you are with --secret FILE." : "Does it know you, and not block you?";
 
     // The network says it in the same words to `why` and `connect`.
     private static (PingOutcome, string, string?) Failed(Exception e, MultiserverRoute? route) => (

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Net.WebSockets;
@@ -128,6 +129,10 @@ public static class Transport
         AuthenticationException cause => cause.Message.Contains("certificate", StringComparison.OrdinalIgnoreCase)
             ? $"its certificate is not trusted here. {cause.Message}"
             : $"no TLS could be agreed on with what listens there (is it ws, and not wss?). {cause.Message}",
+        // It was called, and answered something else, or hung up on the request.
+        HttpRequestException or IOException => route.Transport == "wss"
+            ? "what listens there speaks no TLS, or no WebSocket (is it ws, or net?)."
+            : "what listens there speaks no WebSocket (is it net?).",
         _ => e.Message,
     };
 

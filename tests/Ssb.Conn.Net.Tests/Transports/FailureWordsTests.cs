@@ -15,6 +15,7 @@ public class FailureWordsTests
     public static TheoryData<string, SocketError, string> Table => new()
     {
         { "net:10.0.0.1:8008", SocketError.ConnectionRefused, Nobody }, { "net:10.0.0.1:8008", SocketError.HostUnreachable, NoComputer },
+        { "net:abc.onion:8008", SocketError.HostNotFound, "names that end with .onion are reached by Tor alone: write onion:HOST:PORT, and not net:HOST:PORT" },
         { "net:10.0.0.1:8008", SocketError.NetworkUnreachable, NoWay }, { "net:10.0.0.1:8008", SocketError.NetworkDown, NoWay },
         { "net:10.0.0.1:8008", SocketError.HostDown, NoComputer }, { "net:10.0.0.1:8008", SocketError.TimedOut, "no answer" },
         { "net:10.0.0.1:8008", SocketError.ConnectionReset, "the connection was broken off" },

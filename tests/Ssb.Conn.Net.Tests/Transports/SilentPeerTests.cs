@@ -129,7 +129,7 @@ public sealed class SilentPeerTests : RoomPeers
         });
         KeyPair bob = NewKeys();
         using var listener = new TcpListener(IPAddress.Loopback, 0);
-        _ = AcceptAsync(listener, bob);
+        _ = AcceptAsync(listener, bob, servesPings: false);
         PeerConnection idle = await Connect(alice, AddressOf(listener, bob));
         await idle.Closed.WaitAsync(Guard, Token);
         Assert.Equal(ConnReason.Idle, idle.EndReason);
@@ -207,21 +207,21 @@ public sealed class SilentPeerTests : RoomPeers
     private static MultiserverAddress AddressOf(TcpListener listener, KeyPair keys) =>
         MultiserverAddress.Parse($"net:127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}~shs:{keys.Id.ToBase64()}");
 
-    private async Task<Frozen> AcceptAsync(TcpListener listener, KeyPair keys)
+    private async Task<Frozen> AcceptAsync(TcpListener listener, KeyPair keys, bool servesPings = true)
     {
         listener.Start();
         var stream = new Frozen(new NetworkStream(await listener.AcceptSocketAsync(Token), ownsSocket: true));
-        Task serving = ServeAsync(stream, keys);
+        Task serving = ServeAsync(stream, keys, servesPings);
         await Task.WhenAny(serving, stream.Shaken);
         return stream;
     }
 
     // Until the connection ends.
-    private async Task ServeAsync(Frozen stream, KeyPair keys)
+    private async Task ServeAsync(Frozen stream, KeyPair keys, bool servesPings = true)
     {
         var options = new HandshakeOptions { Network = Network, Deadline = Guard };
         BoxStream box = await SecretHandshake.AcceptAsync(stream, keys, (_, _) => new(true), options, Token);
-        var rpc = RpcConnection.Start(box, new RpcOptions { Api = GossipPing.AddTo(new RpcApi()), Permissions = RpcPermissions.All });
+        var rpc = RpcConnection.Start(box, new RpcOptions { Api = servesPings ? GossipPing.AddTo(new RpcApi()) : new RpcApi(), Permissions = RpcPermissions.All });
         stream.IsShaken();
         await rpc.Completion;
     }
