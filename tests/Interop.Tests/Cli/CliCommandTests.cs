@@ -135,7 +135,7 @@ public class CliCommandTests
         await using CliPeer peer = await CliPeer.StartAsync();
         await using PeerProcess watch = peer.Begin("watch", "--json");
         JsonElement attached = await watch.FindAsync(line => Is(line, "attached"));
-        Assert.Equal(["conn.dismiss", "conn.why", "conn.dbPeersLive"], attached.GetProperty("lacks").EnumerateArray().Select(name => name.GetString()));
+        Assert.Equal(["conn.dismiss", "conn.rules", "conn.why", "conn.dbPeersLive"], attached.GetProperty("lacks").EnumerateArray().Select(name => name.GetString()));
         await watch.FindAsync(line => Is(line, "snapshot", "staging"));
         await watch.FindAsync(line => Is(line, "snapshot", "hub"));
         await watch.FindAsync(line => Is(line, "snapshot", "db"));
