@@ -112,12 +112,12 @@ public class PingTests
     }
 
     [Theory]
-    [InlineData("ws", "what listens there speaks no WebSocket (is it net?)"), InlineData("wss", "speaks no TLS")]
+    [InlineData("ws", "what listens there speaks no WebSocket|was broken off"), InlineData("wss", "speaks no TLS|was broken off")] // or, where what we sent was not read, a reset
     public async Task Ping_WebSocketAtAPortThatHasNone_SaysThat(string transport, string words)
     {
         await using var peer = new PeerStandIn();
         string verdict = await VerdictAsync($"{transport}://127.0.0.1:{peer.Port}~shs:{peer.Keys.Id.ToBase64()}");
-        Assert.Contains(words, verdict, StringComparison.Ordinal);
+        Assert.Matches(words, verdict);
         Assert.DoesNotContain("Unable to connect to the remote server", verdict, StringComparison.Ordinal);
     }
 
