@@ -48,6 +48,13 @@ internal sealed class TunnelStream(RpcDuplex duplex) : AsyncStream
             for (; !buffer.IsEmpty; buffer = buffer[Math.Min(MaxItem, buffer.Length)..])
                 await duplex.WriteAsync(RpcValue.Binary(buffer[..Math.Min(MaxItem, buffer.Length)]), cancellationToken).ConfigureAwait(false);
         }
+        catch (RpcException e)
+        {
+            // The room's refusal may be noticed here before anybody reads.
+            if (e.Error == RpcError.Remote)
+                Refusal = e;
+            throw;
+        }
         catch (InvalidOperationException e)
         {
             throw new IOException("The tunnel was closed.", e);
@@ -80,7 +87,7 @@ internal sealed class TunnelStream(RpcDuplex duplex) : AsyncStream
         }
         catch (RpcException e)
         {
-            Refusal = e.Error == RpcError.Remote ? e : null;
+            Refusal = e.Error == RpcError.Remote ? e : Refusal;
             throw;
         }
     }
