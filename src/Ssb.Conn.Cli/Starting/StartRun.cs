@@ -134,23 +134,18 @@ internal sealed class StartRun
     {
         using KeyPair? own = OwnKeys(folder);
         var ours = new IPEndPoint(PortHolders.Callable(_options.Host), _options.UsualPort);
-        PortHolder usual = PortHolder.Nobody;
-        foreach (IPEndPoint place in PortHolders.InConfig(folder).Prepend(new IPEndPoint(IPAddress.Loopback, _options.UsualPort)).Prepend(ours)
-            .Concat(own is null ? [] : PortHolders.LocalAddresses().Select(address => new IPEndPoint(address, _options.UsualPort))).Distinct())
+        IPEndPoint[] places = own is null ? [ours]
+            : [.. PortHolders.InConfig(folder).Prepend(new IPEndPoint(IPAddress.Loopback, _options.UsualPort)).Prepend(ours)
+                .Concat(PortHolders.LocalAddresses().Select(address => new IPEndPoint(address, _options.UsualPort))).Distinct()];
+        // All at once: one that does not answer keeps the start waiting once, and not at each address.
+        PortHolder[] holders = await Task.WhenAll(places.Select(place => PortHolders.AskAsync(place, own, _options.NetworkKey, _time)));
+        if (Array.IndexOf(holders, PortHolder.Ourselves) is >= 0 and var at)
         {
-            if (!place.Equals(ours) && own is null)
-                continue;
-            PortHolder holder = await PortHolders.AskAsync(place, own, _options.NetworkKey, _time);
-            if (holder == PortHolder.Ourselves)
-            {
-                throw new FailedException($"a peer with the identity in {folder} runs already: {own!.Id} answers at {place}; " // it was asked for
-                    + "end it first, as two peers of one identity take each other's connections (to run beside it all the same, name a port with --port N)");
-            }
-
-            usual = usual == PortHolder.Nobody && place.Port == _options.UsualPort ? holder : usual;
+            throw new FailedException($"a peer with the identity in {folder} runs already: {own!.Id} answers at {places[at]}; " // it was asked for
+                + "end it first, as two peers of one identity take each other's connections (to run beside it all the same, name a port with --port N)");
         }
 
-        return usual;
+        return holders.Where((holder, i) => holder != PortHolder.Nobody && places[i].Port == _options.UsualPort).FirstOrDefault();
     }
 
     private static KeyPair? OwnKeys(string folder)
